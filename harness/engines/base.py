@@ -1,0 +1,238 @@
+"""What an engine must be able to do: a small contract, proven by one conformance suite (tests/engines).
+
+A **scenario** is the sandboxes of one grading and the private network between them. Every sandbox that lives
+through faults is a *holder* (owns the network namespace, the fixed address and the ``/box`` volume) and the
+sandbox's own container, which joins both; so a crash keeps address, network faults and volume. A **one-shot** has
+neither network nor holder.
+
+Promises every engine keeps:
+
+* A command that ran is an :class:`ExecResult` whatever its exit code; "not found" is 127, "not executable" 126.
+* Output is capped at ``limits.output_kb`` for each stream, and ``truncated`` says so.
+* A timeout kills the whole sandbox before the call returns: nothing is left running, ``timed_out`` is set.
+* Only :class:`~harness.errors.SandboxError` and :class:`~harness.errors.EngineError` are raised, and only for what
+  is not the candidate's doing. Driving a sandbox that is not running is a result (``state`` tells), not an error.
+* Limits and network rules are enforced exactly, or ``open_scenario`` raises EngineError with what to do.
+* Everything is labelled before anything can fail; closing is idempotent and leaves nothing.
+* Methods may be called from several threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from harness.model import Limits
+
+BOX = "/box"
+"""Where a sandbox's writable volume is mounted; also its working directory and HOME."""
+SANDBOX_UID = 65532
+"""Numeric user and group of every sandbox process, ours and the candidate's."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Owner:
+    """Who is answerable for a scenario; written into every label (see harness/owners.py)."""
+
+    run: str
+    """Id of the grading."""
+    token: str
+    """``boot id:pid namespace:pid:start time`` of the process."""
+    deadline: int
+    """Unix time after which anybody may reap it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SandboxSpec:
+    """One sandbox. There is no field for privilege, host namespaces, bind mounts or devices, on purpose."""
+
+    name: str
+    image: str
+    """A tag of an image of ours that exists on the engine."""
+    command: tuple[str, ...] = ()
+    """Run by ``start``; may be given there instead."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    """Name in this sandbox's hosts file -> name of a sandbox of the scenario."""
+    network: bool = True
+    """False: no network at all, whatever the scenario has."""
+    volume_of: str = ""
+    """Share the ``/box`` of this other sandbox instead of having one (a build sandbox)."""
+    stdin: bool = False
+    """Keep stdin open for ``attach``; it closes when the attached client goes (StdinOnce)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScenarioSpec:
+    """All sandboxes of one grading."""
+
+    owner: Owner
+    sandboxes: tuple[SandboxSpec, ...]
+    network: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExecResult:
+    """A command that ran."""
+
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+    truncated: bool = False
+    timed_out: bool = False
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SandboxState:
+    """What the engine says of a sandbox now."""
+
+    running: bool
+    paused: bool = False
+    exit_code: int | None = None
+    """Of the last process that ended; None while the first runs, or when none was started."""
+    oom_killed: bool = False
+    starts: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """Resources since the scenario opened, summed over starts. None is unknown, not zero."""
+
+    cpu_seconds: float | None
+    memory_peak_mb: float | None
+    source: str
+    """``cgroup``, ``exec`` or ``stats``: goes into the posture."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Capabilities:
+    """What this engine is and can do, probed, never assumed."""
+
+    name: str
+    """``docker`` or ``podman`` or ``fake``."""
+    version: str
+    runtime: str
+    rootless: bool
+    cgroup_version: int
+    posture: tuple[str, ...]
+    """One plain sentence for each thing that is weaker than the standard class."""
+    missing: tuple[str, ...]
+    """One plain sentence, with what to do, for each thing a grading needs and this engine can't do."""
+
+
+class Attachment(Protocol):
+    """A sandbox's stdin and stdout as byte streams. stderr goes to the sandbox's log."""
+
+    def write(self, data: bytes) -> None:
+        """Send all of ``data``. Raises SandboxError when the other side is gone."""
+
+    def read_exactly(self, count: int) -> bytes:
+        """Return ``count`` bytes, fewer only at the end of the stream."""
+
+    def close(self) -> None:
+        """Close both directions; the sandbox sees its stdin end."""
+
+
+class Scenario(Protocol):
+    """The sandboxes of one grading. Opened by an engine, closed by whoever opened it."""
+
+    def address(self, name: str) -> str:
+        """Return the fixed IPv4 address of sandbox ``name``."""
+
+    def put(self, name: str, tar: bytes) -> None:
+        """Unpack an uncompressed tar into ``/box`` of a sandbox that is not running, owned by its user."""
+
+    def start(self, name: str, *, command: tuple[str, ...] = (), env: Mapping[str, str] | None = None) -> None:
+        """Start the sandbox; ``command`` and ``env`` replace and extend those of its spec. Kept for later starts."""
+
+    def attach(self, name: str) -> Attachment:
+        """Start a ``stdin`` sandbox and return its streams."""
+
+    def run(
+        self,
+        name: str,
+        argv: tuple[str, ...],
+        *,
+        timeout_seconds: float,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+    ) -> ExecResult:
+        """Run ``argv`` as the sandbox's only process and wait for its end."""
+
+    def exec(
+        self, name: str, argv: tuple[str, ...], *, timeout_seconds: float, stdin: bytes = b""
+    ) -> ExecResult:
+        """Run ``argv`` beside the sandbox's process."""
+
+    def kill(self, name: str) -> None:
+        """SIGKILL every process of the sandbox and return when all are dead. Volume, address and faults stay."""
+
+    def crash(self, name: str) -> None:
+        """``kill`` and start again with the same command."""
+
+    def lose(self, name: str) -> None:
+        """Destroy the sandbox, its volume included, and start a new one at the same address."""
+
+    def stop(self, name: str, *, grace_seconds: float) -> None:
+        """SIGTERM, then SIGKILL after ``grace_seconds``."""
+
+    def pause(self, name: str) -> None:
+        """Freeze every process of the sandbox."""
+
+    def resume(self, name: str) -> None:
+        """Thaw it."""
+
+    def state(self, name: str) -> SandboxState:
+        """Return what the engine says of the sandbox now."""
+
+    def wait(self, name: str, *, timeout_seconds: float) -> SandboxState:
+        """Wait until the sandbox's process ends, or the time is over; return the state then."""
+
+    def logs(self, name: str, *, tail_kb: int = 64) -> bytes:
+        """Return the end of what the sandbox's process wrote to stdout and stderr (all starts)."""
+
+    def usage(self, name: str) -> Usage:
+        """Return resources used since the scenario opened."""
+
+    def partition(self, name: str, peers: tuple[str, ...]) -> None:
+        """Drop every packet between ``name`` and ``peers``, both ways, from outside both."""
+
+    def heal(self, name: str) -> None:
+        """Take every packet fault off ``name``."""
+
+    def close(self) -> None:
+        """Remove everything of the scenario. Idempotent."""
+
+
+class Engine(Protocol):
+    """A container engine."""
+
+    def capabilities(self) -> Capabilities:
+        """Probe the engine. Raises EngineError when it does not answer."""
+
+    def open_scenario(self, spec: ScenarioSpec) -> AbstractContextManager[Scenario]:
+        """Create holders, volumes and the network of ``spec``; start no sandbox yet."""
+
+    def run_once(
+        self,
+        owner: Owner,
+        spec: SandboxSpec,
+        *,
+        tar: bytes = b"",
+        stdin: bytes = b"",
+        timeout_seconds: float,
+    ) -> ExecResult:
+        """Run ``spec.command`` once without network in a sandbox of its own; ``tar`` is in ``/box`` before it starts."""
+
+    def attach_once(self, owner: Owner, spec: SandboxSpec) -> AbstractContextManager[Attachment]:
+        """Like ``run_once`` for a process we talk to (a grader without a network)."""
+
+    def reap(self, dead: Callable[[Owner], bool]) -> list[str]:
+        """Remove everything of ours whose owner is ``dead``; return a line for each thing removed."""
+
+    def close(self) -> None:
+        """Close connections."""

@@ -1,0 +1,294 @@
+"""The facts of the domain: frozen values, no I/O. Words are those of docs/reference/glossary.md."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+"""What ``json.loads`` can return."""
+
+SCHEMA = 1
+"""Version of ``result.json``; see docs/reference/result.md."""
+
+
+class Status(enum.StrEnum):
+    """How one check ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    """The service was seen to break the rule (credit may still be partial)."""
+    UNPROVEN = "unproven"
+    """The evidence is missing because the candidate's service gave none: no points."""
+    INCONCLUSIVE = "inconclusive"
+    """The evidence is missing for a reason of ours, proven by our own probe: costs no point."""
+
+
+class Verdict(enum.StrEnum):
+    """How a grading ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    INCONCLUSIVE = "inconclusive"
+    REFUSED = "refused"
+    """The submission never reached a grader (not an archive, wrong exercise, does not build)."""
+    HELD = "held"
+    """Integrity hold: a human must look before anybody relies on it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Check:
+    """One thing that is judged, as declared in ``exercise.toml`` (public) or ``checks.toml`` (hidden)."""
+
+    id: str
+    """``family/name``, slugs of ``[a-z0-9-]``."""
+    title: str
+    """What holds when it passes, in words a candidate understands."""
+    skill: str
+    points: float
+    public: bool
+    requires: tuple[str, ...] = ()
+    """Ids of checks that must have passed; else this one is ``unproven`` without being run."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gate:
+    """A cap on the total when any of some checks failed."""
+
+    id: str
+    title: str
+    """The consequence in business words."""
+    cap: float
+    checks: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HumanItem:
+    """Something only a person can mark. Never part of the automatic score."""
+
+    id: str
+    title: str
+    points: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """What one sandbox may use. Enforced exactly, or the engine refuses to open the scenario."""
+
+    cpus: float = 1.0
+    memory_mb: int = 512
+    """Without tmpfs: the engine adds ``tmpfs_mb`` because tmpfs pages count as memory. Swap is off."""
+    pids: int = 512
+    tmpfs_mb: int = 256
+    """Size of the writable volume at ``/box``."""
+    tmpfs_inodes: int = 16384
+    file_size_mb: int = 256
+    nofile: int = 1024
+    output_kb: int = 1024
+    """Captured bytes of each of stdout and stderr; what is over is dropped and said so."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SandboxPlan:
+    """One sandbox of an exercise's scenario, as ``exercise.toml`` declares it."""
+
+    name: str
+    role: str
+    """``candidate`` (runs submission code), ``service`` (an image of ours), ``yardstick`` (ours, candidate's limits)."""
+    image: str
+    """Name of an image recipe in ``docker/``, or ``language`` for the submission's own language."""
+    command: tuple[str, ...] = ()
+    """Empty for the candidate: it comes from ``service.toml``."""
+    limits: Limits = field(default_factory=Limits)
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    """Names this sandbox can resolve -> name of a sandbox (``grader`` included)."""
+    content: str = ""
+    """What is copied to ``/box``: ``submission``, ``starter``, ``yardstick``, or nothing."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeclaredTimeout:
+    """A timeout the candidate declares in ``service.toml``; waits in checks are multiples of it."""
+
+    name: str
+    title: str
+    default_seconds: float
+    minimum_seconds: float
+    maximum_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exercise:
+    """Everything a candidate may know about an exercise."""
+
+    id: str
+    version: str
+    status: str
+    """``draft`` or ``validated``."""
+    title: str
+    summary: str
+    skills: Mapping[str, float]
+    """Skill -> automatic points; sums to 100."""
+    minutes: int
+    pass_mark: float
+    seed: int
+    """Default seed of a grading: a constant of the version, so that a cohort meets one fault schedule."""
+    deadline_seconds: int
+    """A grading that is not done by then is ended."""
+    languages: tuple[str, ...]
+    """Empty: the submission is one command run once a check, no service."""
+    network: bool
+    sandboxes: tuple[SandboxPlan, ...]
+    grader_limits: Limits
+    build_limits: Limits
+    build_seconds: int
+    timeouts: tuple[DeclaredTimeout, ...]
+    submit: tuple[str, ...]
+    """Globs of what travels."""
+    max_bytes: int
+    max_files: int
+    parameters: Mapping[str, tuple[str, ...]]
+    """Variant knob -> allowed values; the first is that of variant 0."""
+    checks: tuple[Check, ...]
+    """Public checks only; hidden ones are declared beside their tests."""
+    gates: tuple[Gate, ...]
+    human: tuple[HumanItem, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Service:
+    """``service.toml`` of a submission: how to build, run and test it."""
+
+    language: str
+    build: tuple[str, ...]
+    """Empty when nothing is built."""
+    run: tuple[str, ...]
+    test: tuple[str, ...]
+    """The candidate's own black-box tests; empty when there are none."""
+    timeouts: Mapping[str, float]
+    """Declared timeout -> seconds, defaults filled in, bounds checked."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SubmissionFile:
+    """One regular file of a submission."""
+
+    path: str
+    """Relative, ``/``-separated, normalised."""
+    content: bytes
+    executable: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Submission:
+    """A submission after intake: regular files only, whatever the archive held."""
+
+    alias: str
+    exercise_id: str
+    exercise_version: str
+    variant: int
+    path: str
+    """Where it came from, as given."""
+    sha256: str
+    """Of the packed file, or of the normalised content of a directory."""
+    files: tuple[SubmissionFile, ...]
+    claim: Mapping[str, str] = field(default_factory=dict)
+    """Check id -> status in the candidate's own last ``harness check``: a claim, shown, never scored."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """How one check ended in one grading."""
+
+    check: Check
+    status: Status
+    credit: float
+    """In [0, 1]; points earned are ``credit * points``."""
+    seconds: float = 0.0
+    feedback: str = ""
+    """For the candidate: one human sentence, the smallest counterexample."""
+    detail: str = ""
+    """For the assessor only."""
+    evidence: tuple[str, ...] = ()
+    """Lines of history that prove it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GateHit:
+    """A gate that capped the total."""
+
+    gate: Gate
+    checks: tuple[str, ...]
+    """The failed checks that closed it."""
+    without: float
+    """What the total would have been."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Score:
+    """Automatic points."""
+
+    earned: float
+    """After gates."""
+    decided: float
+    """Points of checks that are not inconclusive."""
+    possible: float
+    by_skill: Mapping[str, tuple[float, float]]
+    """Skill -> (earned before gates, possible)."""
+    gates: tuple[GateHit, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Phase:
+    """A stretch of a grading."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mark:
+    """One entry of the fault timeline; seconds on the grader's monotonic clock since the grading began."""
+
+    start_seconds: float
+    end_seconds: float
+    kind: str
+    """``fault`` or ``answered``."""
+    label: str
+    """For ``fault``: the name of the fault (``kill``, ``cut``...). For ``answered``: ``right/all``, two integers."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grading:
+    """One grading, complete: ``result.json`` is this, and every report is a view of it."""
+
+    id: str
+    exercise: Exercise
+    submission_alias: str
+    submission_path: str
+    submission_sha256: str
+    language: str
+    seed: int
+    variant: int
+    started_at: str
+    """ISO 8601, UTC."""
+    seconds: float
+    engine: str
+    posture: tuple[str, ...]
+    """What could only be weakened on this machine; empty means the standard class."""
+    digests: Mapping[str, str]
+    """``exercise``, ``grader``, ``images``, ``core`` -> sha256."""
+    verdict: Verdict
+    exit_code: int
+    bar: float
+    score: Score
+    outcomes: tuple[Outcome, ...]
+    phases: tuple[Phase, ...]
+    timeline: tuple[Mark, ...]
+    reason: str = ""
+    """Why there is no score (refused, inconclusive, held), in words."""
+    claim: Mapping[str, str] = field(default_factory=dict)
+    trust: str = ""
+    """One line on how the exercise was proven, from its validation record."""
+    harness_version: str = ""
