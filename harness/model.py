@@ -105,6 +105,8 @@ class SandboxPlan:
     """Names this sandbox can resolve -> name of a sandbox (``grader`` included)."""
     content: str = ""
     """What is copied to ``/box``: ``submission``, ``starter``, ``yardstick``, or nothing."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Environment of its process. Values may hold ``{timeouts.NAME}``, ``{parameters.NAME}``, ``{address.SANDBOX}``."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
