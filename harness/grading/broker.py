@@ -1,0 +1,252 @@
+"""The broker: the only code that holds a scenario while a grading runs.
+
+It reads frames from the grader sandbox, adds events to the evidence and answers requests of a closed list of verbs on
+names of this scenario. Requests are served by a few threads, because a grader holds one call while it asks for another.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+
+from harness import wire
+from harness.engines.base import Attachment, ExecResult, Scenario
+from harness.errors import EngineError, GraderError, SandboxError
+from harness.events import Evidence
+from harness.grading.args import Args, RequestError
+from harness.grading.machinelock import MachineLock
+from harness.model import Json
+
+_log = logging.getLogger(__name__)
+_THREADS = 8
+_MAX_PENDING = 256
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildResult:
+    """What the build of one sandbox's content came to."""
+
+    ok: bool
+    log: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Desk:
+    """What the broker may hand out: values fixed before the grader starts."""
+
+    sandboxes: frozenset[str]
+    """Names the grader may drive: never its own, never a build sandbox."""
+    commands: Mapping[str, Mapping[str, tuple[str, ...]]]
+    """Sandbox -> ``run`` and ``test`` -> argv."""
+    env: Mapping[str, Mapping[str, str]]
+    """Sandbox -> environment of its process, placeholders filled."""
+    builds: Mapping[str, BuildResult]
+    one_shot: Callable[[tuple[str, ...], bytes, float, Mapping[str, str]], ExecResult] | None = None
+    """Runs the submission's command once, in exercises without a scenario."""
+
+
+class Deadline:
+    """When a grading is over. Time spent waiting for the machine-wide lock is given back."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+        self._lock = threading.Lock()
+
+    def remaining(self) -> float:
+        """Return seconds left, negative when it is over."""
+        with self._lock:
+            return self._end - time.monotonic()
+
+    def extend(self, seconds: float) -> None:
+        """Give ``seconds`` back."""
+        with self._lock:
+            self._end += seconds
+
+
+class Broker:
+    """Serves one job of one grader."""
+
+    def __init__(self, attachment: Attachment, scenario: Scenario | None, desk: Desk, deadline: Deadline) -> None:
+        self._attachment = attachment
+        self._scenario = scenario
+        self._desk = desk
+        self._deadline = deadline
+        self._writing = threading.Lock()
+        self._pending = 0
+        self._machine = MachineLock()
+        self._engine_trouble: EngineError | None = None
+        self._verbs = self._table()
+
+    def serve(self, job: dict[str, Json]) -> Evidence:
+        """Send the job and serve the grader until it has finished, its stream ends or the deadline is over.
+
+        Raises EngineError when the engine stopped answering, GraderError when the stream holds anything but frames.
+        """
+        evidence = Evidence()
+        watch = threading.Thread(target=self._end_at_deadline, args=(evidence,), daemon=True, name="deadline")
+        with ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="broker") as pool:
+            try:
+                self._attachment.write(wire.encode({"type": "job", "job": job}))
+                watch.start()
+                self._read_until_finished(evidence, pool)
+            except SandboxError as error:
+                _log.info("grader stream ended: %s", error)
+            finally:
+                self._machine.release()
+        if self._engine_trouble is not None:
+            raise self._engine_trouble
+        return evidence
+
+    def _read_until_finished(self, evidence: Evidence, pool: ThreadPoolExecutor) -> None:
+        while evidence.finished is None:
+            message = wire.read(self._attachment.read_exactly)
+            if message is None:
+                return
+            if message.get("type") == "event":
+                evidence.take(message)
+            elif message.get("type") == "request":
+                self._accept(message, pool)
+            else:
+                text = f"expected an event or a request, found a frame of type {message.get('type')!r}"
+                raise GraderError(text)
+
+    def _accept(self, message: dict[str, Json], pool: ThreadPoolExecutor) -> None:
+        if self._pending >= _MAX_PENDING:
+            text = f"expected at most {_MAX_PENDING} requests at once, found more: something in the grader loops"
+            raise GraderError(text)
+        self._pending += 1
+        pool.submit(self._answer, message)
+
+    def _answer(self, message: dict[str, Json]) -> None:
+        reply: dict[str, Json] = {"type": "reply", "id": message.get("id")}
+        try:
+            reply |= {"ok": True, "value": self._perform(message)}
+        except RequestError as error:
+            reply |= {"ok": False, "error": {"kind": "request", "message": str(error)}}
+        except SandboxError as error:
+            reply |= {"ok": False, "error": {"kind": "sandbox", "message": str(error)}}
+        except EngineError as error:
+            self._engine_trouble = error
+            reply |= {"ok": False, "error": {"kind": "engine", "message": str(error)}}
+        finally:
+            self._pending -= 1
+        if self._engine_trouble is not None:
+            # The grader can do nothing more without an engine: its stream ends, and serve() raises.
+            self._attachment.close()
+            return
+        with self._writing:
+            try:
+                self._attachment.write(wire.encode(reply))
+            except SandboxError as error:
+                _log.info("reply not taken: %s", error)
+
+    def _perform(self, message: dict[str, Json]) -> Json:
+        verb, args = message.get("verb"), message.get("args")
+        if not isinstance(verb, str) or verb not in self._verbs:
+            text = f"expected one of the verbs {', '.join(sorted(self._verbs))}, found {verb!r}"
+            raise RequestError(text)
+        if not isinstance(args, dict):
+            text = f"expected named arguments for {verb!r}, found {args!r}"
+            raise RequestError(text)
+        checked = Args(verb, args, self._desk.sandboxes)
+        value = self._verbs[verb](checked)
+        return value
+
+    def _end_at_deadline(self, evidence: Evidence) -> None:
+        while evidence.finished is None:
+            left = self._deadline.remaining()
+            if left <= 0:
+                _log.warning("the grading is past its deadline and is ended")
+                self._attachment.close()
+                return
+            time.sleep(min(left, 0.2))
+
+    # One small function a verb. ``scenario`` is there for all but ``run`` and ``lock``.
+
+    def _table(self) -> dict[str, Callable[[Args], Json]]:
+        return {
+            "start": self._start,
+            "run": self._run,
+            "exec": self._exec,
+            "kill": lambda args: self._there().kill(args.sandbox()),
+            "crash": lambda args: self._there().crash(args.sandbox()),
+            "lose": lambda args: self._there().lose(args.sandbox()),
+            "pause": lambda args: self._there().pause(args.sandbox()),
+            "resume": lambda args: self._there().resume(args.sandbox()),
+            "heal": lambda args: self._there().heal(args.sandbox()),
+            "stop": lambda args: self._there().stop(args.sandbox(), grace_seconds=args.seconds("grace_seconds", 60)),
+            "partition": lambda args: self._there().partition(args.sandbox(), args.peers("peers")),
+            "state": lambda args: asdict(self._there().state(args.sandbox())),
+            "wait": lambda args: asdict(
+                self._there().wait(args.sandbox(), timeout_seconds=args.seconds("timeout_seconds", 600))
+            ),
+            "logs": self._logs,
+            "usage": lambda args: asdict(self._there().usage(args.sandbox())),
+            "command": lambda args: {"argv": list(self._desk.commands[args.sandbox()].get(args.text("which"), ()))},
+            "built": self._built,
+            "lock": self._lock,
+            "unlock": lambda _: self._machine.release(),
+        }
+
+    def _there(self) -> Scenario:
+        if self._scenario is None:
+            text = "expected an exercise with network = true for this verb, found one without sandboxes to drive"
+            raise RequestError(text)
+        return self._scenario
+
+    def _start(self, args: Args) -> Json:
+        name = args.sandbox()
+        env = {**self._desk.env.get(name, {}), **args.env("env")}
+        self._there().start(name, command=args.argv("command", optional=True), env=env)
+        return None
+
+    def _run(self, args: Args) -> Json:
+        argv, stdin = args.argv("argv", optional=True), args.data("stdin")
+        seconds = args.seconds("timeout_seconds", 600)
+        if self._scenario is None:
+            if self._desk.one_shot is None:
+                text = "expected a sandbox to run in, found none"
+                raise RequestError(text)
+            return _result(self._desk.one_shot(argv, stdin, seconds, args.env("env")))
+        name = args.sandbox()
+        env = {**self._desk.env.get(name, {}), **args.env("env")}
+        argv = argv or self._desk.commands[name].get("run", ())
+        return _result(self._scenario.run(name, argv, timeout_seconds=seconds, env=env, stdin=stdin))
+
+    def _exec(self, args: Args) -> Json:
+        return _result(
+            self._there().exec(
+                args.sandbox(),
+                args.argv("argv"),
+                timeout_seconds=args.seconds("timeout_seconds", 600),
+                stdin=args.data("stdin"),
+            )
+        )
+
+    def _logs(self, args: Args) -> Json:
+        data = self._there().logs(args.sandbox(), tail_kb=int(args.number("tail_kb", 64, most=1024)))
+        return {"data": base64.b64encode(data).decode()}
+
+    def _built(self, args: Args) -> Json:
+        result = self._desk.builds.get(args.sandbox(), BuildResult(ok=True, log=""))
+        return {"ok": result.ok, "log": result.log}
+
+    def _lock(self, _: Args) -> Json:
+        waited = self._machine.acquire(lambda: self._deadline.remaining() > 0, self._deadline.extend)
+        return {"waited_seconds": waited}
+
+
+def _result(result: ExecResult) -> Json:
+    return {
+        "exit_code": result.exit_code,
+        "stdout": base64.b64encode(result.stdout).decode(),
+        "stderr": base64.b64encode(result.stderr).decode(),
+        "truncated": result.truncated,
+        "timed_out": result.timed_out,
+        "seconds": result.seconds,
+    }

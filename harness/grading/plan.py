@@ -1,0 +1,118 @@
+"""From an exercise, a submission and image tags to the scenario that grades it. Pure: nothing is opened here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from harness.engines.base import Owner, SandboxSpec, ScenarioSpec
+from harness.errors import ExerciseError
+from harness.model import Exercise, Limits, SandboxPlan, Service
+
+GRADER = "grader"
+GRADER_COMMAND = ("/usr/bin/python3", "-P", "-m", "harness.testing")
+BUILD_SUFFIX = "-build"
+Services = Mapping[str, Service]
+"""``submission`` and, where an exercise has one, ``starter`` -> its service.toml."""
+_PLACEHOLDER = re.compile(r"\{(timeouts|parameters|address)\.([a-z0-9_-]+)\}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """What placeholders in an exercise's environment tables stand for."""
+
+    timeouts: Mapping[str, float]
+    parameters: Mapping[str, str]
+    addresses: Mapping[str, str] = field(default_factory=dict)
+
+
+def images_needed(exercise: Exercise, language: str) -> tuple[str, ...]:
+    """Return names of the image recipes that a grading needs, the grader's included."""
+    names = [plan.image if plan.image != "language" else language for plan in exercise.sandboxes]
+    return tuple(dict.fromkeys([*names, "grader-core"]))
+
+
+def scenario(exercise: Exercise, services: Services, tags: Mapping[str, str], owner: Owner) -> ScenarioSpec:
+    """Return the scenario of a grading: the exercise's sandboxes, a build sandbox where one is needed, the grader."""
+    specs = [_spec(plan, services, tags) for plan in exercise.sandboxes]
+    specs += [
+        SandboxSpec(
+            name=plan.name + BUILD_SUFFIX,
+            image=tags[services[plan.content].language],
+            limits=exercise.build_limits,
+            network=False,
+            volume_of=plan.name,
+        )
+        for plan in built(exercise, services)
+    ]
+    specs.append(grader(exercise, tags))
+    return ScenarioSpec(owner=owner, sandboxes=tuple(specs), network=exercise.network)
+
+
+def built(exercise: Exercise, services: Services) -> tuple[SandboxPlan, ...]:
+    """Return the sandboxes whose content goes through a build, the candidate's own service first."""
+    return tuple(
+        plan
+        for plan in exercise.sandboxes
+        if plan.content in services and services[plan.content].build and _is_wanted(plan, services)
+    )
+
+
+def grader(exercise: Exercise, tags: Mapping[str, str]) -> SandboxSpec:
+    """Return the grader sandbox: trusted, and hardened like any other."""
+    return SandboxSpec(
+        name=GRADER,
+        image=tags["grader-core"],
+        command=GRADER_COMMAND,
+        limits=exercise.grader_limits,
+        network=exercise.network,
+        stdin=True,
+    )
+
+
+def one_shot(exercise: Exercise, services: Services, tags: Mapping[str, str]) -> SandboxSpec:
+    """Return the sandbox of an exercise without a scenario: one command, no network."""
+    return replace(_spec(exercise.sandboxes[0], services, tags), network=False)
+
+
+def resolve(env: Mapping[str, str], facts: Facts) -> dict[str, str]:
+    """Fill the placeholders of an environment table. Raises ExerciseError for a name that is not declared."""
+    known: dict[str, Mapping[str, str | float]] = {
+        "timeouts": facts.timeouts,
+        "parameters": facts.parameters,
+        "address": facts.addresses,
+    }
+
+    def value(match: re.Match[str]) -> str:
+        table = known[match[1]]
+        if match[2] not in table:
+            text = f"expected one of {sorted(table)} after '{match[1]}.' in an [env] table, found {match[2]!r}"
+            raise ExerciseError(text)
+        return str(table[match[2]])
+
+    return {name: _PLACEHOLDER.sub(value, text) for name, text in env.items()}
+
+
+def memory_mb(spec: ScenarioSpec) -> int:
+    """Return the memory that the scenario's sandboxes may use together, tmpfs included, builds (which run alone) not."""
+    return sum(_memory(one.limits) for one in spec.sandboxes if not one.volume_of)
+
+
+def _memory(limits: Limits) -> int:
+    return limits.memory_mb + limits.tmpfs_mb
+
+
+def _is_wanted(plan: SandboxPlan, services: Services) -> bool:
+    """The candidate's own tests, and the starter they must tell apart, matter only when there are own tests."""
+    return plan.name == "app" or bool(services["submission"].test)
+
+
+def _spec(plan: SandboxPlan, services: Services, tags: Mapping[str, str]) -> SandboxSpec:
+    service = services.get(plan.content, services["submission"])
+    image = service.language if plan.image == "language" else plan.image
+    if image not in tags:
+        text = f"expected an image recipe for sandbox {plan.name!r}, found {image!r}: known are {sorted(tags)}"
+        raise ExerciseError(text)
+    command = plan.command or (service.run if plan.role == "candidate" else ())
+    return SandboxSpec(name=plan.name, image=tags[image], command=command, limits=plan.limits, hosts=plan.hosts)
