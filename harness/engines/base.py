@@ -163,9 +163,7 @@ class Scenario(Protocol):
     ) -> ExecResult:
         """Run ``argv`` as the sandbox's only process and wait for its end."""
 
-    def exec(
-        self, name: str, argv: tuple[str, ...], *, timeout_seconds: float, stdin: bytes = b""
-    ) -> ExecResult:
+    def exec(self, name: str, argv: tuple[str, ...], *, timeout_seconds: float, stdin: bytes = b"") -> ExecResult:
         """Run ``argv`` beside the sandbox's process."""
 
     def kill(self, name: str) -> None:

@@ -11,12 +11,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
 from harness import wire
 from harness.engines.base import Attachment, ExecResult, Scenario
-from harness.errors import EngineError, GraderError, SandboxError
+from harness.errors import GraderError, SandboxError
 from harness.events import Evidence
 from harness.grading.args import Args, RequestError
 from harness.grading.machinelock import MachineLock
@@ -77,9 +77,9 @@ class Broker:
         self._desk = desk
         self._deadline = deadline
         self._writing = threading.Lock()
-        self._pending = 0
+        self._pending = threading.BoundedSemaphore(_MAX_PENDING)
         self._machine = MachineLock()
-        self._engine_trouble: EngineError | None = None
+        self._trouble: BaseException | None = None
         self._verbs = self._table()
 
     def serve(self, job: dict[str, Json]) -> Evidence:
@@ -98,8 +98,8 @@ class Broker:
                 _log.info("grader stream ended: %s", error)
             finally:
                 self._machine.release()
-        if self._engine_trouble is not None:
-            raise self._engine_trouble
+        if self._trouble is not None:
+            raise self._trouble
         return evidence
 
     def _read_until_finished(self, evidence: Evidence, pool: ThreadPoolExecutor) -> None:
@@ -116,11 +116,18 @@ class Broker:
                 raise GraderError(text)
 
     def _accept(self, message: dict[str, Json], pool: ThreadPoolExecutor) -> None:
-        if self._pending >= _MAX_PENDING:
+        if not self._pending.acquire(blocking=False):
             text = f"expected at most {_MAX_PENDING} requests at once, found more: something in the grader loops"
             raise GraderError(text)
-        self._pending += 1
-        pool.submit(self._answer, message)
+        pool.submit(self._answer, message).add_done_callback(self._answered)
+
+    def _answered(self, future: Future[None]) -> None:
+        """Free the place; an error that left ``_answer`` ends the grading: its stream closes and serve() raises it."""
+        self._pending.release()
+        error = future.exception()
+        if error is not None:
+            self._trouble = error
+            self._attachment.close()
 
     def _answer(self, message: dict[str, Json]) -> None:
         reply: dict[str, Json] = {"type": "reply", "id": message.get("id")}
@@ -130,15 +137,6 @@ class Broker:
             reply |= {"ok": False, "error": {"kind": "request", "message": str(error)}}
         except SandboxError as error:
             reply |= {"ok": False, "error": {"kind": "sandbox", "message": str(error)}}
-        except EngineError as error:
-            self._engine_trouble = error
-            reply |= {"ok": False, "error": {"kind": "engine", "message": str(error)}}
-        finally:
-            self._pending -= 1
-        if self._engine_trouble is not None:
-            # The grader can do nothing more without an engine: its stream ends, and serve() raises.
-            self._attachment.close()
-            return
         with self._writing:
             try:
                 self._attachment.write(wire.encode(reply))
@@ -154,8 +152,7 @@ class Broker:
             text = f"expected named arguments for {verb!r}, found {args!r}"
             raise RequestError(text)
         checked = Args(verb, args, self._desk.sandboxes)
-        value = self._verbs[verb](checked)
-        return value
+        return self._verbs[verb](checked)
 
     def _end_at_deadline(self, evidence: Evidence) -> None:
         while evidence.finished is None:
