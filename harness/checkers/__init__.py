@@ -1,0 +1,1 @@
+"""Invariants over recorded histories: pure functions, no I/O."""

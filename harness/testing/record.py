@@ -1,0 +1,56 @@
+"""How one check is going: what was said while it ran, turned into exactly one outcome."""
+
+from __future__ import annotations
+
+from harness.model import Json, Status
+from harness.testing.text import block, lines
+
+_SEVERITY = {Status.PASSED: 0, Status.UNPROVEN: 1, Status.FAILED: 2, Status.INCONCLUSIVE: 3}
+
+
+class Record:
+    """The running account of one check. Starts as passed; what is said can only make it worse."""
+
+    def __init__(self, check_id: str) -> None:
+        """Begin the account of ``check_id``."""
+        self.check_id = check_id
+        self.status = Status.PASSED
+        self.seconds = 0.0
+        self._credit = 1.0
+        self._feedback = ""
+        self._details: list[str] = []
+        self._evidence: tuple[str, ...] = ()
+
+    def set_credit(self, value: float, feedback: str, detail: str, evidence: tuple[str, ...]) -> None:
+        """Keep a partial credit; the last one counts."""
+        self._credit = value
+        self._feedback = feedback
+        self._evidence = evidence
+        if detail:
+            self._details.append(detail)
+
+    def say(self, status: Status, *, feedback: str = "", detail: str = "", evidence: tuple[str, ...] = ()) -> None:
+        """Add one thing that was seen. The worst status so far stands; details add up."""
+        if detail:
+            self._details.append(detail)
+        if _SEVERITY[status] <= _SEVERITY[self.status]:
+            return
+        self.status = status
+        self._credit = 0.0
+        self._feedback = feedback
+        self._evidence = evidence
+
+    def event(self) -> dict[str, Json]:
+        """Return the fields of the one ``outcome`` event of this check."""
+        status = self.status
+        if status is Status.PASSED and self._credit < 1:
+            status = Status.FAILED
+        return {
+            "check": self.check_id,
+            "status": status.value,
+            "credit": self._credit if status in {Status.PASSED, Status.FAILED} else 0.0,
+            "seconds": round(self.seconds, 3),
+            "feedback": block(self._feedback, 2000),
+            "detail": block("\n\n".join(self._details), 8000),
+            "evidence": list(lines(self._evidence)),
+        }
