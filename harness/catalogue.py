@@ -1,0 +1,179 @@
+"""Finds exercises and their graders in one or more folders, pairs them, and fingerprints both.
+
+A catalogue folder holds ``exercises/<id>`` (all a candidate may see), ``graders/<id>`` (all they may not), or both:
+a company may keep graders in a repository of their own.
+"""
+
+from __future__ import annotations
+
+import builtins
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from harness import manifest, rules, tables
+from harness.errors import ExerciseError, UsageError
+from harness.model import Check, Exercise, Gate
+
+NOT_DIGESTED = frozenset(
+    {"validation.json", "references", "mutants", "mutants.toml", "cheats", "README.md", "rubric.toml"}
+)
+"""What may change in a grader without changing any verdict."""
+_NOISE = frozenset({"__pycache__", ".DS_Store", ".pytest_cache", ".mypy_cache", ".ruff_cache"})
+
+
+class Catalogue:
+    """The exercises of some folders. Reads lazily and keeps nothing: files may change while it lives."""
+
+    def __init__(self, dirs: Sequence[Path]) -> None:
+        """Look in ``dirs``, each of which holds ``exercises/``, ``graders/`` or both."""
+        self._dirs = tuple(dirs)
+
+    def ids(self) -> builtins.list[str]:
+        """Return the ids of all exercises, sorted."""
+        return sorted({name for folder in self._dirs for name in _folders(folder / "exercises")})
+
+    def list(self) -> tuple[Exercise, ...]:
+        """Return all exercises by id. Raises ExerciseError when one is not well-formed."""
+        return tuple(self.exercise(exercise_id) for exercise_id in self.ids())
+
+    def exercise(self, exercise_id: str) -> Exercise:
+        """Return what a candidate may know. Raises UsageError when there is no such exercise."""
+        file = self.exercise_dir(exercise_id) / "exercise.toml"
+        exercise = manifest.parse_exercise(_read(file), str(file))
+        if exercise.id != exercise_id:
+            text = (
+                f"{file}: id: expected the name of its folder, {exercise_id}, found {exercise.id}: rename one of them"
+            )
+            raise ExerciseError(text)
+        return exercise
+
+    def exercise_dir(self, exercise_id: str) -> Path:
+        """Return ``exercises/<id>``. Raises UsageError when there is no such exercise."""
+        found = self._find("exercises", exercise_id)
+        if found is None:
+            raise UsageError(self._unknown(exercise_id))
+        return found
+
+    def grader_dir(self, exercise_id: str) -> Path:
+        """Return ``graders/<id>``. Raises UsageError when there is none: it may be in another repository."""
+        self.exercise_dir(exercise_id)
+        found = self._find("graders", exercise_id)
+        if found is None:
+            where = ", ".join(str(folder / "graders") for folder in self._dirs)
+            text = f"{exercise_id}: expected a grader in {where}, found none: add its repository with --catalogue DIR"
+            raise UsageError(text)
+        return found
+
+    def hidden_checks(self, exercise_id: str) -> tuple[Check, ...]:
+        """Return the checks that only assessors may see."""
+        return self._hidden(exercise_id).checks
+
+    def all_checks(self, exercise_id: str) -> tuple[Check, ...]:
+        """Return public and hidden checks, proven to fit each other and the exercise's points."""
+        return (*self._pair(exercise_id).checks, *self.hidden_checks(exercise_id))
+
+    def gates(self, exercise_id: str) -> tuple[Gate, ...]:
+        """Return the gates with the hidden checks that close them. A score is computed with these."""
+        hidden = self._hidden(exercise_id).gates
+        return tuple(
+            Gate(id=gate.id, title=gate.title, cap=gate.cap, checks=(*gate.checks, *hidden.get(gate.id, ())))
+            for gate in self._pair(exercise_id).gates
+        )
+
+    def digests(self, exercise_id: str) -> dict[str, str]:
+        """Return what a grading depends on: ``exercise`` and ``grader`` -> sha256.
+
+        Neither depends on where the catalogue is, on file times, or on what NOT_DIGESTED names.
+        """
+        return {
+            "exercise": digest(self.exercise_dir(exercise_id)),
+            "grader": digest(self.grader_dir(exercise_id), NOT_DIGESTED),
+        }
+
+    def problems(self, exercise_id: str) -> builtins.list[str]:
+        """Return what is missing or wrong in the files of a pair, beyond its manifests; none means it can be graded."""
+        exercise = self._pair(exercise_id)
+        home, grader = self.exercise_dir(exercise_id), self.grader_dir(exercise_id)
+        wanted = [home / "brief.md.j2", grader / "checks.toml"]
+        wanted += [home / "starter" / language for language in exercise.languages or ("",)]
+        found = [f"{path}: expected it to exist, found nothing: add it" for path in wanted if not path.exists()]
+        if any(check.public for check in exercise.checks) and not _tests(home / "checks"):
+            found.append(f"{home / 'checks'}: expected test_*.py for the public checks, found none: add one")
+        if self.hidden_checks(exercise_id) and not _tests(grader):
+            found.append(f"{grader}: expected test_*.py for the hidden checks, found none: add one")
+        return found
+
+    def _pair(self, exercise_id: str) -> Exercise:
+        exercise, hidden = self.exercise(exercise_id), self._hidden(exercise_id)
+        problems = rules.of_pair(exercise, hidden.checks, hidden.gates)
+        if problems:
+            raise tables.refusal(ExerciseError, f"{exercise_id} and its grader", problems)
+        return exercise
+
+    def _hidden(self, exercise_id: str) -> manifest.Hidden:
+        file = self.grader_dir(exercise_id) / "checks.toml"
+        return manifest.parse_hidden(_read(file), str(file))
+
+    def _find(self, kind: str, exercise_id: str) -> Path | None:
+        found = [folder / kind / exercise_id for folder in self._dirs if exercise_id in _folders(folder / kind)]
+        if len(found) > 1:
+            text = f"{exercise_id}: expected it in one catalogue, found {found[0]} and {found[1]}: rename or remove one"
+            raise ExerciseError(text)
+        return found[0] if found else None
+
+    def _unknown(self, exercise_id: str) -> str:
+        if not self._dirs:
+            return f"no catalogue here, so no exercise {tables.quoted(exercise_id)}: pass --catalogue DIR"
+        return f"no exercise {tables.quoted(exercise_id)}: {tables.suggestion(exercise_id, self.ids())}"
+
+
+def digest(root: Path, leave_out: frozenset[str] = frozenset()) -> str:
+    """Return a sha256 over sorted relative paths, executable bits and contents of the regular files under ``root``.
+
+    ``leave_out`` names entries at its top. Raises ExerciseError on links and special files: what they point to
+    could change without the digest changing.
+    """
+    total = hashlib.sha256()
+    for path, relative in _files(root, leave_out):
+        content = _read(path)
+        mode = "x" if path.stat().st_mode & stat.S_IXUSR else "-"
+        total.update(f"{len(relative.encode())} {relative} {mode} {hashlib.sha256(content).hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+def _files(root: Path, leave_out: frozenset[str]) -> Iterator[tuple[Path, str]]:
+    found: list[tuple[str, Path]] = []
+    for folder, names, files in os.walk(root):
+        top = Path(folder) == root
+        names[:] = [name for name in names if name not in _NOISE and not (top and name in leave_out)]
+        for name in (*names, *files):
+            path = Path(folder, name)
+            if path.is_symlink() or not (path.is_file() or path.is_dir()):
+                text = f"{path}: expected a regular file or folder, found a link or special file: replace it"
+                raise ExerciseError(text)
+        kept = [name for name in files if name not in _NOISE and not (top and name in leave_out)]
+        found += [(Path(folder, name).relative_to(root).as_posix(), Path(folder, name)) for name in kept]
+    for relative, path in sorted(found):
+        yield path, relative
+
+
+def _folders(parent: Path) -> list[str]:
+    try:
+        return [entry.name for entry in os.scandir(parent) if entry.is_dir() and not entry.name.startswith((".", "_"))]
+    except FileNotFoundError:
+        return []
+
+
+def _tests(folder: Path) -> bool:
+    return any(folder.glob("test_*.py"))
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        text = f"{file}: expected a readable file, found: {error.strerror}. Add it, or correct its permissions"
+        raise ExerciseError(text) from error

@@ -1,0 +1,259 @@
+"""``exercise.toml`` and ``checks.toml`` as values of ``harness.model``. What authors write, checked whole.
+
+The shape is what pydantic checks; :mod:`harness.rules` checks what needs more than one key. ``service.toml`` of a
+submission is :mod:`harness.service`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from harness import rules, tables
+from harness.errors import ExerciseError
+from harness.model import Check, DeclaredTimeout, Exercise, Gate, HumanItem, Limits, SandboxPlan
+from harness.service import parse_service
+from harness.tables import Many, Table
+
+__all__ = ["Hidden", "Mutant", "parse_exercise", "parse_hidden", "parse_mutants", "parse_service"]
+
+_SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+Slug = Annotated[str, Field(pattern=_SLUG, max_length=60)]
+CheckId = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+)*$", max_length=120)]
+Text = Annotated[str, Field(min_length=1, max_length=2000)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Points = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+Count = Annotated[int, Field(gt=0)]
+MAX_SUBMISSION_BYTES = 64 * 1024 * 1024
+MAX_SUBMISSION_FILES = 5000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hidden:
+    """``checks.toml`` of a grader: what only assessors may see."""
+
+    checks: tuple[Check, ...]
+    gates: Mapping[str, tuple[str, ...]]
+    """Gate of the exercise -> hidden checks that close it too."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mutant:
+    """A reference with one mistake, as ``mutants.toml`` declares it; the mistake is ``mutants/<name>.patch``."""
+
+    name: str
+    title: str
+    """The mistake, in one sentence."""
+    reference: str
+    ceiling: float
+    """Points it may reach at most."""
+    fails: tuple[str, ...]
+    """Checks it must fail; the first is the one it is named after."""
+    universal: bool
+    """One of U1-U8, which may fail anything."""
+
+
+class _Limits(Table):
+    cpus: Positive = Limits().cpus
+    memory_mb: Count = Limits().memory_mb
+    pids: Count = Limits().pids
+    tmpfs_mb: Count = Limits().tmpfs_mb
+    tmpfs_inodes: Count = Limits().tmpfs_inodes
+    file_size_mb: Count = Limits().file_size_mb
+    nofile: Count = Limits().nofile
+    output_kb: Count = Limits().output_kb
+
+    def value(self) -> Limits:
+        return Limits(**self.model_dump())
+
+
+class _Sandbox(Table):
+    name: Slug
+    role: Literal["candidate", "service", "yardstick"]
+    image: Slug
+    command: Many[str] = ()
+    limits: _Limits = _Limits()
+    hosts: dict[Slug, Slug] = Field(default_factory=dict)
+    content: Literal["", "submission", "starter", "yardstick"] = ""
+
+    def value(self) -> SandboxPlan:
+        return SandboxPlan(
+            name=self.name,
+            role=self.role,
+            image=self.image,
+            command=tuple(self.command),
+            limits=self.limits.value(),
+            hosts=self.hosts,
+            content=self.content,
+        )
+
+
+class _Build(Table):
+    seconds: Count = 60
+    limits: _Limits = _Limits(memory_mb=1024, tmpfs_mb=512)
+
+
+class _Timeout(Table):
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*_seconds$")]
+    title: Text
+    default_seconds: Positive
+    minimum_seconds: Positive
+    maximum_seconds: Positive
+
+
+class _Submit(Table):
+    include: Annotated[Many[Text], Field(min_length=1)]
+    max_bytes: Annotated[int, Field(gt=0, le=MAX_SUBMISSION_BYTES)] = 2 * 1024 * 1024
+    max_files: Annotated[int, Field(gt=0, le=MAX_SUBMISSION_FILES)] = 500
+
+
+class _Check(Table):
+    id: CheckId
+    title: Text
+    skill: Text
+    points: Points
+    requires: Many[CheckId] = ()
+
+    def value(self, *, public: bool) -> Check:
+        return Check(
+            id=self.id,
+            title=self.title,
+            skill=self.skill,
+            points=self.points,
+            public=public,
+            requires=tuple(self.requires),
+        )
+
+
+class _HiddenCheck(_Check):
+    gate: Slug | None = None
+
+
+class _Gate(Table):
+    id: Slug
+    title: Text
+    cap: Points
+    checks: Many[CheckId] = ()
+
+    def value(self) -> Gate:
+        return Gate(id=self.id, title=self.title, cap=self.cap, checks=tuple(self.checks))
+
+
+class _Human(Table):
+    id: Slug
+    title: Text
+    points: Positive
+
+
+class _Exercise(Table):
+    schema_: Annotated[Literal[1], Field(alias="schema")]
+    id: Slug
+    version: Annotated[str, Field(pattern=r"^\d+\.\d+(\.\d+)?$", max_length=20)]
+    status: Literal["draft", "validated"]
+    title: Text
+    summary: Text
+    minutes: Count
+    pass_mark: Points
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
+    deadline_seconds: Count
+    languages: Many[Slug]
+    network: bool
+    skills: Annotated[dict[Text, Points], Field(min_length=1)]
+    sandboxes: Annotated[Many[_Sandbox], Field(min_length=1)]
+    grader_limits: _Limits = _Limits(memory_mb=512)
+    build: _Build = _Build()
+    timeouts: Many[_Timeout] = ()
+    submit: _Submit
+    parameters: dict[
+        Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], Annotated[Many[Text], Field(min_length=1)]
+    ] = Field(default_factory=dict)
+    checks: Many[_Check] = ()
+    gates: Many[_Gate] = ()
+    human: Many[_Human] = ()
+
+    def value(self) -> Exercise:
+        return Exercise(
+            id=self.id,
+            version=self.version,
+            status=self.status,
+            title=self.title,
+            summary=self.summary,
+            skills=self.skills,
+            minutes=self.minutes,
+            pass_mark=self.pass_mark,
+            seed=self.seed,
+            deadline_seconds=self.deadline_seconds,
+            languages=tuple(self.languages),
+            network=self.network,
+            sandboxes=tuple(sandbox.value() for sandbox in self.sandboxes),
+            grader_limits=self.grader_limits.value(),
+            build_limits=self.build.limits.value(),
+            build_seconds=self.build.seconds,
+            timeouts=tuple(DeclaredTimeout(**timeout.model_dump()) for timeout in self.timeouts),
+            submit=tuple(self.submit.include),
+            max_bytes=self.submit.max_bytes,
+            max_files=self.submit.max_files,
+            parameters={knob: tuple(values) for knob, values in self.parameters.items()},
+            checks=tuple(check.value(public=True) for check in self.checks),
+            gates=tuple(gate.value() for gate in self.gates),
+            human=tuple(HumanItem(**item.model_dump()) for item in self.human),
+        )
+
+
+class _Hidden(Table):
+    checks: Many[_HiddenCheck] = ()
+
+
+class _Mutant(Table):
+    name: Slug
+    title: Text
+    reference: Slug
+    ceiling: Points
+    fails: Annotated[Many[CheckId], Field(min_length=1)]
+    universal: bool = False
+
+
+class _Mutants(Table):
+    mutants: Many[_Mutant] = ()
+
+
+def parse_exercise(data: bytes, where: str = "exercise.toml") -> Exercise:
+    """Return what ``exercise.toml`` declares. Raises ExerciseError with every problem in it."""
+    exercise = tables.parse(_Exercise, data, where, ExerciseError).value()
+    problems = rules.of_exercise(exercise)
+    if problems:
+        raise tables.refusal(ExerciseError, where, problems)
+    return exercise
+
+
+def parse_hidden(data: bytes, where: str = "checks.toml") -> Hidden:
+    """Return what ``checks.toml`` declares; whether it fits its exercise is ``rules.of_pair``."""
+    document = tables.parse(_Hidden, data, where, ExerciseError)
+    gates: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    for check in document.checks:
+        if check.gate is not None:
+            gates[check.gate] = (*gates.get(check.gate, ()), check.id)
+    return Hidden(checks=tuple(check.value(public=False) for check in document.checks), gates=gates)
+
+
+def parse_mutants(data: bytes, where: str = "mutants.toml") -> tuple[Mutant, ...]:
+    """Return what ``mutants.toml`` declares. Raises ExerciseError with every problem in it."""
+    document = tables.parse(_Mutants, data, where, ExerciseError)
+    mutants = tuple(
+        Mutant(
+            name=mutant.name,
+            title=mutant.title,
+            reference=mutant.reference,
+            ceiling=mutant.ceiling,
+            fails=tuple(mutant.fails),
+            universal=mutant.universal,
+        )
+        for mutant in document.mutants
+    )
+    problems = rules.duplicates("mutants", [mutant.name for mutant in mutants])
+    if problems:
+        raise tables.refusal(ExerciseError, where, problems)
+    return mutants

@@ -1,0 +1,144 @@
+"""What must hold between the keys of an exercise and its grader, beyond the shape of each file. Pure.
+
+Every function returns problems, a sentence each (expected, found, what to do); none means it holds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from harness.model import Check, Exercise
+from harness.tables import quoted, suggestion
+
+GRADER = "grader"
+LANGUAGE = "language"
+TOTAL_POINTS = 100.0
+_TOLERANCE = 1e-6
+
+
+def of_exercise(exercise: Exercise) -> list[str]:
+    """Return what is wrong with ``exercise.toml`` alone."""
+    problems = [
+        *duplicates("checks", [check.id for check in exercise.checks]),
+        *duplicates("gates", [gate.id for gate in exercise.gates]),
+        *duplicates("human", [item.id for item in exercise.human]),
+        *duplicates("sandboxes", [sandbox.name for sandbox in exercise.sandboxes]),
+        *duplicates("timeouts", [timeout.name for timeout in exercise.timeouts]),
+        *duplicates("languages", list(exercise.languages)),
+        *_points_of_skills(exercise),
+        *_sandboxes(exercise),
+        *_timeouts(exercise),
+        *_parameters(exercise),
+    ]
+    public = {check.id for check in exercise.checks}
+    for gate in exercise.gates:
+        problems += [
+            f"gates.{gate.id}.checks: expected public checks, found {quoted(check)}: declare a hidden check's gate "
+            f'beside it in checks.toml (gate = "{gate.id}"), candidates may read this file; or {suggestion(check, public)}'
+            for check in gate.checks
+            if check not in public
+        ]
+    return problems
+
+
+def of_pair(exercise: Exercise, hidden: Sequence[Check], gates: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Return what is wrong with a grader's hidden checks beside its exercise's public ones."""
+    checks = [*exercise.checks, *hidden]
+    known = {check.id for check in checks}
+    problems = duplicates("checks", [check.id for check in checks])
+    for check in checks:
+        if check.skill not in exercise.skills:
+            problems.append(f"checks.{check.id}.skill: unknown skill, {suggestion(check.skill, exercise.skills)}")
+        problems += [
+            f"checks.{check.id}.requires: unknown check {quoted(wanted)}, {suggestion(wanted, known)}"
+            for wanted in check.requires
+            if wanted not in known
+        ]
+    problems += [
+        f"checks.{ids[0]}.gate: unknown gate {quoted(gate)}, {suggestion(gate, [g.id for g in exercise.gates])}"
+        for gate, ids in gates.items()
+        if gate not in {known_gate.id for known_gate in exercise.gates}
+    ]
+    closed = {gate.id for gate in exercise.gates if gate.checks} | set(gates)
+    problems += [
+        f"gates.{gate.id}: expected a check that closes it, found none: name one, or remove the gate"
+        for gate in exercise.gates
+        if gate.id not in closed
+    ]
+    return [*problems, *_circles(checks), *_points_of_checks(exercise, checks)]
+
+
+def duplicates(place: str, names: Sequence[str]) -> list[str]:
+    """Return a problem for each of ``names`` that stands more than once."""
+    return [
+        f"{place}: expected every name once, found {quoted(name)} {count} times: rename one"
+        for name, count in Counter(names).items()
+        if count > 1
+    ]
+
+
+def _points_of_skills(exercise: Exercise) -> list[str]:
+    total = math.fsum(exercise.skills.values())
+    if abs(total - TOTAL_POINTS) <= _TOLERANCE:
+        return []
+    return [f"skills: expected points that sum to 100, found {total:g}: change one by {TOTAL_POINTS - total:+g}"]
+
+
+def _points_of_checks(exercise: Exercise, checks: Sequence[Check]) -> list[str]:
+    problems = []
+    for skill, points in exercise.skills.items():
+        found = math.fsum(check.points for check in checks if check.skill == skill)
+        if abs(found - points) > _TOLERANCE:
+            problems.append(
+                f"skills.{quoted(skill)}: expected checks worth {points:g} points, public and hidden together, "
+                f"found {found:g}: change a check by {points - found:+g}"
+            )
+    return problems
+
+
+def _circles(checks: Sequence[Check]) -> list[str]:
+    open_requirements = {check.id: set(check.requires) for check in checks}
+    while free := {id_ for id_, wanted in open_requirements.items() if not wanted & open_requirements.keys()}:
+        open_requirements = {id_: wanted for id_, wanted in open_requirements.items() if id_ not in free}
+    if not open_requirements:
+        return []
+    return [f"checks: expected requirements without a circle, found one among {', '.join(sorted(open_requirements))}"]
+
+
+def _sandboxes(exercise: Exercise) -> list[str]:
+    names = {sandbox.name for sandbox in exercise.sandboxes}
+    problems = []
+    if GRADER in names:
+        problems.append('sandboxes: "grader" is the name of the sandbox the checks run in: rename yours')
+    if not any(s.role == "candidate" and s.content == "submission" for s in exercise.sandboxes):
+        problems.append(
+            'sandboxes: expected one with role = "candidate" and content = "submission", found none: add it'
+        )
+    if not exercise.network and len(names) > 1:
+        problems.append(f"sandboxes: without a network there is one, found {len(names)}: set network = true")
+    for sandbox in exercise.sandboxes:
+        if sandbox.image == LANGUAGE and not exercise.languages:
+            problems.append(f'sandboxes.{sandbox.name}.image: "language" needs languages, found none: name an image')
+        problems += [
+            f"sandboxes.{sandbox.name}.hosts.{host}: unknown sandbox, {suggestion(target, [*names, GRADER])}"
+            for host, target in sandbox.hosts.items()
+            if target not in names and target != GRADER
+        ]
+    return problems
+
+
+def _timeouts(exercise: Exercise) -> list[str]:
+    return [
+        f"timeouts.{timeout.name}: expected minimum <= default <= maximum, "
+        f"found {timeout.minimum_seconds:g}, {timeout.default_seconds:g}, {timeout.maximum_seconds:g}"
+        for timeout in exercise.timeouts
+        if not timeout.minimum_seconds <= timeout.default_seconds <= timeout.maximum_seconds
+    ]
+
+
+def _parameters(exercise: Exercise) -> list[str]:
+    return [
+        problem for knob, values in exercise.parameters.items() for problem in duplicates(f"parameters.{knob}", values)
+    ]

@@ -1,0 +1,156 @@
+"""Reads one TOML document into a pydantic table, or says everything that is wrong with it at once.
+
+Every problem is one line: where it is, what was expected, what was found, what to do. Documents may come from a
+candidate, so size, nesting and number lengths are bounded before anything looks at the content.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from harness.errors import HarnessError
+
+MAX_BYTES = 256 * 1024
+"""No manifest of ours is a tenth of this; more is a mistake or an attack on the parser."""
+_SHOWN = 60
+_WANTED = {
+    "string_type": "text in quotes",
+    "int_type": "a whole number without quotes",
+    "float_type": "a number without quotes",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "dict_type": "a table",
+    "model_type": "a table",
+    "string_pattern_mismatch": "text that matches {pattern}",
+    "string_too_short": "text that is not empty",
+    "string_too_long": "at most {max_length} characters",
+    "too_short": "at least {min_length} of them",
+    "too_long": "at most {max_length} of them",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "{ge} or more",
+    "less_than": "less than {lt}",
+    "less_than_equal": "{le} or less",
+    "finite_number": "a finite number",
+    "literal_error": "{expected}",
+}
+
+
+class Table(BaseModel):
+    """A TOML table whose keys are all known and whose values are not coerced."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+Item = TypeVar("Item")
+Many = Annotated[tuple[Item, ...], Field(strict=False)]
+"""A TOML array; its items are still strict."""
+T = TypeVar("T", bound=Table)
+
+
+def parse(table: type[T], data: bytes, where: str, refuse: type[HarnessError]) -> T:
+    """Return ``data`` as a ``table``. Raises ``refuse`` naming ``where`` and every problem found."""
+    document = _document(data, where, refuse)
+    try:
+        return table.model_validate(document)
+    except ValidationError as error:
+        found = [_sentence(table, problem) for problem in _causes(error.errors(include_url=False))]
+        raise refusal(refuse, where, found) from error
+
+
+def refusal(refuse: type[HarnessError], where: str, problems: Sequence[str]) -> HarnessError:
+    """Return the error that lists ``problems`` of the file ``where``, one a line."""
+    if len(problems) == 1:
+        return refuse(f"{where}: {problems[0]}")
+    return refuse(f"{where}: {len(problems)} problems\n" + "\n".join(f"  {problem}" for problem in problems))
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Return what to write instead of ``word``: the nearest known word, or all of them."""
+    words = sorted(known)
+    near = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
+    if near:
+        return f'did you mean "{near[0]}"?'
+    return f"known here: {', '.join(words)}" if words else "nothing is known here: remove it"
+
+
+def quoted(value: object) -> str:
+    """Return ``value`` as a reader can see it: escaped, on one line, short."""
+    text = ascii(value) if not isinstance(value, str) else '"' + ascii(value)[1:-1] + '"'
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+
+
+def _document(data: bytes, where: str, refuse: type[HarnessError]) -> dict[str, object]:
+    if len(data) > MAX_BYTES:
+        text = f"expected at most {MAX_BYTES} bytes, found {len(data)}: shorten the file"
+        raise refusal(refuse, where, [text])
+    try:
+        content = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        text = f"expected UTF-8, found byte {data[error.start]:#04x} at offset {error.start}: save the file as UTF-8"
+        raise refusal(refuse, where, [text]) from error
+    try:
+        return tomllib.loads(content)
+    except RecursionError as error:
+        raise refusal(refuse, where, ["expected TOML, found values nested too deep: flatten them"]) from error
+    except ValueError as error:  # TOMLDecodeError is one; so is a number with thousands of digits
+        raise refusal(refuse, where, [f"expected TOML, found: {error}. Correct that line"]) from error
+
+
+def _causes(problems: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Leave out a list that is "too short" only because its items are wrong."""
+    places = [problem["loc"] for problem in problems]
+    return [
+        problem
+        for problem in problems
+        if problem["type"] != "too_short"
+        or not any(
+            len(place) > len(problem["loc"]) and place[: len(problem["loc"])] == problem["loc"] for place in places
+        )
+    ]
+
+
+def _sentence(table: type[Table], problem: ErrorDetails) -> str:
+    place = _place(problem["loc"])
+    kind = problem["type"]
+    if kind == "extra_forbidden":
+        known = _fields_at(table, problem["loc"][:-1])
+        return f"{place}: unknown key, {suggestion(str(problem['loc'][-1]), known)}"
+    if kind == "missing":
+        return f"{place}: missing, expected a value: add it"
+    context = problem.get("ctx", {})
+    wanted = _WANTED[kind].format(**context) if kind in _WANTED else problem["msg"].removeprefix("Input should be ")
+    return f"{place}: expected {wanted}, found {quoted(problem['input'])}: correct it"
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    parts: list[str] = []
+    for step in location:
+        if isinstance(step, int):
+            parts[-1:] = [f"{parts[-1] if parts else ''}[{step + 1}]"]  # authors count from one
+        elif step != "[key]":
+            parts.append(step)
+    return ascii(".".join(parts))[1:-1] or "document"
+
+
+def _fields_at(table: type[Table], location: tuple[int | str, ...]) -> Mapping[str, object]:
+    current = table
+    for step in location:
+        if isinstance(step, str):
+            current = _table_in(current.model_fields[step].annotation) or current
+    return current.model_fields
+
+
+def _table_in(annotation: object) -> type[Table] | None:
+    if isinstance(annotation, type) and issubclass(annotation, Table):
+        return annotation
+    for inner in get_args(annotation):
+        found = _table_in(inner)
+        if found is not None:
+            return found
+    return None
