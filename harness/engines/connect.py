@@ -1,0 +1,217 @@
+"""Find a container engine that answers, and speak with it from several threads.
+
+Looked for in this order: ``DOCKER_HOST``; the current docker context; the usual sockets of Docker, rootless Docker,
+Docker Desktop, colima, OrbStack, Rancher Desktop and Podman. Whoever names an engine means that one: a DOCKER_HOST
+or a context that does not answer is an error, not a reason to take another.
+
+``docker`` is imported when it is first needed: ``harness --help`` must not wait for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import EngineError, SandboxError
+
+if TYPE_CHECKING:
+    from docker.api import APIClient
+
+CALL_SECONDS = 120
+"""How long one call may take: a loaded machine of two cores creates a container in seconds, not minutes."""
+PROBE_SECONDS = 10
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """Somewhere an engine may be."""
+
+    url: str
+    source: str
+    """Who named it: ``DOCKER_HOST``, ``docker context NAME`` or ``usual socket``."""
+    certificates: Path | None = None
+    """Directory with ca.pem, cert.pem and key.pem for TLS."""
+    verify: bool = True
+
+
+class EngineRefusal(SandboxError):
+    """The engine answered a call with an error."""
+
+    def __init__(self, text: str, status: int) -> None:
+        """Keep the HTTP ``status`` of the answer beside its ``text``."""
+        super().__init__(text)
+        self.status = status
+
+
+class Link:
+    """A connection to one engine: a client for each thread, because docker-py's is not thread-safe."""
+
+    def __init__(self, place: Place, version: str) -> None:
+        """Speak API ``version`` with the engine at ``place``."""
+        self.place = place
+        self.version = version
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._clients: list[APIClient] = []
+
+    @property
+    def local(self) -> bool:
+        """Whether the engine is reached over a socket of this machine (it may still be in a virtual machine)."""
+        return self.place.url.startswith("unix://")
+
+    def api(self) -> APIClient:
+        """Return this thread's client."""
+        client: APIClient | None = getattr(self._local, "client", None)
+        if client is None:
+            client = _client(self.place, self.version, CALL_SECONDS)
+            self._local.client = client
+            with self._lock:
+                self._clients.append(client)
+        return client
+
+    def close(self) -> None:
+        """Close the clients of all threads."""
+        with self._lock:
+            clients, self._clients = self._clients, []
+        for client in clients:
+            client.close()
+        self._local = threading.local()
+
+
+def connect(environ: Mapping[str, str] | None = None, home: Path | None = None) -> Link:
+    """Return a link to the first engine that answers. Raises EngineError with every place tried."""
+    tried = []
+    for place in places(os.environ if environ is None else environ, Path.home() if home is None else home):
+        try:
+            return _probe(place)
+        except EngineError as error:
+            tried.append(f"  {place.url} ({place.source}): {error}")
+    if not tried:
+        tried = ["  no DOCKER_HOST, no docker context, and none of the usual sockets exists"]
+    found = "\n".join(tried)
+    text = (
+        f"expected a container engine that answers, found none:\n{found}\n"
+        "Start one (Docker: `systemctl start docker`, or open Docker Desktop), or set DOCKER_HOST to where it listens; "
+        "on Debian or Ubuntu as root, `make setup` installs one"
+    )
+    raise EngineError(text)
+
+
+def places(environ: Mapping[str, str], home: Path) -> list[Place]:
+    """Return where an engine may be, best first; one place when the user has named it."""
+    if host := environ.get("DOCKER_HOST", ""):
+        # TLS as the docker command does it: only a non-empty DOCKER_TLS_VERIFY switches it on.
+        tls = bool(environ.get("DOCKER_TLS_VERIFY", ""))
+        directory = Path(environ.get("DOCKER_CERT_PATH", "") or home / ".docker")
+        return [Place(url=host, source="DOCKER_HOST", certificates=directory if tls else None)]
+    configuration = Path(environ.get("DOCKER_CONFIG", "") or home / ".docker")
+    name = environ.get("DOCKER_CONTEXT", "") or _current_context(configuration)
+    if name and name != "default":
+        return [_context(configuration, name)]
+    sockets = [path for path in _usual_sockets(environ, home) if path.exists()]
+    return [Place(url=f"unix://{path}", source="usual socket") for path in sockets]
+
+
+@contextlib.contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Turn what docker-py raises into our errors, with what we were ``doing`` in their text."""
+    from docker.errors import APIError, DockerException  # noqa: PLC0415 - see the module's docstring
+    from requests.exceptions import RequestException  # noqa: PLC0415
+    from urllib3.exceptions import HTTPError  # noqa: PLC0415
+
+    try:
+        yield
+    except APIError as error:
+        found = str(error.explanation or error)
+        text = f"expected the engine to {doing}, found: {found}"
+        raise EngineRefusal(text, error.status_code or 0) from error
+    except (DockerException, RequestException, HTTPError, OSError) as error:
+        text = f"expected the engine to {doing}, found that it does not answer ({error}): see that it is running"
+        raise EngineError(text) from error
+
+
+def _probe(place: Place) -> Link:
+    if place.url.startswith("ssh://"):
+        text = "ssh is not supported; forward the engine's socket (`ssh -L`) and set DOCKER_HOST to it"
+        raise EngineError(text)
+    from docker.errors import DockerException  # noqa: PLC0415 - see the module's docstring
+    from requests.exceptions import RequestException  # noqa: PLC0415
+
+    try:
+        client = _client(place, "auto", PROBE_SECONDS)
+        try:
+            client.ping()
+            return Link(place, client.api_version)
+        finally:
+            client.close()
+    except (DockerException, RequestException, OSError) as error:
+        raise EngineError(str(error)) from error
+
+
+def _client(place: Place, version: str, seconds: int) -> APIClient:
+    from docker.api import APIClient  # noqa: PLC0415 - see the module's docstring
+    from docker.tls import TLSConfig  # noqa: PLC0415
+
+    if place.certificates is None:
+        return APIClient(base_url=place.url, version=version, timeout=seconds)
+    directory = place.certificates
+    tls = TLSConfig(
+        client_cert=(str(directory / "cert.pem"), str(directory / "key.pem")),
+        ca_cert=str(directory / "ca.pem"),
+        verify=place.verify,
+    )
+    return APIClient(base_url=place.url, version=version, timeout=seconds, tls=tls)
+
+
+def _current_context(configuration: Path) -> str:
+    try:
+        found = json.loads((configuration / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    name = found.get("currentContext", "") if isinstance(found, dict) else ""
+    return name if isinstance(name, str) else ""
+
+
+def _context(configuration: Path, name: str) -> Place:
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    path = configuration / "contexts" / "meta" / digest / "meta.json"
+    try:
+        endpoint = json.loads(path.read_text(encoding="utf-8"))["Endpoints"]["docker"]
+        url, skip = str(endpoint["Host"]), bool(endpoint.get("SkipTLSVerify", False))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        text = (
+            f"expected docker context {name} to be described in {path}, found {error!r}: "
+            "choose another with `docker context use`, or set DOCKER_HOST"
+        )
+        raise EngineError(text) from error
+    certificates = configuration / "contexts" / "tls" / digest / "docker"
+    return Place(
+        url=url,
+        source=f"docker context {name}",
+        certificates=certificates if certificates.is_dir() else None,
+        verify=not skip,
+    )
+
+
+def _usual_sockets(environ: Mapping[str, str], home: Path) -> list[Path]:
+    runtime = Path(environ.get("XDG_RUNTIME_DIR", "") or f"/run/user/{os.getuid()}")
+    return [
+        Path("/var/run/docker.sock"),
+        runtime / "docker.sock",
+        home / ".docker" / "run" / "docker.sock",
+        home / ".docker" / "desktop" / "docker.sock",
+        home / ".colima" / "default" / "docker.sock",
+        home / ".config" / "colima" / "default" / "docker.sock",
+        home / ".orbstack" / "run" / "docker.sock",
+        home / ".rd" / "docker.sock",
+        runtime / "podman" / "podman.sock",
+        Path("/run/podman/podman.sock"),
+        home / ".local" / "share" / "containers" / "podman" / "machine" / "podman.sock",
+    ]

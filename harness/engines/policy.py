@@ -1,0 +1,226 @@
+"""Every option of every container: the one place that decides what a sandbox may do.
+
+Pure functions from our own specs to the bodies of the engine's create calls, in the engine's own words, so that a
+golden test can show each of them whole. Nothing else in the harness writes a host option, and no spec has a field for
+privilege, host namespaces, bind mounts or devices: there is nothing here to ask for them with.
+
+The seccomp profile (``seccomp.json``) is an allow list: that of moby/profiles (Apache-2.0, June 2026) for a container
+without capabilities, less ``ptrace``, ``process_vm_*``, ``memfd_secret``, ``name_to_handle_at``, ``modify_ldt`` and
+``socketcall``, with socket families UNIX, INET, INET6 and NETLINK only (no AF_ALG, AF_VSOCK, AF_PACKET) and native
+system calls only. An engine's own default depends on its age (20.10 allows io_uring and AF_VSOCK), and a list of what
+to deny would let every new system call in; this one is the same everywhere and travels inline, because engines resolve
+a path on *their* machine. Names an older libseccomp does not know are skipped by the runtime: they stay refused.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from harness.engines.base import BOX, SANDBOX_UID
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from harness.engines.base import SandboxSpec
+    from harness.model import Json, Limits
+
+USER = f"{SANDBOX_UID}:{SANDBOX_UID}"
+MEBIBYTE = 1024 * 1024
+TMP_MB = 64
+"""``/tmp`` of every sandbox; its pages count as the sandbox's memory."""
+SHM_MB = 16
+"""``/dev/shm``: PostgreSQL and multiprocessing need one, and a read-only root does not make it read-only."""
+HOLDER_MEMORY_MB = 16
+HOSTNAME = "sandbox"
+"""The same everywhere, so that no name tells a candidate which of our sandboxes it is in."""
+RESOLVER = "127.0.0.1"
+"""Nobody listens there: what the hosts file does not hold does not resolve, at once."""
+LOG_KB = 1024
+"""What the engine keeps of a sandbox's output; it has no limit of its own."""
+
+
+@functools.cache
+def seccomp_profile() -> str:
+    """Return our profile as the one-line JSON that ``security_opt`` takes."""
+    text = files("harness.engines").joinpath("seccomp.json").read_text(encoding="utf-8")
+    return json.dumps(json.loads(text), separators=(",", ":"))
+
+
+def sandbox(
+    spec: SandboxSpec,
+    *,
+    command: tuple[str, ...],
+    env: Mapping[str, str],
+    network: str,
+    volume: str,
+    stdin: bool,
+    logged: bool,
+    labels: Mapping[str, str],
+) -> dict[str, Json]:
+    """Return the create body of a container that runs ``command`` for ``spec``.
+
+    Args:
+        spec: Whose image and limits apply.
+        command: The whole argument vector; images of ours have no entry point.
+        env: Added to ours and the image's.
+        network: ``none`` or ``container:ID`` of the holder.
+        volume: Name of the volume at ``/box``; empty for a tmpfs of this container's own.
+        stdin: Keep stdin open until the first client that attached to it goes.
+        logged: Let the engine keep the output (capped); otherwise only an attached client sees it.
+        labels: Ours.
+    """
+    limits = spec.limits
+    memory = (limits.memory_mb + limits.tmpfs_mb) * MEBIBYTE
+    host = _hardened(network=network, memory_bytes=memory, pids=limits.pids)
+    host |= {
+        "NanoCpus": round(limits.cpus * 1_000_000_000),
+        "Ulimits": _ulimits(limits),
+        "Tmpfs": {"/tmp": f"rw,nosuid,nodev,exec,size={TMP_MB}m,nr_inodes=4096,mode=1777"},  # noqa: S108 - the sandbox's
+        "ShmSize": SHM_MB * MEBIBYTE,
+        "Init": True,
+        "OomScoreAdj": 500,
+        "LogConfig": _log() if logged else {"Type": "none", "Config": {}},
+    }
+    if volume:
+        host["Mounts"] = [_mount(volume)]
+    else:
+        host["Tmpfs"] = {**_as_dict(host["Tmpfs"]), BOX: f"rw,nosuid,nodev,exec,{volume_options(limits)}"}
+    body = _container(spec.image, command, labels)
+    body |= {"Env": _environment(env), "HostConfig": host}
+    body |= {"OpenStdin": stdin, "StdinOnce": stdin, "AttachStdin": stdin}
+    return body
+
+
+def holder(
+    image: str,
+    *,
+    seconds: int,
+    network: str,
+    address: str,
+    hosts: Mapping[str, str],
+    volume: str,
+    labels: Mapping[str, str],
+) -> dict[str, Json]:
+    """Return the create body of a holder: a process of ours that sleeps until the deadline, and no more.
+
+    ``network`` is the name of the scenario's network, or empty for none. ``hosts`` (name to address) becomes its
+    hosts file, which every container that joins its network namespace is given.
+    """
+    host = _hardened(network=network or "none", memory_bytes=HOLDER_MEMORY_MB * MEBIBYTE, pids=16)
+    host |= {"LogConfig": {"Type": "none", "Config": {}}}
+    if volume:
+        host["Mounts"] = [_mount(volume)]
+    body = _container(image, ("sleep", str(seconds)), labels)
+    body |= {"Env": [], "Hostname": HOSTNAME, "HostConfig": host}
+    if network:
+        host |= {"Dns": [RESOLVER], "ExtraHosts": [f"{name}:{ip}" for name, ip in sorted(hosts.items())]}
+        endpoint: Json = {"IPAMConfig": {"IPv4Address": address}}
+        body["NetworkingConfig"] = {"EndpointsConfig": {network: endpoint}}
+    return body
+
+
+def fault_helper(image: str, command: tuple[str, ...], *, network: str, labels: Mapping[str, str]) -> dict[str, Json]:
+    """Return the create body of the short-lived helper that changes packet rules in a holder's network namespace.
+
+    The only container that has a capability, and it runs nothing but a command of ours from an image of ours: no
+    volume, no candidate's byte, gone before the call returns.
+    """
+    host = _hardened(network=network, memory_bytes=64 * MEBIBYTE, pids=16)
+    host |= {"CapAdd": ["NET_ADMIN"], "LogConfig": {"Type": "none", "Config": {}}}
+    body = _container(image, command, labels)
+    body |= {"User": "0:0", "WorkingDir": "/", "Env": [], "HostConfig": host}
+    return body
+
+
+def volume(name: str, limits: Limits, labels: Mapping[str, str]) -> dict[str, Json]:
+    """Return the create body of a sandbox's ``/box``: memory, so that its size and inodes are limits that hold."""
+    options = f"{volume_options(limits)},nosuid,nodev"
+    driver: dict[str, Json] = {"type": "tmpfs", "device": "tmpfs", "o": options}
+    return {"Name": name, "Driver": "local", "DriverOpts": driver, "Labels": dict(labels)}
+
+
+def volume_options(limits: Limits) -> str:
+    """Return the tmpfs options that apply ``limits`` to a ``/box``."""
+    size = f"size={limits.tmpfs_mb}m,nr_inodes={limits.tmpfs_inodes}"
+    return f"{size},uid={SANDBOX_UID},gid={SANDBOX_UID},mode=0700"
+
+
+def network(name: str, subnet: str, labels: Mapping[str, str]) -> dict[str, Json]:
+    """Return the create body of a scenario's network: a bridge nobody outside has an address on."""
+    return {
+        "Name": name,
+        "CheckDuplicate": True,
+        "Driver": "bridge",
+        # Internal keeps packets in; without a host address on the bridge they do not even reach the host.
+        "Internal": True,
+        "EnableIPv6": False,
+        "Options": {"com.docker.network.bridge.inhibit_ipv4": "true"},
+        "IPAM": {"Driver": "default", "Config": [{"Subnet": subnet}]},
+        "Labels": dict(labels),
+    }
+
+
+def _container(image: str, command: tuple[str, ...], labels: Mapping[str, str]) -> dict[str, Json]:
+    argv: Json = list(command)
+    return {
+        "Image": image,
+        "Cmd": argv,
+        # Whatever an image declares: no entry point, no health check, our user and directory.
+        "Entrypoint": [],
+        "Healthcheck": {"Test": ["NONE"]},
+        "User": USER,
+        "WorkingDir": BOX,
+        "Tty": False,
+        "AttachStdout": True,
+        "AttachStderr": True,
+        "Labels": dict(labels),
+    }
+
+
+def _hardened(*, network: str, memory_bytes: int, pids: int) -> dict[str, Json]:
+    return {
+        "NetworkMode": network,
+        "ReadonlyRootfs": True,
+        "Privileged": False,
+        "CapDrop": ["ALL"],
+        "SecurityOpt": ["no-new-privileges:true", f"seccomp={seccomp_profile()}"],
+        "IpcMode": "private",
+        "PidsLimit": pids,
+        "Memory": memory_bytes,
+        # Equal to Memory: no swap.
+        "MemorySwap": memory_bytes,
+        "RestartPolicy": {"Name": "no"},
+    }
+
+
+def _ulimits(limits: Limits) -> Json:
+    # All of them lower what an engine gives: raising a hard limit needs a capability a nested engine may lack.
+    values = {
+        "core": 0,
+        "fsize": limits.file_size_mb * MEBIBYTE,
+        "memlock": 64 * 1024,
+        "msgqueue": 0,
+        "nofile": limits.nofile,
+        "rtprio": 0,
+    }
+    return [{"Name": name, "Soft": value, "Hard": value} for name, value in values.items()]
+
+
+def _log() -> Json:
+    return {"Type": "json-file", "Config": {"max-size": f"{LOG_KB}k", "max-file": "1"}}
+
+
+def _mount(volume: str) -> Json:
+    return {"Type": "volume", "Source": volume, "Target": BOX, "VolumeOptions": {"NoCopy": True}}
+
+
+def _environment(env: Mapping[str, str]) -> Json:
+    ours = {"HOME": BOX, "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
+    return [f"{name}={value}" for name, value in sorted({**ours, **env}.items())]
+
+
+def _as_dict(value: Json) -> dict[str, Json]:
+    return value if isinstance(value, dict) else {}

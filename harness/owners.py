@@ -1,0 +1,160 @@
+"""Who is answerable for what we made outside the process, and how anybody can tell that they are gone.
+
+Containers, networks, volumes and scratch directories carry their :class:`~harness.engines.base.Owner` from the moment
+they exist. They are reaped when the owner is known to be dead (same boot, same pid namespace, and no such process) or
+past its deadline, which is all that can be said of an owner on another machine, in another pid namespace, or before
+a reboot.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from harness.engines.base import Owner
+
+LABEL_RUN = "harness.run"
+LABEL_OWNER = "harness.owner"
+LABEL_DEADLINE = "harness.deadline"
+SCRATCH_PREFIX = "harness-scratch-"
+_OWNER_FILE = "owner.json"
+_UNKNOWN = "unknown"
+_TOKEN_PARTS = 4
+
+
+def make_owner(run: str, *, seconds: float) -> Owner:
+    """Return this process as the owner of ``run``, to be reaped by anybody ``seconds`` from now."""
+    return Owner(run=run, token=token(), deadline=int(time.time() + seconds) + 1)
+
+
+def token(pid: int | None = None) -> str:
+    """Return ``boot id:pid namespace:pid:start time`` of a process, by default this one."""
+    number = os.getpid() if pid is None else pid
+    return f"{_boot_id()}:{_pid_namespace()}:{number}:{_start_time(number)}"
+
+
+def is_dead(owner: Owner, now: float | None = None) -> bool:
+    """Return whether anybody may remove what ``owner`` left: past its deadline, or certainly gone."""
+    if (time.time() if now is None else now) >= owner.deadline:
+        return True
+    parts = owner.token.split(":")
+    if len(parts) != _TOKEN_PARTS:
+        return False
+    boot, namespace, pid, started = parts
+    if _UNKNOWN in {boot, namespace} or (boot, namespace) != (_boot_id(), _pid_namespace()) or not pid.isdecimal():
+        return False
+    found = _start_time(int(pid))
+    return found != _UNKNOWN and found != started
+
+
+def labels(owner: Owner) -> dict[str, str]:
+    """Return the labels that say who answers for a thing."""
+    return {LABEL_RUN: owner.run, LABEL_OWNER: owner.token, LABEL_DEADLINE: str(owner.deadline)}
+
+
+def owner_of(found: Mapping[str, str]) -> Owner | None:
+    """Return the owner that labels name, or None when they are not ours."""
+    run, who, deadline = (found.get(key, "") for key in (LABEL_RUN, LABEL_OWNER, LABEL_DEADLINE))
+    if not (run and who and deadline.isdecimal()):
+        return None
+    return Owner(run=run, token=who, deadline=int(deadline))
+
+
+@contextlib.contextmanager
+def scratch(owner: Owner) -> Iterator[Path]:
+    """Give a private temporary directory that is reaped as containers are when this process dies."""
+    directory = Path(tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}{os.getuid()}-"))
+    try:
+        record = {"run": owner.run, "token": owner.token, "deadline": owner.deadline}
+        (directory / _OWNER_FILE).write_text(json.dumps(record), encoding="utf-8")
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def reap_scratch(dead: Callable[[Owner], bool] = is_dead, *, remove: bool = True) -> list[str]:
+    """Remove scratch directories of dead owners; return a line for each (``remove=False`` only says which)."""
+    lines = []
+    for directory in sorted(Path(tempfile.gettempdir()).glob(f"{SCRATCH_PREFIX}{os.getuid()}-*")):
+        try:
+            facts = directory.lstat()
+        except FileNotFoundError:
+            continue
+        # Ours by name is not enough in a directory everybody writes to.
+        if facts.st_uid != os.getuid() or directory.is_symlink() or not directory.is_dir():
+            continue
+        owner = _scratch_owner(directory, facts.st_mtime)
+        if owner is not None and dead(owner):
+            lines.append(f"scratch directory {directory} of run {owner.run}")
+            if remove:
+                shutil.rmtree(directory, ignore_errors=True)
+    return lines
+
+
+def _scratch_owner(directory: Path, modified: float) -> Owner | None:
+    try:
+        found = json.loads((directory / _OWNER_FILE).read_text(encoding="utf-8"))
+        return Owner(run=str(found["run"]), token=str(found["token"]), deadline=int(found["deadline"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        # Killed between making the directory and writing who made it: nobody's, once it is a minute old.
+        return Owner(run=_UNKNOWN, token=_UNKNOWN, deadline=int(modified) + 60)
+
+
+def _boot_id() -> str:
+    with contextlib.suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    if sys.platform == "darwin":
+        return _output("sysctl", "-n", "kern.bootsessionuuid")
+    return _UNKNOWN
+
+
+def _pid_namespace() -> str:
+    with contextlib.suppress(OSError):
+        return os.readlink("/proc/self/ns/pid").replace(":", "").strip("[]").replace("[", "-")
+    # macOS has one pid namespace, and no /proc to say so.
+    return "host" if sys.platform == "darwin" else _UNKNOWN
+
+
+def _start_time(pid: int) -> str:
+    """Return when ``pid`` started, ``gone`` when there is no such process, or ``unknown``."""
+    if not Path("/proc/self/stat").exists():
+        return _start_time_by_ps(pid)
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return "gone"
+    except OSError:
+        return _UNKNOWN
+    # The command's name may hold spaces and brackets; what follows the last bracket is fixed. Field 3 is the state:
+    # a zombie holds nothing any more.
+    fields = text.rpartition(")")[2].split()
+    return "gone" if fields[0] in {"Z", "X"} else fields[19]
+
+
+def _start_time_by_ps(pid: int) -> str:
+    found = _output("ps", "-o", "lstart=", "-p", str(pid))
+    if found == _UNKNOWN:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return "gone"
+        except PermissionError:
+            return _UNKNOWN
+        return _UNKNOWN
+    return found.replace(":", ".").replace(" ", "_")
+
+
+def _output(*command: str) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)  # noqa: S603 - our words
+    except (OSError, subprocess.SubprocessError):
+        return _UNKNOWN
+    return done.stdout.strip() or _UNKNOWN
