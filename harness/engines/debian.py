@@ -1,0 +1,181 @@
+"""The Debian image everything starts from: the public one, or one bootstrapped where its registry does not answer."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import queue
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.engines.building import heartbeat, translated
+from harness.errors import EngineError
+
+if TYPE_CHECKING:
+    from typing import IO
+
+    import docker
+
+PUBLIC = "debian:bookworm-slim"
+"""Used where its registry answers; ``HARNESS_DEBIAN`` names another one (a company's registry)."""
+_SUITE = "bookworm"
+_OPTIONS = (
+    "--variant=minbase",
+    "--format=tar",
+    "--dpkgopt=path-exclude=/usr/share/man/*",
+    "--dpkgopt=path-exclude=/usr/share/doc/*",
+    "--dpkgopt=path-exclude=/usr/share/locale/*",
+    # Both would tell of the machine that made the image.
+    '--customize-hook=rm -f "$1/etc/resolv.conf" "$1/etc/hostname"',
+)
+_ANSWER_SECONDS = 20.0
+_STALL_SECONDS = 120.0
+_KEPT_LINES = 15
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Base:
+    """An image to start from."""
+
+    reference: str
+    origin: str
+    """``public`` or ``bootstrapped``."""
+
+
+def obtain(client: docker.DockerClient, progress: Callable[[str], None]) -> Base:
+    """Return a Debian image on the engine, pulled or bootstrapped. Raises EngineError when neither can be."""
+    named = os.environ.get("HARNESS_DEBIAN", "")
+    public = named or PUBLIC
+    if _has(client, public):
+        progress(f"starts from {public}, which is here")
+        return Base(reference=public, origin="public")
+    progress(f"asking the registry for {public}")
+    reason = _pull(client, public, progress)
+    if not reason:
+        return Base(reference=public, origin="public")
+    if named:
+        msg = f"HARNESS_DEBIAN={named} cannot be pulled: {reason}. Correct or unset it."
+        raise EngineError(msg)
+    tag = f"harness/debian:{hashlib.sha256(repr((_SUITE, _OPTIONS)).encode()).hexdigest()[:16]}"
+    if _has(client, tag):
+        progress(f"the registry does not answer ({reason}); starts from {tag}, bootstrapped before")
+    else:
+        progress(f"the registry does not answer ({reason}); bootstrapping Debian {_SUITE} from its packages")
+        _bootstrap(client, tag, progress)
+    return Base(reference=tag, origin="bootstrapped")
+
+
+def _has(client: docker.DockerClient, reference: str) -> bool:
+    from docker.errors import ImageNotFound  # noqa: PLC0415 - keeps `harness --help` fast
+
+    try:
+        with translated(f"looking for {reference}", passed=(ImageNotFound,)):
+            client.images.get(reference)
+    except ImageNotFound:
+        return False
+    return True
+
+
+def _pull(client: docker.DockerClient, reference: str, progress: Callable[[str], None]) -> str:
+    """Pull ``reference``; return why it did not work, or nothing when it did.
+
+    A registry that is blocked rather than refused would hold us for minutes, so the pull is given up from outside.
+    """
+    repository, _, tag = reference.rpartition(":")
+    events: queue.Queue[str] = queue.Queue()
+
+    def run() -> None:
+        try:
+            for event in client.api.pull(repository, tag=tag, stream=True, decode=True):
+                events.put(f"error {event['error']}" if "error" in event else "more")
+            events.put("end")
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the reason
+            events.put(f"error {error}")
+
+    threading.Thread(target=run, name="pull", daemon=True).start()
+    patience = _ANSWER_SECONDS
+    with heartbeat(f"pulling {reference}", progress):
+        while True:
+            try:
+                event = events.get(timeout=patience)
+            except queue.Empty:
+                return f"no answer in {patience:.0f} s"
+            if event == "end":
+                return ""
+            if event.startswith("error "):
+                return _reason(event.removeprefix("error "))
+            patience = _STALL_SECONDS
+
+
+def _reason(text: str) -> str:
+    """Return the last, most telling part of a chain of causes."""
+    return text.strip().rstrip(")\"'").split(": ")[-1] or "no reason given"
+
+
+def _bootstrap(client: docker.DockerClient, tag: str, progress: Callable[[str], None]) -> None:
+    system = _release().get("ID", "") if platform.system() == "Linux" else ""
+    tool = shutil.which("mmdebstrap")
+    if not tool or os.geteuid() != 0:
+        able = "as root run: apt-get install mmdebstrap debian-archive-keyring" if system in {"debian", "ubuntu"} else ""
+        msg = (
+            f"no Debian image to start from: expected a registry that serves {PUBLIC}, or root on Debian or Ubuntu with "
+            f"mmdebstrap; found no answer from the registry and "
+            f"{'no root rights' if tool else 'no mmdebstrap'} on {system or platform.system()}. "
+            f"What to do: set HARNESS_DEBIAN to a copy of that image in a registry you reach"
+            + (f", or {able}." if able else ".")
+        )
+        raise EngineError(msg)
+    with tempfile.TemporaryFile(prefix="harness-debian-") as archive:
+        _mmdebstrap(tool, archive, progress)
+        archive.seek(0)
+        with translated("importing the bootstrapped Debian"), heartbeat("importing it", progress) as beat:
+            beat("as " + tag)
+            repository, _, name = tag.partition(":")
+            # A generator, so that it is sent in chunks: for a file both lengths would be announced and be refused.
+            chunks = iter(lambda: archive.read(1 << 20), b"")
+            client.api.import_image_from_stream(
+                chunks, repository=repository, tag=name, changes=["LABEL harness.image=debian"]
+            )
+    if not _has(client, tag):
+        msg = f"importing the bootstrapped Debian failed: the engine took it and has no {tag}. Is its disk full?"
+        raise EngineError(msg)
+
+
+def _mmdebstrap(tool: str, archive: IO[bytes], progress: Callable[[str], None]) -> None:
+    mirror = os.environ.get("HARNESS_APT_MIRROR", "")
+    command = [tool, *_OPTIONS, _SUITE, "-", *([mirror] if mirror else [])]
+    lines: list[str] = []
+    with heartbeat("mmdebstrap", progress) as beat:
+        process = subprocess.Popen(command, stdout=archive, stderr=subprocess.PIPE, text=True, errors="replace")  # noqa: S603
+        try:
+            assert process.stderr is not None  # noqa: S101 - asked for above
+            for line in process.stderr:
+                lines.append(line.rstrip())
+                if line.startswith("I: "):
+                    beat(line[3:].rstrip())
+            code = process.wait()
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
+    if code != 0:
+        from harness.engines.building import advice  # noqa: PLC0415
+
+        text = "\n".join(f"    {line}" for line in lines[-_KEPT_LINES:])
+        msg = f"mmdebstrap ended with {code}. The end of its output:\n{text}\nWhat to do: {advice(text)}."
+        raise EngineError(msg)
+
+
+def _release() -> dict[str, str]:
+    try:
+        return platform.freedesktop_os_release()
+    except OSError:
+        return {}
+
+
