@@ -1,0 +1,444 @@
+"""The verdict arithmetic: examples for each rule, and the laws that must hold for any of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.errors import ExerciseError, ExitCode
+from harness.model import Check, Exercise, Gate, Status, Verdict
+from harness.scoring import Judgement, Report, earned_points, exit_code, judge, settle
+from tests.unit.factories import check, checks, exercise, failed, passed, reports
+
+
+def judged(*others: Report, bar: float | None = None) -> Judgement:
+    """Judge a full run in which only ``others`` did not simply pass."""
+    return judge(exercise(), checks(), reports(*others), bar)
+
+
+def report(name: str, status: str, credit: float = 0.0) -> Report:
+    """Return a bare report."""
+    return Report(check=name, status=status, credit=credit)
+
+
+def unsure(name: str) -> Report:
+    """Return a report that our evidence for ``name`` is missing."""
+    return report(name, "inconclusive")
+
+
+# One example for each rule.
+
+
+def test_judge_gives_all_points_when_everything_passed() -> None:
+    """A run in which every check passed earns 100 of 100 and passes."""
+    found = judged()
+
+    assert (found.score.earned, found.score.decided, found.score.possible) == (100.0, 100.0, 100.0)
+    assert (found.verdict, found.exit_code, found.problems) == (Verdict.PASSED, ExitCode.PASSED, ())
+
+
+def test_judge_keeps_declared_order_whatever_order_reports_came_in() -> None:
+    """Outcomes come in the order in which checks are declared, not in which they ended."""
+    found = judge(exercise(), checks(), list(reversed(reports())))
+
+    assert [c.id for c in checks()] == [o.check.id for o in found.outcomes]
+
+
+def test_judge_takes_partial_credit_of_a_failure() -> None:
+    """A failed check keeps the credit that was said of it."""
+    found = judged(failed("throughput/ratio", credit=0.7))
+
+    assert found.score.earned == 94.0
+    assert found.score.by_skill["throughput"] == (14.0, 20.0)
+
+
+def test_judge_caps_the_total_when_a_gate_check_failed() -> None:
+    """A failed gate check caps the total, and the score says what it would have been."""
+    found = judged(failed("safety/killed-mid-charge"))
+
+    (hit,) = found.score.gates
+    assert (found.score.earned, hit.without, hit.checks) == (45.0, 88.0, ("safety/killed-mid-charge",))
+    assert (found.verdict, found.exit_code) == (Verdict.FAILED, ExitCode.FAILED)
+
+
+def test_judge_closes_a_gate_whatever_partial_credit_the_check_kept() -> None:
+    """Two of seven kills charging twice is a double charge: partial credit does not reopen the gate."""
+    found = judged(failed("safety/killed-mid-charge", credit=0.99))
+
+    assert found.score.earned == 45.0
+
+
+def test_judge_applies_the_lowest_of_several_caps_first() -> None:
+    """Of two closed gates the lower cap counts and is listed first."""
+    found = judged(failed("safety/webhook-before-answer"), failed("safety/killed-at-commit"))
+
+    assert [hit.gate.cap for hit in found.score.gates] == [45.0, 60.0]
+    assert found.score.earned == 45.0
+
+
+def test_judge_does_not_close_a_gate_for_missing_evidence() -> None:
+    """An unproven gate check earns nothing and accuses nobody."""
+    found = judged(report("safety/killed-mid-charge", "unproven"))
+
+    assert (found.score.earned, found.score.gates) == (88.0, ())
+
+
+def test_judge_does_not_pass_while_a_gate_check_is_inconclusive() -> None:
+    """88 certain points are over the bar, but the missing check could have been a double charge."""
+    found = judged(unsure("safety/killed-mid-charge"))
+
+    assert (found.lowest, found.highest) == (45.0, 100.0)
+    assert (found.verdict, found.exit_code) == (Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE)
+    assert (found.score.earned, found.score.decided, found.score.gates) == (88.0, 88.0, ())
+
+
+def test_judge_passes_when_the_inconclusive_points_do_not_matter() -> None:
+    """With at least the bar earned without them, and no gate on them, inconclusive checks change nothing."""
+    found = judged(unsure("recovery/retry-storm"))
+
+    assert (found.verdict, found.lowest) == (Verdict.PASSED, 96.0)
+
+
+def test_judge_fails_when_even_full_credit_would_not_help() -> None:
+    """A seen double charge caps at 45: no inconclusive check can lift the total to the bar."""
+    found = judged(failed("safety/killed-mid-charge"), unsure("throughput/ratio"))
+
+    assert found.verdict is Verdict.FAILED
+
+
+def test_judge_uses_the_bar_given_instead_of_the_pass_mark() -> None:
+    """``bar`` overrides the exercise's pass mark, in both directions."""
+    assert judged(failed("safety/killed-mid-charge"), bar=45).verdict is Verdict.PASSED
+    assert judged(failed("recovery/retry-storm"), bar=97).verdict is Verdict.FAILED
+
+
+def test_judge_calls_a_missing_outcome_inconclusive_in_words() -> None:
+    """A check nobody reported earns nothing, costs nothing and says what is missing."""
+    said = [r for r in reports() if r.check != "recovery/retry-storm"]
+
+    found = judge(exercise(), checks(), said)
+
+    missing = next(o for o in found.outcomes if o.check.id == "recovery/retry-storm")
+    assert (missing.status, missing.credit) == (Status.INCONCLUSIVE, 0.0)
+    assert "found none" in missing.detail
+    assert "not the submission's doing" in missing.feedback
+
+
+def test_judge_holds_a_result_with_an_unknown_id() -> None:
+    """An outcome nobody declared earns nothing and holds the result, exit code 6."""
+    found = judged(passed("safety/made-up"))
+
+    assert (found.verdict, found.exit_code) == (Verdict.HELD, ExitCode.INTEGRITY)
+    assert "'safety/made-up'" in found.problems[0]
+    assert found.score.possible == 100.0
+
+
+def test_judge_holds_a_result_with_a_duplicate_id_and_believes_neither() -> None:
+    """Two passes of one check are no pass, and hold the result."""
+    found = judge(exercise(), checks(), [*reports(), passed("throughput/ratio")])
+
+    assert found.verdict is Verdict.HELD
+    assert (found.score.earned, found.score.decided) == (80.0, 80.0)
+
+
+def test_judge_holds_a_result_for_problems_the_caller_found() -> None:
+    """A changed digest is the caller's to see; it holds the result like an unknown id."""
+    found = judge(exercise(), checks(), reports(), problems=("the grader's digest changed",))
+
+    assert (found.verdict, found.problems) == (Verdict.HELD, ("the grader's digest changed",))
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        (report("contract/create-then-read", "skipped"), Status.INCONCLUSIVE),
+        (report("contract/create-then-read", "PASSED", 1.0), Status.INCONCLUSIVE),
+        (report("contract/create-then-read", "passed", 0.5), Status.INCONCLUSIVE),
+        (report("contract/create-then-read", "passed", math.nan), Status.INCONCLUSIVE),
+        (report("contract/create-then-read", "passed", 7.0), Status.INCONCLUSIVE),
+        (report("contract/create-then-read", "failed", 1.0), Status.FAILED),
+        (report("contract/create-then-read", "failed", math.inf), Status.FAILED),
+        (report("contract/create-then-read", "failed", -3.0), Status.FAILED),
+        (report("contract/create-then-read", "unproven", 1.0), Status.UNPROVEN),
+        (report("contract/create-then-read", "inconclusive", 1.0), Status.INCONCLUSIVE),
+    ],
+)
+def test_judge_gives_nothing_for_a_report_that_contradicts_itself(said: Report, status: Status) -> None:
+    """An unreadable status or a credit that does not fit it never becomes points."""
+    found = judged(said)
+
+    first = found.outcomes[0]
+    assert (status, 0.0) == (first.status, first.credit)
+    assert found.score.earned == 96.0
+
+
+def test_judge_makes_seconds_that_are_none_zero() -> None:
+    """A duration that is no number can't be written to a result; it becomes zero."""
+    found = judged(passed("contract/create-then-read", seconds=math.nan))
+
+    assert found.outcomes[0].seconds == 0.0
+
+
+def test_settle_makes_a_check_unproven_whose_requirement_failed() -> None:
+    """Fast but wrong does not count: throughput requires that duplicates are handled."""
+    found = judged(failed("safety/concurrent-duplicates"), passed("throughput/ratio"))
+
+    ratio = next(o for o in found.outcomes if o.check.id == "throughput/ratio")
+    assert (ratio.status, ratio.credit) == (Status.UNPROVEN, 0.0)
+    assert "safety/concurrent-duplicates" in ratio.feedback
+
+
+def test_settle_makes_a_check_inconclusive_whose_requirement_is() -> None:
+    """What hangs on an answer we owe is undecided as well, even where it was reported unproven."""
+    for said in (passed("throughput/ratio"), report("throughput/ratio", "unproven")):
+        found = judged(unsure("safety/concurrent-duplicates"), said)
+
+        assert found.highest == 100.0
+        assert next(o for o in found.outcomes if o.check.id == "throughput/ratio").status is Status.INCONCLUSIVE
+
+
+def test_settle_takes_partial_credit_back_when_the_requirement_failed() -> None:
+    """A failure stays a failure and keeps nothing of a check that does not count."""
+    found = judged(failed("safety/concurrent-duplicates"), failed("throughput/ratio", credit=0.7))
+
+    ratio = next(o for o in found.outcomes if o.check.id == "throughput/ratio")
+    assert (ratio.status, ratio.credit) == (Status.FAILED, 0.0)
+
+
+def test_settle_follows_requirements_of_requirements() -> None:
+    """A failure at the start of a chain reaches its end, in whatever order checks are declared."""
+    chain = (
+        check("a/third", requires=("a/second",)),
+        check("a/second", requires=("a/first",)),
+        check("a/first"),
+    )
+
+    found = settle(chain, [passed("a/third"), passed("a/second"), failed("a/first")])
+
+    assert [o.status for o in found] == [Status.UNPROVEN, Status.UNPROVEN, Status.FAILED]
+
+
+def test_settle_never_names_a_hidden_requirement_in_feedback() -> None:
+    """Candidates read feedback; the id of a hidden check is not theirs to see."""
+    pair = (check("a/hidden", public=False), check("a/public", requires=("a/hidden",)))
+
+    found = settle(pair, [failed("a/hidden"), passed("a/public")])
+
+    assert "a/hidden" not in found[1].feedback
+    assert "a/hidden" in found[1].detail
+
+
+def test_settle_refuses_requirements_in_a_circle() -> None:
+    """Checks that require each other can't be judged: the author must act."""
+    pair = (check("a/one", requires=("a/two",)), check("a/two", requires=("a/one",)))
+
+    with pytest.raises(ExerciseError, match="without circles"):
+        settle(pair, [])
+
+
+def test_judge_of_a_part_never_passes_a_gate_it_did_not_see() -> None:
+    """Judging public checks alone leaves gates on hidden ones open questions, not passes."""
+    public = tuple(c for c in checks() if c.public)
+
+    found = judge(exercise(), public, [passed(c.id) for c in public], bar=46)
+
+    assert (found.lowest, found.verdict) == (45.0, Verdict.INCONCLUSIVE)
+
+
+def test_judge_adds_decimals_as_people_write_them() -> None:
+    """Ten times 0.1 is 1, and the verdict compares the number people see."""
+    tenths = tuple(check(f"a/n{n}", points=0.1) for n in range(10))
+    bare = exercise(gates=(), pass_mark=1.0)
+
+    found = judge(bare, tenths, [passed(c.id) for c in tenths])
+
+    assert (found.score.earned, found.verdict) == (1.0, Verdict.PASSED)
+
+
+def test_judge_compares_the_bar_with_the_rounded_total() -> None:
+    """Nobody reads '70 of 100, bar 70, failed': what is shown decides."""
+    one = (check("a/one", points=100.0),)
+    bare = exercise(gates=(), pass_mark=70.0)
+
+    assert judge(bare, one, [failed("a/one", credit=0.69996)]).verdict is Verdict.PASSED
+    assert judge(bare, one, [failed("a/one", credit=0.69994)]).verdict is Verdict.FAILED
+
+
+def test_earned_points_is_rounded_to_two_decimals() -> None:
+    """A third of ten points is shown as 3.33."""
+    (outcome,) = settle((check(points=10.0),), [failed("contract/create-then-read", credit=1 / 3)])
+
+    assert earned_points(outcome) == 3.33
+
+
+@pytest.mark.parametrize(("verdict", "code"), [*zip(Verdict, (0, 1, 2, 3, 6), strict=True)])
+def test_exit_code_of_each_verdict(verdict: Verdict, code: int) -> None:
+    """Scripts rely on these numbers."""
+    assert code == exit_code(verdict)
+
+
+# Laws.
+
+LAW = settings(deadline=None)
+"""A busy machine makes no law untrue."""
+
+NAMES = tuple(f"a/n{n}" for n in range(6))
+CREDITS = st.one_of(
+    st.floats(min_value=0, max_value=1, exclude_max=True, allow_nan=False),
+    st.sampled_from([0.0, 0.1, 0.25, 1 / 3, 0.7]),
+)
+DECIDED = st.one_of(
+    st.tuples(st.just("passed"), st.just(1.0)),
+    st.tuples(st.just("failed"), CREDITS),
+    st.tuples(st.just("unproven"), st.just(0.0)),
+)
+ANY = st.one_of(DECIDED, st.tuples(st.just("inconclusive"), st.just(0.0)))
+ABSURD = st.tuples(st.one_of(st.sampled_from([str(s) for s in Status]), st.text(max_size=8)), st.floats())
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> tuple[Exercise, tuple[Check, ...]]:
+    """Draw an exercise of six checks with requirements on earlier ones, and up to three gates."""
+    points = st.one_of(st.integers(0, 40).map(float), st.sampled_from([0.1, 2.5, 33.33]))
+    made = tuple(
+        check(
+            name,
+            points=draw(points),
+            skill=draw(st.sampled_from(["one", "two"])),
+            requires=tuple(draw(st.sets(st.sampled_from(NAMES[:n]), max_size=2))) if n else (),
+        )
+        for n, name in enumerate(NAMES)
+    )
+    gates = tuple(
+        Gate(id=f"g{n}", title="a gate", cap=float(draw(st.integers(0, 100))), checks=tuple(sorted(names)))
+        for n, names in enumerate(draw(st.lists(st.sets(st.sampled_from(NAMES), min_size=1), max_size=3)))
+    )
+    made_of = exercise(gates=gates, skills={"one": 1.0, "two": 1.0}, pass_mark=float(draw(st.integers(0, 120))))
+    return made_of, tuple(draw(st.permutations(made)))
+
+
+def said(pairs: tuple[tuple[str, float], ...]) -> list[Report]:
+    """Return a report for each name."""
+    return [report(name, status, credit) for name, (status, credit) in zip(NAMES, pairs, strict=True)]
+
+
+SIX = st.tuples(ANY, ANY, ANY, ANY, ANY, ANY)
+
+
+@LAW
+@given(worlds(), SIX)
+def test_law_earned_lies_between_the_two_readings(world: tuple[Exercise, tuple[Check, ...]], six: tuple) -> None:  # type: ignore[type-arg]
+    """Lowest <= earned <= highest <= possible, earned <= decided, and everything is a number in range."""
+    found = judge(*world, said(six))
+
+    assert 0 <= found.lowest <= found.score.earned <= found.highest <= max(found.score.possible, 0)
+    assert found.score.earned <= found.score.decided <= found.score.possible
+
+
+@LAW
+@given(worlds(), SIX)
+def test_law_no_closed_gate_is_exceeded(world: tuple[Exercise, tuple[Check, ...]], six: tuple) -> None:  # type: ignore[type-arg]
+    """The total never exceeds the cap of a gate with a failed check, in any reading."""
+    found = judge(*world, said(six))
+
+    for hit in found.score.gates:
+        assert found.lowest <= found.score.earned <= found.highest <= hit.gate.cap
+        assert hit.without >= found.score.earned
+
+
+@LAW
+@given(worlds(), SIX, st.lists(DECIDED, min_size=6, max_size=6))
+def test_law_a_verdict_outlives_every_answer_we_still_owe(
+    world: tuple[Exercise, tuple[Check, ...]], six: tuple[tuple[str, float], ...], later: list[tuple[str, float]]
+) -> None:
+    """However inconclusive checks turn out in the end, a passed or failed verdict stays, within the bounds given."""
+    before = judge(*world, said(six))
+    resolved = tuple(new if old[0] == "inconclusive" else old for old, new in zip(six, later, strict=True))
+
+    after = judge(*world, said(resolved))
+
+    assert before.lowest <= after.score.earned <= before.highest
+    if before.verdict is not Verdict.INCONCLUSIVE:
+        assert before.verdict == after.verdict
+
+
+RANK = {"failed": 0, "unproven": 1, "passed": 2}
+
+
+@LAW
+@given(worlds(), SIX, st.integers(0, 5), DECIDED, DECIDED)
+def test_law_doing_better_never_costs(
+    world: tuple[Exercise, tuple[Check, ...]],
+    six: tuple[tuple[str, float], ...],
+    which: int,
+    one: tuple[str, float],
+    two: tuple[str, float],
+) -> None:
+    """Replacing an outcome by one with more credit and no new failure never lowers any reading."""
+    low, high = sorted((one, two), key=lambda pair: (RANK[pair[0]], pair[1]))
+    if high[1] < low[1]:
+        return
+    worse = judge(*world, said((*six[:which], low, *six[which + 1 :])))
+    better = judge(*world, said((*six[:which], high, *six[which + 1 :])))
+
+    assert worse.score.earned <= better.score.earned
+    assert worse.lowest <= better.lowest
+    assert worse.highest <= better.highest
+
+
+@LAW
+@given(worlds(), SIX, st.integers(0, 5), ABSURD)
+def test_law_absurd_reports_never_earn_more_than_silence(
+    world: tuple[Exercise, tuple[Check, ...]],
+    six: tuple[tuple[str, float], ...],
+    which: int,
+    absurd: tuple[str, float],
+) -> None:
+    """A report that is not a plain pass or a plain partial failure earns no more than no report at all."""
+    status, credit = absurd
+    if (status == "passed" and credit == 1) or (status == "failed" and 0 <= credit < 1):
+        return
+    reported = said(six)
+    reported[which] = report(NAMES[which], status, credit)
+    silent = [r for n, r in enumerate(reported) if n != which]
+
+    assert judge(*world, reported).score.earned <= judge(*world, silent).score.earned
+
+
+@LAW
+@given(worlds(), SIX, st.integers(0, 5), ANY)
+def test_law_saying_it_twice_never_helps(
+    world: tuple[Exercise, tuple[Check, ...]], six: tuple[tuple[str, float], ...], which: int, again: tuple[str, float]
+) -> None:
+    """A second report of a check holds the result and earns no more than silence about it."""
+    reported = said(six)
+    silent = [r for n, r in enumerate(reported) if n != which]
+
+    twice = judge(*world, [*reported, report(NAMES[which], *again)])
+
+    assert twice.verdict is Verdict.HELD
+    assert twice.score.earned == judge(*world, silent).score.earned
+
+
+@LAW
+@given(worlds(), SIX)
+def test_law_judging_settled_outcomes_again_changes_nothing(
+    world: tuple[Exercise, tuple[Check, ...]],
+    six: tuple[tuple[str, float], ...],
+) -> None:
+    """A stored result judged again gives the same score and verdict: reports can be rendered at any time."""
+    first = judge(*world, said(six))
+
+    stored = [dataclasses.replace(report(o.check.id, o.status, o.credit)) for o in first.outcomes]
+    again = judge(*world, stored)
+
+    assert (first.score, first.verdict, first.lowest, first.highest) == (
+        again.score,
+        again.verdict,
+        again.lowest,
+        again.highest,
+    )
