@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import uuid
+from collections import deque
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -33,28 +34,36 @@ CREATE TABLE IF NOT EXISTS yardstick_charges
 PROVIDER_TIMEOUT_SECONDS = 10.0
 THREADS = 96
 
-_local = threading.local()
 _log = logging.getLogger(__name__)
 
 
-def capture(address: tuple[str, int], charge: Mapping[str, str]) -> bool:
-    """Ask the provider for a capture under a new ref and say whether it was made."""
-    body = json.dumps({"ref": f"ref-{uuid.uuid4().hex}", **charge}).encode()
-    connection: http.client.HTTPConnection | None = getattr(_local, "connection", None)
-    if connection is None:
-        connection = http.client.HTTPConnection(*address, timeout=PROVIDER_TIMEOUT_SECONDS)
-        _local.connection = connection
-    try:
-        connection.request("POST", "/captures", body, {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        answer.read()
-    except (OSError, http.client.HTTPException):
-        connection.close()
-        raise
-    return answer.status == http.HTTPStatus.CREATED
+class Provider:
+    """The provider's client; the connection that was used last is used next, so that few are open."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._address = (parts.hostname or "psp", parts.port or 80)
+        self._idle: deque[http.client.HTTPConnection] = deque()
+
+    def capture(self, charge: Mapping[str, str]) -> bool:
+        """Ask for a capture under a new ref and say whether it was made. Raises OSError or HTTPException."""
+        body = json.dumps({"ref": f"ref-{uuid.uuid4().hex}", **charge}).encode()
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = http.client.HTTPConnection(*self._address, timeout=PROVIDER_TIMEOUT_SECONDS)
+        try:
+            connection.request("POST", "/captures", body, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            answer.read()
+        except (OSError, http.client.HTTPException):
+            connection.close()
+            raise
+        self._idle.append(connection)
+        return answer.status == http.HTTPStatus.CREATED
 
 
-def create_app(pool: psycopg_pool.ConnectionPool, provider: tuple[str, int]) -> Flask:
+def create_app(pool: psycopg_pool.ConnectionPool, provider: Provider) -> Flask:
     """Return the application: ``GET /health`` and ``POST /charges``."""
     app = Flask(__name__)
 
@@ -69,7 +78,7 @@ def create_app(pool: psycopg_pool.ConnectionPool, provider: tuple[str, int]) -> 
         fields = json.loads(request.get_data())
         charge = {name: str(fields[name]) for name in ("merchant", "amount", "currency")}
         charge_id = f"ch-{uuid.uuid4().hex}"
-        if not capture(provider, charge):
+        if not provider.capture(charge):
             return jsonify(error="not captured"), http.HTTPStatus.BAD_GATEWAY
         with pool.connection() as connection:
             connection.execute(
@@ -111,7 +120,6 @@ def main() -> None:
     for noisy in ("waitress", "psycopg.pool"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    psp = urlsplit(os.environ["PSP_URL"])
     pool = psycopg_pool.ConnectionPool(
         os.environ["DATABASE_URL"],
         min_size=0,
@@ -123,7 +131,7 @@ def main() -> None:
     )
     threading.Thread(target=prepare, args=(pool,), daemon=True).start()
     waitress.serve(
-        create_app(pool, (psp.hostname or "psp", psp.port or 80)),
+        create_app(pool, Provider(os.environ["PSP_URL"])),
         host="0.0.0.0",
         port=int(os.environ.get("PORT", "8080")),
         threads=THREADS,

@@ -11,7 +11,7 @@ from payments.charges import Charges
 from payments.database import Database
 from payments.provider import ProviderError
 from payments.settings import Settings
-from payments.validation import BadRequest, VISIBLE_ASCII, charge_request, merchant_name
+from payments.validation import VISIBLE_ASCII, BadRequest, charge_request, merchant_name
 
 log = logging.getLogger(__name__)
 
