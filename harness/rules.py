@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from harness import names
 from harness.model import Check, Exercise
 from harness.tables import quoted, suggestion
 
@@ -31,6 +32,7 @@ def of_exercise(exercise: Exercise) -> list[str]:
         *_sandboxes(exercise),
         *_timeouts(exercise),
         *_parameters(exercise),
+        *_globs(exercise),
     ]
     public = {check.id for check in exercise.checks}
     for gate in exercise.gates:
@@ -70,11 +72,11 @@ def of_pair(exercise: Exercise, hidden: Sequence[Check], gates: Mapping[str, tup
     return [*problems, *_circles(checks), *_points_of_checks(exercise, checks)]
 
 
-def duplicates(place: str, names: Sequence[str]) -> list[str]:
-    """Return a problem for each of ``names`` that stands more than once."""
+def duplicates(place: str, found: Sequence[str]) -> list[str]:
+    """Return a problem for each of ``found`` that stands more than once."""
     return [
         f"{place}: expected every name once, found {quoted(name)} {count} times: rename one"
-        for name, count in Counter(names).items()
+        for name, count in Counter(found).items()
         if count > 1
     ]
 
@@ -108,23 +110,23 @@ def _circles(checks: Sequence[Check]) -> list[str]:
 
 
 def _sandboxes(exercise: Exercise) -> list[str]:
-    names = {sandbox.name for sandbox in exercise.sandboxes}
+    own = {sandbox.name for sandbox in exercise.sandboxes}
     problems = []
-    if GRADER in names:
+    if GRADER in own:
         problems.append('sandboxes: "grader" is the name of the sandbox the checks run in: rename yours')
     if not any(s.role == "candidate" and s.content == "submission" for s in exercise.sandboxes):
         problems.append(
             'sandboxes: expected one with role = "candidate" and content = "submission", found none: add it'
         )
-    if not exercise.network and len(names) > 1:
-        problems.append(f"sandboxes: without a network there is one, found {len(names)}: set network = true")
+    if not exercise.network and len(own) > 1:
+        problems.append(f"sandboxes: without a network there is one, found {len(own)}: set network = true")
     for sandbox in exercise.sandboxes:
         if sandbox.image == LANGUAGE and not exercise.languages:
             problems.append(f'sandboxes.{sandbox.name}.image: "language" needs languages, found none: name an image')
         problems += [
-            f"sandboxes.{sandbox.name}.hosts.{host}: unknown sandbox, {suggestion(target, [*names, GRADER])}"
+            f"sandboxes.{sandbox.name}.hosts.{host}: unknown sandbox, {suggestion(target, [*own, GRADER])}"
             for host, target in sandbox.hosts.items()
-            if target not in names and target != GRADER
+            if target not in own and target != GRADER
         ]
     return problems
 
@@ -135,6 +137,14 @@ def _timeouts(exercise: Exercise) -> list[str]:
         f"found {timeout.minimum_seconds:g}, {timeout.default_seconds:g}, {timeout.maximum_seconds:g}"
         for timeout in exercise.timeouts
         if not timeout.minimum_seconds <= timeout.default_seconds <= timeout.maximum_seconds
+    ]
+
+
+def _globs(exercise: Exercise) -> list[str]:
+    return [
+        f"submit.include: expected a glob below the workspace, found {quoted(glob)}, which {wrong}: correct it"
+        for glob in exercise.submit
+        if (wrong := names.fault(glob))
     ]
 
 

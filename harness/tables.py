@@ -55,7 +55,11 @@ T = TypeVar("T", bound=Table)
 
 def parse(table: type[T], data: bytes, where: str, refuse: type[HarnessError]) -> T:
     """Return ``data`` as a ``table``. Raises ``refuse`` naming ``where`` and every problem found."""
-    document = _document(data, where, refuse)
+    return validate(table, _document(data, where, refuse), where, refuse)
+
+
+def validate(table: type[T], document: object, where: str, refuse: type[HarnessError]) -> T:
+    """Return a parsed document as a ``table``. Raises ``refuse`` naming ``where`` and every problem found."""
     try:
         return table.model_validate(document)
     except ValidationError as error:

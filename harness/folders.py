@@ -1,0 +1,168 @@
+"""Reads what an exercise asks for out of a folder, and nothing else. The folder may be hostile.
+
+No link is followed, nothing but regular files is opened, and how much is looked at and read is bounded. What the
+allow-list does not name stays behind; what it names but can't be taken is refused by name, never left out silently.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import names
+from harness.errors import SubmissionError
+from harness.model import Exercise, SubmissionFile
+
+MAX_ENTRIES = 100_000
+"""Entries of a folder that are looked at before it is refused."""
+LEFT_OUT = frozenset(
+    {
+        ".git",
+        ".hg",
+        ".svn",
+        ".harness",
+        ".venv",
+        "__pycache__",
+        ".pytest_cache",
+        ".mypy_cache",
+        ".ruff_cache",
+        ".DS_Store",
+    }
+)
+"""Never travels, even when a glob matches it: made by tools, not by the candidate."""
+PACKED_FOLDER = "submissions"
+"""Top folder of a workspace that holds packed submissions; never part of one."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contents:
+    """What was taken from a folder."""
+
+    files: tuple[SubmissionFile, ...]
+    """By path."""
+    left_behind: tuple[str, ...]
+    """Files that no glob names, by path; at most a few hundred are listed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Entry:
+    path: str
+    full: Path
+    regular: bool
+
+
+def read(exercise: Exercise, root: Path) -> Contents:
+    """Return what ``exercise`` asks for from ``root``. Raises SubmissionError naming the file that can't be taken."""
+    wanted = matcher(exercise.submit)
+    taken: list[_Entry] = []
+    left: list[str] = []
+    for entry in _walk(root):
+        below = f"{entry.path}/x"
+        if wanted(entry.path) or (not entry.regular and wanted(below)):
+            _accept(entry, taken, exercise)
+        elif len(left) < MAX_ENTRIES // 200:
+            left.append(entry.path)
+    clash = names.collision(entry.path for entry in taken)
+    if clash:
+        text = f"{names.shown(clash[0])} and {names.shown(clash[1])} are one name on some file systems: rename one"
+        raise SubmissionError(text)
+    files: list[SubmissionFile] = []
+    room = exercise.max_bytes
+    for entry in sorted(taken, key=lambda entry: entry.path):
+        files.append(_read(entry, room, exercise))
+        room -= len(files[-1].content)
+    return Contents(files=tuple(files), left_behind=tuple(sorted(left)))
+
+
+def matcher(globs: Sequence[str]) -> Callable[[str], bool]:
+    """Return whether a path matches any glob. ``**`` is any number of folders, ``*`` and ``?`` stay in one name."""
+    whole = re.compile("|".join(f"(?:{_regex(glob)})" for glob in globs), re.DOTALL)
+    return lambda path: whole.fullmatch(path) is not None
+
+
+def _regex(glob: str) -> str:
+    parts = glob.split("/")
+    text = ""
+    for index, part in enumerate(parts):
+        last = index == len(parts) - 1
+        if part == "**":
+            text += ".+" if last else "(?:[^/]+/)*"
+        else:
+            text += "".join({"*": "[^/]*", "?": "[^/]"}.get(char, re.escape(char)) for char in part)
+            text += "" if last else "/"
+    return text
+
+
+def _accept(entry: _Entry, taken: list[_Entry], exercise: Exercise) -> None:
+    if not entry.regular:
+        text = f"{names.shown(entry.path)} is a link or a special file: replace it by the file itself, or remove it"
+        raise SubmissionError(text)
+    wrong = names.fault(entry.path)
+    if wrong:
+        text = f"the name {names.shown(entry.path)} {wrong}: rename that file"
+        raise SubmissionError(text)
+    if len(taken) == exercise.max_files:
+        text = (
+            f"expected at most {exercise.max_files} files, found more ({names.shown(entry.path)} is one too many): "
+            "remove what was not asked for"
+        )
+        raise SubmissionError(text)
+    taken.append(entry)
+
+
+def _walk(root: Path) -> list[_Entry]:
+    found: list[_Entry] = []
+    folders = [(root, "")]
+    seen = 0
+    while folders:
+        folder, prefix = folders.pop()
+        for entry in _listed(folder, prefix):
+            seen += 1
+            if seen > MAX_ENTRIES:
+                text = f"expected a folder with at most {MAX_ENTRIES} entries, found more: is {root} the workspace?"
+                raise SubmissionError(text)
+            path = prefix + entry.name
+            if entry.name in LEFT_OUT or path == PACKED_FOLDER:
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                # One level more than a name may have, so that what is too deep is refused and not overlooked.
+                if path.count("/") <= names.MAX_DEPTH:
+                    folders.append((Path(entry.path), f"{path}/"))
+            else:
+                found.append(_Entry(path=path, full=Path(entry.path), regular=entry.is_file(follow_symlinks=False)))
+    return found
+
+
+def _listed(folder: Path, prefix: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError as error:
+        text = f"{names.shown(prefix or str(folder))} can't be read ({error.strerror}): correct its permissions"
+        raise SubmissionError(text) from error
+
+
+def _read(entry: _Entry, room: int, exercise: Exercise) -> SubmissionFile:
+    try:
+        # What was a file a moment ago may be a link or a pipe by now: neither is followed, and a pipe does not block.
+        descriptor = os.open(entry.full, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            content = file.read(room + 1) if stat.S_ISREG(status.st_mode) else None
+    except OSError as error:
+        text = f"{names.shown(entry.path)} can't be read ({error.strerror}): correct its permissions"
+        raise SubmissionError(text) from error
+    if content is None:
+        text = f"{names.shown(entry.path)} changed into a special file while it was read: try again"
+        raise SubmissionError(text)
+    if len(content) > room:
+        text = (
+            f"expected at most {exercise.max_bytes} bytes in all, found more with {names.shown(entry.path)} "
+            f"({status.st_size} bytes): remove what was not asked for"
+        )
+        raise SubmissionError(text)
+    return SubmissionFile(path=entry.path, content=content, executable=bool(status.st_mode & stat.S_IXUSR))

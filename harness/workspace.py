@@ -1,0 +1,145 @@
+"""A candidate's workspace: the folder ``harness start`` makes, and the few facts kept in its ``.harness``.
+
+The facts are the candidate's to change, so they are read as a stranger's: checked, and never trusted for a score.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from harness import names, tables
+from harness.errors import SubmissionError, UsageError
+from harness.model import Json
+
+FOLDER = ".harness"
+FILE = "workspace.json"
+CLAIM = "claim.json"
+_SCHEMA = 1
+_MAX_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workspace:
+    """Who works on what, since when."""
+
+    root: Path
+    exercise_id: str
+    version: str
+    variant: int
+    language: str
+    """Of the starter; empty when the exercise has none."""
+    alias: str
+    started_at: str
+    """ISO 8601, UTC."""
+
+
+class _Document(tables.Table):
+    schema_: Annotated[int, Field(alias="schema", ge=_SCHEMA, le=_SCHEMA)]
+    exercise: Annotated[str, Field(max_length=60)]
+    version: Annotated[str, Field(max_length=20)]
+    variant: Annotated[int, Field(ge=0, lt=2**63)]
+    language: Annotated[str, Field(max_length=60)]
+    alias: Annotated[str, Field(max_length=names.MAX_ALIAS, pattern=f"^{names.ALIAS.pattern}$")]
+    started_at: Annotated[str, Field(max_length=40)]
+
+
+class _Claim(tables.Table):
+    checks: dict[Annotated[str, Field(max_length=120)], Annotated[str, Field(max_length=20)]]
+
+
+def find(start: Path) -> Workspace:
+    """Return the workspace that ``start`` is in. Raises UsageError when it is in none."""
+    here = start.resolve()
+    for folder in (here, *here.parents):
+        if (folder / FOLDER / FILE).is_file():
+            return read(folder)
+    text = f'{start}: expected a workspace, found none here or above: make one with "harness start ID", or name it'
+    raise UsageError(text)
+
+
+def is_workspace(root: Path) -> bool:
+    """Whether ``harness start`` made this folder."""
+    return (root / FOLDER / FILE).is_file()
+
+
+def read(root: Path) -> Workspace:
+    """Return the facts of the workspace at ``root``. Raises SubmissionError when they were damaged."""
+    file = root / FOLDER / FILE
+    document = tables.validate(_Document, _json(file), str(file), SubmissionError)
+    return Workspace(
+        root=root,
+        exercise_id=document.exercise,
+        version=document.version,
+        variant=document.variant,
+        language=document.language,
+        alias=document.alias,
+        started_at=document.started_at,
+    )
+
+
+def facts(workspace: Workspace) -> bytes:
+    """Return the content of ``.harness/workspace.json``."""
+    document: dict[str, Json] = {
+        "schema": _SCHEMA,
+        "exercise": workspace.exercise_id,
+        "version": workspace.version,
+        "variant": workspace.variant,
+        "language": workspace.language,
+        "alias": workspace.alias,
+        "started_at": workspace.started_at,
+    }
+    return json.dumps(document, indent=2).encode() + b"\n"
+
+
+def save_claim(root: Path, statuses: Mapping[str, str]) -> None:
+    """Remember how the candidate's last local check went: check id -> status. Shown by reports, never scored."""
+    write(root / FOLDER / CLAIM, json.dumps({"checks": dict(statuses)}, indent=2).encode() + b"\n")
+
+
+def read_claim(root: Path) -> dict[str, str]:
+    """Return what ``save_claim`` remembered; nothing when there is none or it was damaged, since it counts for nothing."""
+    file = root / FOLDER / CLAIM
+    if not file.is_file():
+        return {}
+    try:
+        return dict(tables.validate(_Claim, _json(file), str(file), SubmissionError).checks)
+    except SubmissionError:
+        return {}
+
+
+def write(file: Path, content: bytes) -> None:
+    """Write ``file`` whole or not at all: a full disk or a kill leaves the old one."""
+    partial = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    try:
+        with partial.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(file)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _json(file: Path) -> object:
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(_MAX_BYTES + 1)
+        if len(data) > _MAX_BYTES:
+            text = f"{file}: expected at most {_MAX_BYTES} bytes, found more: restore it"
+            raise SubmissionError(text)
+        document: object = json.loads(data)
+    except OSError as error:
+        text = f"{file}: expected a readable file, found: {error.strerror}. Correct its permissions"
+        raise SubmissionError(text) from error
+    except (ValueError, RecursionError) as error:
+        text = f"{file}: expected JSON, found something else: restore it, or start anew and copy your files over"
+        raise SubmissionError(text) from error
+    return document
