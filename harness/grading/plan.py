@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -92,6 +93,12 @@ def resolve(env: Mapping[str, str], facts: Facts) -> dict[str, str]:
         return str(table[match[2]])
 
     return {name: _PLACEHOLDER.sub(value, text) for name, text in env.items()}
+
+
+def fingerprint(tags: Mapping[str, str]) -> str:
+    """Return one digest for all images of a grading: their tags are hashes of their recipes."""
+    lines = "\n".join(f"{name} {tag}" for name, tag in sorted(tags.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def memory_mb(spec: ScenarioSpec) -> int:

@@ -79,6 +79,11 @@ class Run:
     phases: list[Phase] = field(default_factory=list)
     logs: dict[str, bytes] = field(default_factory=dict)
 
+    @classmethod
+    def empty(cls) -> Run:
+        """Return a run that left nothing."""
+        return cls(evidence=Evidence())
+
 
 def run_once(engine: Engine, job: Job, progress: Progress) -> Run:
     """Open everything, let the grader run to its end, close everything.

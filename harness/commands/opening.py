@@ -1,0 +1,36 @@
+"""What every command that opens an engine does first: connect, reap what nobody answers for, know the images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+
+from harness import owners
+from harness.catalogue import Catalogue
+from harness.grading.pool import OpenRunner
+from harness.grading.runner import Runner
+
+Progress = Callable[[str], None]
+
+
+def runner_opener(
+    catalogue: Catalogue, engine_name: str | None, progress: Progress, *, keep_warm: bool = False
+) -> OpenRunner:
+    """Return what opens a runner in the process that grades: an engine connection is never shared between processes."""
+
+    def open_runner(stack: ExitStack) -> Runner:
+        from harness.engines import images, open_engine
+
+        engine = open_engine(engine_name)
+        stack.callback(engine.close)
+        engine.reap(owners.is_dead)
+        owners.reap_scratch()
+
+        def ensure(names: tuple[str, ...]) -> Mapping[str, str]:
+            return images.ensure(names, progress=progress)
+
+        runner = Runner(catalogue, engine, ensure, progress, keep_warm=keep_warm)
+        stack.callback(runner.close)
+        return runner
+
+    return open_runner

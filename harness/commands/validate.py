@@ -1,0 +1,102 @@
+"""``harness validate``: prove an exercise with its starter, references, mutants and cheats."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from harness import console, owners
+from harness.catalogue import Catalogue
+from harness.commands.opening import runner_opener
+from harness.engines import images
+from harness.errors import ExitCode, UsageError
+from harness.grading import plan, validation
+from harness.grading.acceptance import Line
+from harness.grading.validation import Matrix
+
+REPEATS = 20
+_SCRATCH_SECONDS = 6 * 3600
+
+
+def validate(
+    exercise_id: str | None,
+    *,
+    only: str,
+    repeat: int | None,
+    jobs: int,
+    as_json: bool,
+    recorded: bool,
+    engine: str | None,
+    catalogue: Catalogue,
+) -> ExitCode:
+    """Run what the record lacks and judge it, or with ``recorded`` only read records. 0 holds, 1 fails, 2 can't be said."""
+    if recorded:
+        ids = [exercise_id] if exercise_id else catalogue.ids()
+        lines = [line for one in ids for line in _recorded(catalogue, one, only)]
+        return _report(lines, as_json=as_json)
+    if exercise_id is None:
+        text = "expected an exercise to validate, found none: name one, or pass --recorded"
+        raise UsageError(text)
+    problems = catalogue.problems(exercise_id)
+    if problems:
+        lines = [Line(subject=exercise_id, rule="its files are complete", holds=False, found=one) for one in problems]
+        return _report(lines, as_json=as_json)
+    found = _validate(catalogue, exercise_id, only=only, repeat=repeat, jobs=jobs, engine=engine)
+    return _report(found, as_json=as_json)
+
+
+def _validate(
+    catalogue: Catalogue, exercise_id: str, *, only: str, repeat: int | None, jobs: int, engine: str | None
+) -> Sequence[Line]:
+    """Run missing rows (all chosen ones when ``repeat`` is given) and judge what was asked for."""
+    table = _matrix(catalogue, exercise_id, only=only, repeat=REPEATS if repeat is None else repeat)
+    wanted = table.missing if repeat is None else table.wanted
+    console.notice(f"{exercise_id}: {len(table.wanted)} rows wanted, {len(wanted)} to run with {jobs} jobs")
+    errors: list[Line] = []
+    open_runner = runner_opener(catalogue, engine, console.notice, keep_warm=True)
+    with owners.scratch(owners.make_owner(f"validate-{exercise_id}", seconds=_SCRATCH_SECONDS)) as scratch:
+        for number, (one, done) in enumerate(validation.run(table, wanted, scratch, jobs, open_runner), start=1):
+            if done.graded is None:
+                found = str(done.error)
+                errors.append(Line(subject=one.subject.name, rule="can be graded", holds=None, found=found))
+            else:
+                row = validation.row_of(one, done.graded.grading)
+                table = validation.save(catalogue, table, row)
+                console.notice(
+                    f"{number}/{len(wanted)} {row.submission} seed {row.seed}: {row.verdict} {row.earned:g} "
+                    f"in {row.seconds:.0f} s  {' '.join(row.failed)}"
+                )
+    rows = table.current
+    return [*errors, *validation.verdict(catalogue, table, rows, whole=not only)]
+
+
+def _recorded(catalogue: Catalogue, exercise_id: str, only: str) -> Sequence[Line]:
+    table = _matrix(catalogue, exercise_id, only=only, repeat=REPEATS)
+    lines = list(validation.verdict(catalogue, table, table.current, whole=not only))
+    if table.missing:
+        names = sorted({one.subject.name for one in table.missing})
+        found = f"{len(table.missing)} of {len(table.wanted)} rows are missing or stale: {', '.join(names[:8])}"
+        lines.append(Line(subject=exercise_id, rule="the record is current", holds=False, found=found))
+    return lines
+
+
+def _matrix(catalogue: Catalogue, exercise_id: str, *, only: str, repeat: int) -> Matrix:
+    exercise = catalogue.exercise(exercise_id)
+    names = {name for language in exercise.languages or ("",) for name in plan.images_needed(exercise, language)}
+    fingerprint = plan.fingerprint({name: images.tag(name) for name in sorted(names)})
+    return validation.matrix(catalogue, exercise_id, only=only, repeat=repeat, images=fingerprint)
+
+
+def _report(lines: Sequence[Line], *, as_json: bool) -> ExitCode:
+    if as_json:
+        console.line(json.dumps([asdict(line) for line in lines]))
+    else:
+        words = {True: "ok  ", False: "FAIL", None: "?   "}
+        for line in lines:
+            console.line(f"{words[line.holds]} {line.subject:<34} {line.rule}: {line.found}")
+        held = sum(1 for line in lines if line.holds)
+        console.line(f"{held} of {len(lines)} lines hold")
+    if any(line.holds is False for line in lines):
+        return ExitCode.FAILED
+    return ExitCode.INCONCLUSIVE if any(line.holds is None for line in lines) else ExitCode.PASSED

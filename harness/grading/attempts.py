@@ -1,0 +1,64 @@
+"""When a grader dies or overruns: the same seed once more, then a starter as control.
+
+A candidate must not be able to buy a retake by breaking the grader, and must not pay for our bug either. So what ended the
+grader is found out before anything is said: if it completes on the starter, the submission is what it dies of, and a human
+looks (exit 6, never 2); if it does not, the fault is ours (exit 5).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harness.errors import GraderError
+from harness.grading.session import Job, Progress, Run
+
+_log = logging.getLogger(__name__)
+RunJob = Callable[[Job], Run]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settled:
+    """The run that counts, and why it is held when it is."""
+
+    run: Run
+    hold: str = ""
+
+
+def settle(run_job: RunJob, job: Job, control: Callable[[], Job], progress: Progress) -> Settled:
+    """Run ``job`` until its grader completes, at most twice; else tell whose fault it is with ``control``.
+
+    ``control`` makes the job of the starter. Raises GraderError when the control does not complete either.
+    """
+    reasons: list[str] = []
+    for attempt in (1, 2):
+        run, reason = _attempt(run_job, job)
+        if not reason:
+            return Settled(run=run)
+        reasons.append(reason)
+        progress(
+            f"the grader did not complete ({reason}), {'once more' if attempt == 1 else 'now a starter as control'}"
+        )
+    run, reason = _attempt(run_job, control())
+    if reason:
+        text = (
+            f"expected the grader to complete, found that it did not, twice on the submission ({'; '.join(reasons)}) "
+            f"and on the starter ({reason}): the grader or this machine is at fault; see its log, then harness doctor"
+        )
+        raise GraderError(text)
+    why = f"the grader completes on the starter, and twice did not on this submission ({'; '.join(reasons)})"
+    return Settled(run=run, hold=why)
+
+
+def _attempt(run_job: RunJob, job: Job) -> tuple[Run, str]:
+    """Return the run and why it does not count, empty when it does."""
+    try:
+        run = run_job(job)
+    except GraderError as error:
+        _log.warning("%s", error)
+        return Run.empty(), str(error)
+    if run.evidence.complete:
+        return run, ""
+    ended = run.evidence.finished
+    return run, "it overran or its stream ended" if ended is None else f"it died with {ended.exit}"

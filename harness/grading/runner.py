@@ -1,0 +1,273 @@
+"""One grading from a path to a result: a straight line of functions.
+
+A :class:`Runner` belongs to one process and grades one submission after the other. What outlives a grading (the engine's
+connection, image tags, a warm grader for exercises without a network) is closed with it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness import __version__, owners, scoring, submission, variants
+from harness.catalogue import Catalogue, digest
+from harness.engines.base import Attachment, Engine
+from harness.errors import ExerciseError, ExitCode, SubmissionError
+from harness.grading import attempts, content, plan, session, trust
+from harness.model import Check, Exercise, Grading, Score, Submission, SubmissionFile, Verdict
+from harness.service import FILE as SERVICE_FILE
+from harness.service import parse_service
+
+Progress = Callable[[str], None]
+Images = Callable[[tuple[str, ...]], Mapping[str, str]]
+"""Names of image recipes -> tags that exist on the engine."""
+_SLACK_SECONDS = 900
+"""Over a grading's own deadline, until anybody may reap it: builds, retries and waits for the machine-wide lock."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """One submission to grade."""
+
+    path: str
+    exercise_id: str | None = None
+    """Needed when the path is not a packed submission."""
+    alias: str | None = None
+    seed: int | None = None
+    variant: int | None = None
+    bar: float | None = None
+    mode: str = "grade"
+    only: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Graded:
+    """A grading and the logs that are kept beside it."""
+
+    grading: Grading
+    logs: Mapping[str, bytes]
+
+
+class Runner:
+    """Grades one submission after the other in this process."""
+
+    def __init__(
+        self, catalogue: Catalogue, engine: Engine, images: Images, progress: Progress, *, keep_warm: bool = False
+    ) -> None:
+        self._catalogue = catalogue
+        self._engine = engine
+        self._images = images
+        self._progress = progress
+        self._keep_warm = keep_warm
+        self._warm = ExitStack()
+        self._warm_graders: dict[str, Attachment] = {}
+
+    def close(self) -> None:
+        """Close warm graders."""
+        self._warm_graders.clear()
+        self._warm.close()
+
+    def grade(self, task: Task) -> Graded:
+        """Grade one submission. A refused one is a result; only what is not the candidate's is raised.
+
+        Raises UsageError, ExerciseError, EngineError or GraderError.
+        """
+        began, started_at = time.monotonic(), dt.datetime.now(dt.UTC)
+        identity = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+        taken = take_in(task, self._catalogue)
+        base = _blank(taken, task, identity=identity, started_at=started_at, catalogue=self._catalogue)
+        try:
+            job = self._job(taken, task, identity)
+            settled = attempts.settle(self._run, job, lambda: self._control(job), self._progress)
+        except SubmissionError as error:
+            grading = _refused(base, str(error), time.monotonic() - began)
+            return Graded(grading=grading, logs={})
+        base = self._with_engine(base, job)
+        grading = _judged(base, job, settled, time.monotonic() - began)
+        return Graded(grading=grading, logs=settled.run.logs)
+
+    def _job(self, taken: Taken, task: Task, identity: str) -> session.Job:
+        exercise = taken.exercise
+        exercise_dir = self._catalogue.exercise_dir(exercise.id)
+        whole = task.mode == "grade"
+        services = {"submission": submission.service(exercise, taken.submission)}
+        contents = {"submission": taken.submission.files}
+        language = services["submission"].language
+        starter = content.files_below(exercise_dir / "starter" / (language if exercise.languages else ""))
+        if starter:
+            contents["starter"] = starter
+            services["starter"] = parse_service(exercise, _service_text(starter), "starter/service.toml")
+        yardstick = exercise_dir / "yardstick"
+        if yardstick.is_dir():
+            contents["yardstick"] = content.files_below(yardstick)
+        tags = self._images(plan.images_needed(exercise, language))
+        parameters = variants.parameters(exercise, taken.submission.variant)
+        deadline = exercise.deadline_seconds + exercise.build_seconds + _SLACK_SECONDS
+        return session.Job(
+            exercise=exercise,
+            services=services,
+            checks=self._catalogue.all_checks(exercise.id) if whole else exercise.checks,
+            mode=task.mode,
+            only=task.only,
+            seed=exercise.seed if task.seed is None else task.seed,
+            variant=taken.submission.variant,
+            parameters=parameters,
+            contents=contents,
+            grader_files=content.grader_files(exercise_dir, self._catalogue.grader_dir(exercise.id) if whole else None),
+            tags=tags,
+            owner=owners.make_owner(identity, seconds=deadline),
+        )
+
+    def _control(self, job: session.Job) -> session.Job:
+        """Return the same job on the starter: does the grader complete on something we know?"""
+        contents = {**job.contents, "submission": job.contents.get("starter", ())}
+        services = {**job.services, "submission": job.services.get("starter", job.services["submission"])}
+        return replace(job, contents=contents, services=services)
+
+    def _run(self, job: session.Job) -> session.Run:
+        if job.exercise.network or not self._keep_warm:
+            return session.run_once(self._engine, job, self._progress)
+        spec = plan.grader(job.exercise, job.tags)
+        attachment = self._warm_graders.get(spec.image)
+        if attachment is None:
+            attachment = self._warm.enter_context(self._engine.attach_once(job.owner, spec))
+            self._warm_graders[spec.image] = attachment
+        run = session.run_attached(self._engine, job, attachment)
+        if not run.evidence.complete:
+            # Whatever it died of must not reach the next grading.
+            self.close()
+        return run
+
+    def _with_engine(self, base: Grading, job: session.Job) -> Grading:
+        able = self._engine.capabilities()
+        return replace(
+            base,
+            engine=f"{able.name} {able.version}, {able.runtime}",
+            posture=able.posture,
+            language=job.services["submission"].language,
+            seed=job.seed,
+            digests={**base.digests, "images": plan.fingerprint(job.tags)},
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Taken:
+    """A submission and the exercise it is for."""
+
+    submission: Submission
+    exercise: Exercise
+
+
+def take_in(task: Task, catalogue: Catalogue) -> Taken:
+    """Read a submission and find its exercise. Raises SubmissionError or UsageError."""
+    found = submission.load(Path(task.path), catalogue.exercise, exercise_id=task.exercise_id)
+    found = replace(found, variant=found.variant if task.variant is None else task.variant)
+    found = replace(found, alias=task.alias or found.alias)
+    exercise = catalogue.exercise(found.exercise_id)
+    if task.mode == "grade":
+        # The score is made with hidden checks, and the gates they close, beside the public ones.
+        exercise = replace(exercise, gates=catalogue.gates(exercise.id))
+    if found.exercise_version != exercise.version:
+        text = (
+            f"expected a submission for {exercise.id} {exercise.version}, found one for version "
+            f"{found.exercise_version}: grade it with the checkout that has that version"
+        )
+        raise SubmissionError(text)
+    return Taken(submission=found, exercise=exercise)
+
+
+def _judged(base: Grading, job: session.Job, settled: attempts.Settled, seconds: float) -> Grading:
+    evidence = settled.run.evidence
+    wanted = job.checks
+    if job.only:
+        wanted = tuple(check for check in job.checks if check.id in evidence.collected)
+    judgement = scoring.judge(
+        job.exercise, wanted, evidence.outcomes, base.bar, problems=collection_problems(evidence.collected, wanted)
+    )
+    verdict, exit_code = judgement.verdict, judgement.exit_code
+    reason = "; ".join(judgement.problems)
+    if settled.hold:
+        verdict, exit_code, reason = Verdict.HELD, ExitCode.INTEGRITY, settled.hold
+    return replace(
+        base,
+        seconds=round(seconds, 2),
+        verdict=verdict,
+        exit_code=int(exit_code),
+        score=judgement.score,
+        outcomes=judgement.outcomes,
+        phases=(*settled.run.phases, *evidence.phases),
+        timeline=tuple(evidence.marks),
+        reason=reason,
+    )
+
+
+def collection_problems(collected: Sequence[str], declared: Sequence[Check]) -> tuple[str, ...]:
+    """Return a sentence for each id that was collected twice, or that nobody declared. Missing ones are inconclusive."""
+    known = {check.id for check in declared}
+    twice = sorted(name for name, count in Counter(collected).items() if count > 1)
+    unknown = sorted(set(collected) - known)
+    return (
+        *(f"expected one test of {name}, found more: give one of them another id" for name in twice),
+        *(f"expected declared checks only, found a test of {name!r}: declare it" for name in unknown),
+    )
+
+
+def _refused(base: Grading, reason: str, seconds: float) -> Grading:
+    return replace(
+        base,
+        seconds=round(seconds, 2),
+        verdict=Verdict.REFUSED,
+        exit_code=int(ExitCode.REFUSED),
+        reason=reason,
+    )
+
+
+def _blank(taken: Taken, task: Task, *, identity: str, started_at: dt.datetime, catalogue: Catalogue) -> Grading:
+    """Return the grading as it is before anything was opened."""
+    exercise, found = taken.exercise, taken.submission
+    return Grading(
+        id=identity,
+        exercise=exercise,
+        submission_alias=found.alias,
+        submission_path=found.path,
+        submission_sha256=found.sha256,
+        language="",
+        seed=exercise.seed if task.seed is None else task.seed,
+        variant=found.variant,
+        started_at=started_at.isoformat(timespec="seconds"),
+        seconds=0.0,
+        engine="",
+        posture=(),
+        digests=digests_of(catalogue, exercise.id, task.mode),
+        verdict=Verdict.INCONCLUSIVE,
+        exit_code=int(ExitCode.INCONCLUSIVE),
+        bar=exercise.pass_mark if task.bar is None else task.bar,
+        score=Score(earned=0.0, decided=0.0, possible=100.0, by_skill={}, gates=()),
+        outcomes=(),
+        phases=(),
+        timeline=(),
+        claim=found.claim,
+        trust=trust.line(catalogue, exercise.id) if task.mode == "grade" else "",
+        harness_version=__version__,
+    )
+
+
+def digests_of(catalogue: Catalogue, exercise_id: str, mode: str) -> dict[str, str]:
+    """Return what a result depends on, as far as ``mode`` uses it: a candidate's machine has no grader."""
+    if mode == "check":
+        return {"exercise": digest(catalogue.exercise_dir(exercise_id))}
+    return catalogue.digests(exercise_id)
+
+
+def _service_text(files: Sequence[SubmissionFile]) -> bytes:
+    for file in files:
+        if file.path == SERVICE_FILE:
+            return file.content
+    text = f"expected {SERVICE_FILE} in the starter, found {len(files)} other files: add it"
+    raise ExerciseError(text)

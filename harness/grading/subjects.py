@@ -1,0 +1,133 @@
+"""The known submissions that prove an exercise: starters, references, mutants and cheats."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import manifest
+from harness.catalogue import Catalogue
+from harness.errors import ExerciseError, UsageError
+
+KINDS = ("starter", "reference", "mutant", "cheat")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subject:
+    """One known submission and what is expected of it."""
+
+    name: str
+    """``KIND/NAME``."""
+    title: str
+    source: Path
+    """Folder with the submission, or with the reference that ``patch`` is applied to."""
+    patch: Path | None = None
+    ceiling: float | None = None
+    """Points it may reach at most; None where another rule of acceptance holds."""
+    fails: tuple[str, ...] = ()
+    """Checks it must fail."""
+    like: str = ""
+    """Subject whose score it must not exceed (a cheat)."""
+    universal: bool = False
+
+    @property
+    def kind(self) -> str:
+        """One of KINDS."""
+        return self.name.partition("/")[0]
+
+    def lay_out(self, folder: Path) -> Path:
+        """Copy the submission below ``folder``, patched when it is a mutant; return where it is.
+
+        Raises ExerciseError when a patch does not apply exactly.
+        """
+        target = folder / self.name.replace("/", "-")
+        shutil.copytree(self.source, target)
+        if self.patch is not None:
+            _apply(self.patch, target)
+        return target
+
+
+def all_of(catalogue: Catalogue, exercise_id: str) -> tuple[Subject, ...]:
+    """Return all subjects of an exercise, in the order of KINDS. Raises ExerciseError when one is not well-formed."""
+    exercise, grader = catalogue.exercise(exercise_id), catalogue.grader_dir(exercise_id)
+    starter = catalogue.exercise_dir(exercise_id) / "starter"
+    found = [
+        Subject(name=f"starter/{language}", title=f"the {language} starter as it is", source=starter / language)
+        for language in exercise.languages
+    ] or [Subject(name="starter/plain", title="the starter as it is", source=starter)]
+    found += [
+        Subject(name=f"reference/{folder.name}", title="a complete solution", source=folder)
+        for folder in sorted((grader / "references").glob("*"))
+        if folder.is_dir()
+    ]
+    return (*found, *_mutants(grader), *_cheats(grader))
+
+
+def choose(subjects: tuple[Subject, ...], only: str) -> tuple[Subject, ...]:
+    """Return the subjects named ``KIND``, ``KIND/NAME`` or ``NAME``, all when empty. Raises UsageError for none."""
+    if not only:
+        return subjects
+    chosen = tuple(one for one in subjects if only in {one.name, one.kind, one.name.partition("/")[2]})
+    if not chosen:
+        text = f"expected KIND/NAME of a known submission after --only, found {only!r}: there are "
+        raise UsageError(text + ", ".join(one.name for one in subjects))
+    return chosen
+
+
+def _mutants(grader: Path) -> list[Subject]:
+    file = grader / "mutants.toml"
+    declared = manifest.parse_mutants(file.read_bytes(), str(file)) if file.exists() else ()
+    found = []
+    for mutant in declared:
+        patch, reference = grader / "mutants" / f"{mutant.name}.patch", grader / "references" / mutant.reference
+        if not patch.is_file() or not reference.is_dir():
+            missing = patch if not patch.is_file() else reference
+            text = f"{file}: mutant {mutant.name}: expected {missing} to exist, found nothing: add it"
+            raise ExerciseError(text)
+        found.append(
+            Subject(
+                name=f"mutant/{mutant.name}",
+                title=mutant.title,
+                source=reference,
+                patch=patch,
+                ceiling=mutant.ceiling,
+                fails=mutant.fails,
+                universal=mutant.universal,
+            )
+        )
+    return found
+
+
+def _cheats(grader: Path) -> list[Subject]:
+    file = grader / "cheats.toml"
+    declared = manifest.parse_cheats(file.read_bytes(), str(file)) if file.exists() else ()
+    return [
+        Subject(name=f"cheat/{one.name}", title=one.title, source=grader / "cheats" / one.name, like=one.like)
+        for one in declared
+    ]
+
+
+def _apply(patch: Path, target: Path) -> None:
+    """Apply a patch without fuzz. ``git`` is the tool that refuses anything that does not fit exactly."""
+    try:
+        done = subprocess.run(  # noqa: S603 - our own files
+            ["git", "apply", "-p1", "--whitespace=nowarn", str(patch.resolve())],  # noqa: S607 - found on PATH like any
+            cwd=target,
+            # A surrounding repository would make git look for the files there.
+            env={
+                "PATH": "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin",
+                "GIT_CEILING_DIRECTORIES": str(target.parent),
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    except OSError as error:
+        text = f"expected git to apply {patch.name}, found {error}: install git"
+        raise ExerciseError(text) from error
+    if done.returncode != 0:
+        text = f"{patch}: expected a patch that applies exactly to its reference, found: {done.stderr.strip()}"
+        raise ExerciseError(text)

@@ -1,0 +1,112 @@
+"""What is known about an exercise beyond this one grading: its validation record, ``graders/<id>/validation.json``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from harness.catalogue import Catalogue
+from harness.errors import ExerciseError, UsageError
+
+RECORD = "validation.json"
+SCHEMA = 1
+GRADING_CONTRACT = 1
+"""Raised when a change of the harness itself may change a verdict; every record is then stale."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """One grading of one known submission."""
+
+    submission: str
+    """``starter/python``, ``reference/NAME``, ``mutant/NAME``, ``cheat/NAME``."""
+    variant: int
+    seed: int
+    repeat: int
+    key: str
+    """Digest of all it depends on; a row whose key is not today's is stale."""
+    verdict: str
+    earned: float
+    failed: tuple[str, ...]
+    """Ids of checks that did not pass, inconclusive ones apart."""
+    inconclusive: tuple[str, ...]
+    seconds: float
+    reason: str
+    graded_on: str
+    """Date, ISO 8601."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """All rows of one exercise."""
+
+    exercise: str
+    rows: tuple[Row, ...] = ()
+
+
+def read(folder: Path, exercise_id: str) -> Record:
+    """Return the record beside a grader, empty when there is none. Raises ExerciseError when it can't be read."""
+    file = folder / RECORD
+    if not file.exists():
+        return Record(exercise=exercise_id)
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+        rows = tuple(
+            Row(**{**row, "failed": tuple(row["failed"]), "inconclusive": tuple(row["inconclusive"])})
+            for row in document["rows"]
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        text = f"{file}: expected a validation record, found one that can't be read ({error}): remove it and validate"
+        raise ExerciseError(text) from error
+    if document.get("schema") != SCHEMA:
+        text = f"{file}: expected schema {SCHEMA}, found {document.get('schema')!r}: remove it and validate again"
+        raise ExerciseError(text)
+    return Record(exercise=exercise_id, rows=rows)
+
+
+def write(folder: Path, record: Record, summary: Mapping[str, object]) -> None:
+    """Replace the record beside a grader in one step; an interrupted write leaves the old one."""
+    rows = sorted(record.rows, key=lambda row: (row.submission, row.variant, row.seed, row.repeat))
+    document = {"schema": SCHEMA, "exercise": record.exercise, **summary, "rows": [asdict(row) for row in rows]}
+    file = folder / RECORD
+    scratch = file.with_suffix(".json.new")
+    scratch.write_text(json.dumps(document, indent=1, sort_keys=False) + "\n", encoding="utf-8")
+    scratch.replace(file)
+
+
+def line(catalogue: Catalogue, exercise_id: str) -> str:
+    """Return one line on how the exercise was proven, for the report."""
+    try:
+        record = read(catalogue.grader_dir(exercise_id), exercise_id)
+    except UsageError:
+        return ""
+    if not record.rows:
+        return "this exercise has no validation record: treat the verdict as a draft"
+    current = current_digest(catalogue, exercise_id)
+    fresh = tuple(row for row in record.rows if row.key.startswith(current))
+    if not fresh:
+        return "the exercise or its grader changed since it was validated: treat the verdict as a draft"
+    return _in_words(fresh, stale=len(record.rows) - len(fresh))
+
+
+def current_digest(catalogue: Catalogue, exercise_id: str) -> str:
+    """Return the part of every row's key that all rows of an exercise share."""
+    digests = catalogue.digests(exercise_id)
+    return f"{GRADING_CONTRACT}-{digests['exercise'][:16]}-{digests['grader'][:16]}"
+
+
+def _in_words(rows: Sequence[Row], *, stale: int) -> str:
+    references = [row for row in rows if row.submission.startswith("reference/")]
+    mutants = [row for row in rows if row.submission.startswith("mutant/")]
+    names = {row.submission for row in references}
+    day = max(row.graded_on for row in rows)
+    scores = [row.earned for row in references]
+    words = f"validated {day}: {len(names)} references"
+    if scores:
+        words += f" {min(scores):.0f}-{max(scores):.0f}"
+    words += f", {len({row.submission for row in mutants})} mutants"
+    repeats = len(references)
+    words += f", {sum(1 for row in references if row.verdict != 'passed')} of {repeats} repeats differed"
+    return words + (f"; {stale} rows are stale" if stale else "")

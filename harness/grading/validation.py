@@ -1,0 +1,155 @@
+"""Proving an exercise: run what its record lacks, save each row as it ends, then read the record.
+
+References are repeated, spread over five (variant, seed) pairs; everything else runs once, at variant 0 and the default
+seed. A row is current when nothing that it depends on has changed; only missing and stale rows are run, so a killed
+validation resumes where it was.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness import variants
+from harness.catalogue import Catalogue, digest
+from harness.grading import acceptance, pool, subjects, trust
+from harness.grading.acceptance import Line
+from harness.grading.pool import Done, OpenRunner
+from harness.grading.runner import Task
+from harness.grading.subjects import Subject
+from harness.grading.trust import Record, Row
+from harness.model import Exercise, Grading, Status
+
+PAIRS = 5
+"""(variant, seed) pairs that repeats of a reference are spread over."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """One row that should be in the record."""
+
+    subject: Subject
+    variant: int
+    seed: int
+    repeat: int
+    key: str
+
+    def is_row(self, row: Row) -> bool:
+        """Whether ``row`` is this one, as everything is today."""
+        mine = (self.subject.name, self.variant, self.seed, self.repeat, self.key)
+        return mine == (row.submission, row.variant, row.seed, row.repeat, row.key)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Matrix:
+    """All rows that an exercise should have, and those it has."""
+
+    exercise: Exercise
+    subjects: tuple[Subject, ...]
+    wanted: tuple[Wanted, ...]
+    record: Record
+
+    @property
+    def current(self) -> tuple[Row, ...]:
+        """Rows of the record that are wanted as they are."""
+        return tuple(row for row in self.record.rows if any(one.is_row(row) for one in self.wanted))
+
+    @property
+    def missing(self) -> tuple[Wanted, ...]:
+        """Wanted rows that the record lacks."""
+        return tuple(one for one in self.wanted if not any(one.is_row(row) for row in self.record.rows))
+
+
+def matrix(catalogue: Catalogue, exercise_id: str, *, only: str, repeat: int, images: str) -> Matrix:
+    """Return what should be in the record of an exercise, and what is. ``images`` is one digest of all recipes used."""
+    exercise = catalogue.exercise(exercise_id)
+    chosen = subjects.choose(subjects.all_of(catalogue, exercise_id), only)
+    shared = trust.current_digest(catalogue, exercise_id)
+    wanted = [one for subject in chosen for one in _wanted(exercise, subject, repeat, f"{shared}-{images[:16]}")]
+    record = trust.read(catalogue.grader_dir(exercise_id), exercise_id)
+    return Matrix(exercise=exercise, subjects=chosen, wanted=tuple(wanted), record=record)
+
+
+def run(
+    table: Matrix, wanted: Sequence[Wanted], scratch: Path, jobs: int, open_runner: OpenRunner
+) -> Iterator[tuple[Wanted, Done]]:
+    """Yield each wanted row's grading as it ends."""
+    tasks = {}
+    for number, one in enumerate(wanted):
+        folder = one.subject.lay_out(scratch / str(number))
+        task = Task(
+            path=str(folder),
+            exercise_id=table.exercise.id,
+            alias=one.subject.name.replace("/", "-"),
+            seed=one.seed,
+            variant=one.variant,
+        )
+        tasks[task.path] = (one, task)
+    for done in pool.grade_all([task for _, task in tasks.values()], jobs, open_runner):
+        yield tasks[done.task.path][0], done
+
+
+def row_of(wanted: Wanted, grading: Grading) -> Row:
+    """Return the row that a grading adds to the record."""
+    return Row(
+        submission=wanted.subject.name,
+        variant=wanted.variant,
+        seed=wanted.seed,
+        repeat=wanted.repeat,
+        key=wanted.key,
+        verdict=str(grading.verdict),
+        earned=grading.score.earned,
+        failed=tuple(o.check.id for o in grading.outcomes if o.status in {Status.FAILED, Status.UNPROVEN}),
+        inconclusive=tuple(o.check.id for o in grading.outcomes if o.status is Status.INCONCLUSIVE),
+        seconds=grading.seconds,
+        reason=grading.reason[:300],
+        graded_on=dt.datetime.now(dt.UTC).date().isoformat(),
+    )
+
+
+def save(catalogue: Catalogue, table: Matrix, row: Row) -> Matrix:
+    """Add a row to the record on disk, in place of the one it renews; return the matrix with it.
+
+    The record is read again first: two validations of one exercise may run, and each must keep the other's rows.
+    """
+    folder = catalogue.grader_dir(table.exercise.id)
+    place = (row.submission, row.variant, row.seed, row.repeat)
+    there = trust.read(folder, table.exercise.id).rows
+    kept = tuple(one for one in there if (one.submission, one.variant, one.seed, one.repeat) != place)
+    record = Record(exercise=table.exercise.id, rows=(*kept, row))
+    trust.write(folder, record, {"version": table.exercise.version, "grading_contract": trust.GRADING_CONTRACT})
+    return replace(table, record=record)
+
+
+def verdict(catalogue: Catalogue, table: Matrix, rows: Sequence[Row], *, whole: bool) -> tuple[Line, ...]:
+    """Return every line of acceptance over ``rows``; ``whole`` adds those about the matrix."""
+    checks = catalogue.all_checks(table.exercise.id)
+    lines = acceptance.judge(table.subjects, checks, rows)
+    if whole:
+        lines += acceptance.whole(table.subjects, checks)
+    return lines
+
+
+def _wanted(exercise: Exercise, subject: Subject, repeat: int, shared: str) -> list[Wanted]:
+    content = digest(subject.source)[:16]
+    if subject.patch is not None:
+        content += f"-{digest_of_file(subject.patch)[:16]}"
+    repeats = repeat if subject.kind == "reference" else 1
+    return [
+        Wanted(
+            subject=subject,
+            variant=number % PAIRS % variants.count(exercise),
+            seed=exercise.seed + number % PAIRS,
+            repeat=number // PAIRS,
+            key=f"{shared}-{content}",
+        )
+        for number in range(repeats)
+    ]
+
+
+def digest_of_file(path: Path) -> str:
+    """Return the sha256 of one file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
