@@ -99,7 +99,8 @@ class Catalogue:
         home, grader = self.exercise_dir(exercise_id), self.grader_dir(exercise_id)
         wanted = [home / "brief.md.j2", grader / "checks.toml"]
         wanted += [home / "starter" / language for language in exercise.languages or ("",)]
-        found = [f"{path}: expected it to exist, found nothing: add it" for path in wanted if not path.exists()]
+        found = [f"{home / 'exercise.toml'}: {leak}" for leak in rules.leaks(exercise)]
+        found += [f"{path}: expected it to exist, found nothing: add it" for path in wanted if not path.exists()]
         if any(check.public for check in exercise.checks) and not _tests(home / "checks"):
             found.append(f"{home / 'checks'}: expected test_*.py for the public checks, found none: add one")
         if self.hidden_checks(exercise_id) and not _tests(grader):

@@ -105,7 +105,7 @@ class _Timeout(Table):
 
 
 class _Submit(Table):
-    include: Annotated[Many[Text], Field(min_length=1)]
+    globs: Annotated[Many[Text], Field(min_length=1)]
     max_bytes: Annotated[int, Field(gt=0, le=MAX_SUBMISSION_BYTES)] = 2 * 1024 * 1024
     max_files: Annotated[int, Field(gt=0, le=MAX_SUBMISSION_FILES)] = 500
 
@@ -149,7 +149,7 @@ class _Human(Table):
 
 
 class _Exercise(Table):
-    schema_: Annotated[Literal[1], Field(alias="schema")]
+    schema_: Annotated[Literal[1], Field(alias="schema")] = 1
     id: Slug
     version: Annotated[str, Field(pattern=r"^\d+\.\d+(\.\d+)?$", max_length=20)]
     status: Literal["draft", "validated"]
@@ -193,7 +193,7 @@ class _Exercise(Table):
             build_limits=self.build.limits.value(),
             build_seconds=self.build.seconds,
             timeouts=tuple(DeclaredTimeout(**timeout.model_dump()) for timeout in self.timeouts),
-            submit=tuple(self.submit.include),
+            submit=tuple(self.submit.globs),
             max_bytes=self.submit.max_bytes,
             max_files=self.submit.max_files,
             parameters={knob: tuple(values) for knob, values in self.parameters.items()},

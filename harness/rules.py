@@ -21,7 +21,7 @@ _TOLERANCE = 1e-6
 
 def of_exercise(exercise: Exercise) -> list[str]:
     """Return what is wrong with ``exercise.toml`` alone."""
-    problems = [
+    return [
         *duplicates("checks", [check.id for check in exercise.checks]),
         *duplicates("gates", [gate.id for gate in exercise.gates]),
         *duplicates("human", [item.id for item in exercise.human]),
@@ -34,15 +34,6 @@ def of_exercise(exercise: Exercise) -> list[str]:
         *_parameters(exercise),
         *_globs(exercise),
     ]
-    public = {check.id for check in exercise.checks}
-    for gate in exercise.gates:
-        problems += [
-            f"gates.{gate.id}.checks: expected public checks, found {quoted(check)}: declare a hidden check's gate "
-            f'beside it in checks.toml (gate = "{gate.id}"), candidates may read this file; or {suggestion(check, public)}'
-            for check in gate.checks
-            if check not in public
-        ]
-    return problems
 
 
 def of_pair(exercise: Exercise, hidden: Sequence[Check], gates: Mapping[str, tuple[str, ...]]) -> list[str]:
@@ -63,6 +54,12 @@ def of_pair(exercise: Exercise, hidden: Sequence[Check], gates: Mapping[str, tup
         for gate, ids in gates.items()
         if gate not in {known_gate.id for known_gate in exercise.gates}
     ]
+    problems += [
+        f"gates.{gate.id}.checks: unknown check {quoted(check)}, {suggestion(check, known)}"
+        for gate in exercise.gates
+        for check in gate.checks
+        if check not in known
+    ]
     closed = {gate.id for gate in exercise.gates if gate.checks} | set(gates)
     problems += [
         f"gates.{gate.id}: expected a check that closes it, found none: name one, or remove the gate"
@@ -70,6 +67,18 @@ def of_pair(exercise: Exercise, hidden: Sequence[Check], gates: Mapping[str, tup
         if gate.id not in closed
     ]
     return [*problems, *_circles(checks), *_points_of_checks(exercise, checks)]
+
+
+def leaks(exercise: Exercise) -> list[str]:
+    """Return what ``exercise.toml`` says of checks that it does not declare: ids of hidden ones are not for candidates."""
+    public = {check.id for check in exercise.checks}
+    return [
+        f"gates.{gate.id}.checks: expected public checks, found {quoted(check)}: candidates may read exercise.toml; "
+        f'write gate = "{gate.id}" beside the check in checks.toml instead'
+        for gate in exercise.gates
+        for check in gate.checks
+        if check not in public
+    ]
 
 
 def duplicates(place: str, found: Sequence[str]) -> list[str]:
@@ -142,7 +151,7 @@ def _timeouts(exercise: Exercise) -> list[str]:
 
 def _globs(exercise: Exercise) -> list[str]:
     return [
-        f"submit.include: expected a glob below the workspace, found {quoted(glob)}, which {wrong}: correct it"
+        f"submit.globs: expected a glob below the workspace, found {quoted(glob)}, which {wrong}: correct it"
         for glob in exercise.submit
         if (wrong := names.fault(glob))
     ]

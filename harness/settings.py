@@ -19,8 +19,8 @@ class Settings:
 
     catalogue_dirs: tuple[Path, ...]
     """Folders with ``exercises/`` or ``graders/``; empty when there is none."""
-    engine: str
-    """Name of the engine, or ``auto``: the first one that answers."""
+    engine: str | None
+    """Name of the engine; None: the first one that answers."""
     network_range: str
     """Scenario networks are /28 parts of this IPv4 range."""
     state_dir: Path
@@ -52,7 +52,7 @@ def load(
             raise UsageError(text)
     return Settings(
         catalogue_dirs=dirs,
-        engine=engine or env.get("HARNESS_ENGINE", "") or written.engine or "auto",
+        engine=engine or env.get("HARNESS_ENGINE", "") or written.engine or None,
         network_range=env.get("HARNESS_NETWORK_RANGE", "") or written.network_range or DEFAULT_NETWORK_RANGE,
         state_dir=state_dir(env),
     )

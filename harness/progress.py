@@ -1,0 +1,76 @@
+"""Progress of anything that takes longer than a second: on stderr, live on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from harness import console
+
+PATIENCE_SECONDS = 1.0
+_EVERY_SECONDS = 15.0
+
+
+@contextmanager
+def step(label: str) -> Iterator[Callable[[str], None]]:
+    """Say ``label`` when the block takes longer than a second, and how long it took when it ends.
+
+    Yields a function that replaces the text with what is being done now; safe to call from any thread.
+    """
+    if sys.stderr.isatty():
+        with _live(label) as update:
+            yield update
+        return
+    with _plain(label) as update:
+        yield update
+
+
+@contextmanager
+def _live(label: str) -> Iterator[Callable[[str], None]]:
+    from rich.console import Console
+    from rich.markup import escape
+
+    began = time.monotonic()
+    with Console(stderr=True).status(escape(label)) as status:
+
+        def update(text: str) -> None:
+            status.update(f"{escape(label)}: {escape(text)} ({time.monotonic() - began:.0f} s)")
+
+        yield update
+    _said_so(label, began)
+
+
+@contextmanager
+def _plain(label: str) -> Iterator[Callable[[str], None]]:
+    began = time.monotonic()
+    over = threading.Event()
+    now = [""]
+
+    def report() -> None:
+        wait = PATIENCE_SECONDS
+        while not over.wait(wait):
+            about = f"{label}: {now[0]}" if now[0] else label
+            console.notice(f"{about} ... {time.monotonic() - began:.0f} s")
+            wait = _EVERY_SECONDS
+
+    reporter = threading.Thread(target=report, daemon=True, name="progress")
+    reporter.start()
+
+    def update(text: str) -> None:
+        now[0] = text
+
+    try:
+        yield update
+    finally:
+        over.set()
+        reporter.join()
+    _said_so(label, began)
+
+
+def _said_so(label: str, began: float) -> None:
+    seconds = time.monotonic() - began
+    if seconds >= PATIENCE_SECONDS:
+        console.notice(f"{label}: done in {seconds:.1f} s")
