@@ -52,7 +52,7 @@ def is_dead(owner: Owner, now: float | None = None) -> bool:
     if _UNKNOWN in {boot, namespace} or (boot, namespace) != (_boot_id(), _pid_namespace()) or not pid.isdecimal():
         return False
     found = _start_time(int(pid))
-    return found != _UNKNOWN and found != started
+    return found not in {_UNKNOWN, started}
 
 
 def labels(owner: Owner) -> dict[str, str]:
@@ -118,7 +118,8 @@ def _boot_id() -> str:
 
 def _pid_namespace() -> str:
     with contextlib.suppress(OSError):
-        return os.readlink("/proc/self/ns/pid").replace(":", "").strip("[]").replace("[", "-")
+        # The link reads pid, a colon, and the number in square brackets.
+        return "".join(character for character in str(Path("/proc/self/ns/pid").readlink()) if character.isdecimal())
     # macOS has one pid namespace, and no /proc to say so.
     return "host" if sys.platform == "darwin" else _UNKNOWN
 

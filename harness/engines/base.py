@@ -133,6 +133,9 @@ class Attachment(Protocol):
     def read_exactly(self, count: int) -> bytes:
         """Return ``count`` bytes, fewer only at the end of the stream."""
 
+    def logs(self) -> bytes:
+        """Return the end of what the process wrote to stderr, as far as it was read past."""
+
     def close(self) -> None:
         """Close both directions; the sandbox sees its stdin end."""
 

@@ -17,12 +17,14 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, cast
 
 from harness.errors import EngineError, SandboxError
 
 if TYPE_CHECKING:
     from docker.api import APIClient
+
+    from harness.model import Json
 
 CALL_SECONDS = 120
 """How long one call may take: a loaded machine of two cores creates a container in seconds, not minutes."""
@@ -41,13 +43,23 @@ class Place:
     verify: bool = True
 
 
-class EngineRefusal(SandboxError):
+class EngineRefusal(SandboxError):  # noqa: N818 - a refusal is an answer, unlike no answer
     """The engine answered a call with an error."""
 
     def __init__(self, text: str, status: int) -> None:
         """Keep the HTTP ``status`` of the answer beside its ``text``."""
         super().__init__(text)
         self.status = status
+
+
+class _Posting(Protocol):
+    """The part of docker-py's client that every call of it goes through."""
+
+    def _url(self, path: str) -> str: ...
+
+    def _post_json(self, url: str, data: dict[str, Json], params: dict[str, str]) -> object: ...
+
+    def _result(self, response: object, *, json: bool) -> dict[str, Json]: ...
 
 
 class Link:
@@ -75,6 +87,16 @@ class Link:
             with self._lock:
                 self._clients.append(client)
         return client
+
+    def create(self, kind: str, body: dict[str, Json], name: str = "") -> dict[str, Json]:
+        """Create one of the engine's ``kind`` from a body in the engine's own words.
+
+        docker-py's create methods write only the options they know, each in its own way; ours are decided whole in
+        :mod:`harness.engines.policy`. Call it within :func:`translated`.
+        """
+        api = cast("_Posting", self.api())
+        answer = api._post_json(api._url(f"/{kind}/create"), data=body, params={"name": name} if name else {})  # noqa: SLF001
+        return api._result(answer, json=True)  # noqa: SLF001
 
     def close(self) -> None:
         """Close the clients of all threads."""
@@ -122,9 +144,9 @@ def places(environ: Mapping[str, str], home: Path) -> list[Place]:
 @contextlib.contextmanager
 def translated(doing: str) -> Iterator[None]:
     """Turn what docker-py raises into our errors, with what we were ``doing`` in their text."""
-    from docker.errors import APIError, DockerException  # noqa: PLC0415 - see the module's docstring
-    from requests.exceptions import RequestException  # noqa: PLC0415
-    from urllib3.exceptions import HTTPError  # noqa: PLC0415
+    from docker.errors import APIError, DockerException
+    from requests.exceptions import RequestException
+    from urllib3.exceptions import HTTPError
 
     try:
         yield
@@ -141,8 +163,8 @@ def _probe(place: Place) -> Link:
     if place.url.startswith("ssh://"):
         text = "ssh is not supported; forward the engine's socket (`ssh -L`) and set DOCKER_HOST to it"
         raise EngineError(text)
-    from docker.errors import DockerException  # noqa: PLC0415 - see the module's docstring
-    from requests.exceptions import RequestException  # noqa: PLC0415
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
 
     try:
         client = _client(place, "auto", PROBE_SECONDS)
@@ -156,8 +178,8 @@ def _probe(place: Place) -> Link:
 
 
 def _client(place: Place, version: str, seconds: int) -> APIClient:
-    from docker.api import APIClient  # noqa: PLC0415 - see the module's docstring
-    from docker.tls import TLSConfig  # noqa: PLC0415
+    from docker.api import APIClient
+    from docker.tls import TLSConfig
 
     if place.certificates is None:
         return APIClient(base_url=place.url, version=version, timeout=seconds)

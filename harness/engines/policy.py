@@ -75,10 +75,13 @@ def sandbox(
     limits = spec.limits
     memory = (limits.memory_mb + limits.tmpfs_mb) * MEBIBYTE
     host = _hardened(network=network, memory_bytes=memory, pids=limits.pids)
+    tmpfs: dict[str, Json] = {"/tmp": f"rw,nosuid,nodev,exec,size={TMP_MB}m,nr_inodes=4096,mode=1777"}  # noqa: S108
+    if not volume:
+        tmpfs[BOX] = f"rw,nosuid,nodev,exec,{volume_options(limits)}"
     host |= {
         "NanoCpus": round(limits.cpus * 1_000_000_000),
         "Ulimits": _ulimits(limits),
-        "Tmpfs": {"/tmp": f"rw,nosuid,nodev,exec,size={TMP_MB}m,nr_inodes=4096,mode=1777"},  # noqa: S108 - the sandbox's
+        "Tmpfs": tmpfs,
         "ShmSize": SHM_MB * MEBIBYTE,
         "Init": True,
         "OomScoreAdj": 500,
@@ -86,8 +89,6 @@ def sandbox(
     }
     if volume:
         host["Mounts"] = [_mount(volume)]
-    else:
-        host["Tmpfs"] = {**_as_dict(host["Tmpfs"]), BOX: f"rw,nosuid,nodev,exec,{volume_options(limits)}"}
     body = _container(spec.image, command, labels)
     body |= {"Env": _environment(env), "HostConfig": host}
     body |= {"OpenStdin": stdin, "StdinOnce": stdin, "AttachStdin": stdin}
@@ -220,7 +221,3 @@ def _mount(volume: str) -> Json:
 def _environment(env: Mapping[str, str]) -> Json:
     ours = {"HOME": BOX, "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
     return [f"{name}={value}" for name, value in sorted({**ours, **env}.items())]
-
-
-def _as_dict(value: Json) -> dict[str, Json]:
-    return value if isinstance(value, dict) else {}

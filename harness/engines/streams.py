@@ -129,7 +129,7 @@ class _Capture:
             kept += data[: max(room, 0)]
 
 
-def drive(  # noqa: PLR0913 - one call in, one result out
+def drive(
     stream: Stream,
     *,
     stdin: bytes,
@@ -190,9 +190,10 @@ def _feed(stream: Stream, stdin: bytes) -> None:
 class StreamAttachment:
     """A container's stdin and stdout as plain byte streams; the end of stderr is kept for its log."""
 
-    def __init__(self, stream: Stream, name: str) -> None:
-        """Speak with sandbox ``name`` over ``stream``."""
+    def __init__(self, stream: Stream, name: str, note: Callable[[bytes], None] | None = None) -> None:
+        """Speak with sandbox ``name`` over ``stream``; what comes on stderr is given to ``note`` as well."""
         self._stream = stream
+        self._note = note
         self._name = name
         self._buffer = bytearray()
         self._stderr = bytearray()
@@ -216,6 +217,8 @@ class StreamAttachment:
             number, data = frame
             if number == STDERR:
                 self._stderr = (self._stderr + data)[-_STDERR_TAIL_BYTES:]
+                if self._note is not None:
+                    self._note(data)
             else:
                 self._buffer += data
         taken = bytes(self._buffer[:count])

@@ -1,0 +1,212 @@
+"""The few calls on containers, networks and volumes that everything else is made of.
+
+Each takes a :class:`~harness.engines.connect.Link`, raises only our errors, and treats "already so" as done.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from harness import owners
+from harness.engines.connect import EngineRefusal, Link, translated
+from harness.engines.streams import Stream
+from harness.errors import EngineError
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterator, Mapping
+
+    from harness.engines.base import Owner
+    from harness.engines.streams import Reader
+    from harness.model import Json
+
+LABEL_SCENARIO = "harness.scenario"
+KILL_SECONDS = 60.0
+"""How long a killed container may take to be dead before the engine counts as broken."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """What the engine says of a container now."""
+
+    running: bool
+    paused: bool
+    exit_code: int
+    oom_killed: bool
+    pid: int
+    """On the engine's machine; 0 when it does not run."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Thing:
+    """Something labelled of ours on the engine."""
+
+    kind: str
+    """``container``, ``network`` or ``volume``."""
+    id: str
+    name: str
+    labels: Mapping[str, str]
+
+
+def create(link: Link, name: str, body: dict[str, Json]) -> str:
+    """Create a container and return its id."""
+    image = str(body["Image"])
+    try:
+        with translated(f"create container {name} from {image}"):
+            return str(link.create("containers", body, name)["Id"])
+    except EngineRefusal as error:
+        if error.status == http.HTTPStatus.NOT_FOUND and "image" in str(error).lower():
+            text = f"expected image {image} on the engine, found none: run `harness images build`"
+            raise EngineError(text) from error
+        raise
+
+
+def start(link: Link, container: str) -> None:
+    """Start a container that does not run."""
+    with translated(f"start container {container[:12]}"):
+        link.api().start(container)
+
+
+def kill(link: Link, container: str, signal: str = "SIGKILL") -> None:
+    """Send ``signal`` to a container's first process; nothing when it is not running or not there."""
+    with _tolerated(http.HTTPStatus.NOT_FOUND, http.HTTPStatus.CONFLICT), translated(f"kill {container[:12]}"):
+        link.api().kill(container, signal)
+
+
+def kill_and_wait(link: Link, container: str) -> None:
+    """SIGKILL every process of a container; return when all are dead. Raises EngineError when they do not die."""
+    kill(link, container)
+    if not wait(link, container, KILL_SECONDS):
+        text = (
+            f"expected container {container[:12]} to be dead {KILL_SECONDS:.0f} s after SIGKILL, found it running: "
+            "the engine or its kernel is stuck, restart it"
+        )
+        raise EngineError(text)
+
+
+def wait(link: Link, container: str, seconds: float) -> bool:
+    """Return whether the container stopped, or is not there, within ``seconds``."""
+    from requests.exceptions import ConnectionError as Disconnected
+    from requests.exceptions import ReadTimeout
+
+    try:
+        with _tolerated(http.HTTPStatus.NOT_FOUND), translated(f"wait for {container[:12]}"):
+            try:
+                link.api().wait(container, timeout=cast("int", max(seconds, 0.001)))
+            except (ReadTimeout, Disconnected):
+                # Both are how a read that took too long ends; an engine that went away fails the next call.
+                return not inspect(link, container).running
+    except EngineRefusal:
+        return not inspect(link, container).running
+    return True
+
+
+def exit_code(link: Link, container: str) -> int:
+    """Return the exit code of a container whose output has ended, once it is dead."""
+    if not wait(link, container, KILL_SECONDS):
+        kill_and_wait(link, container)
+    return inspect(link, container).exit_code
+
+
+def inspect(link: Link, container: str) -> Facts:
+    """Return what the engine says of a container; one that is not there is not running."""
+    try:
+        with translated(f"inspect {container[:12]}"):
+            state = link.api().inspect_container(container)["State"]
+    except EngineRefusal as error:
+        if error.status == http.HTTPStatus.NOT_FOUND:
+            return Facts(running=False, paused=False, exit_code=137, oom_killed=False, pid=0)
+        raise
+    return Facts(
+        running=bool(state["Running"]),
+        paused=bool(state["Paused"]),
+        exit_code=int(state["ExitCode"]),
+        oom_killed=bool(state["OOMKilled"]),
+        pid=int(state["Pid"]),
+    )
+
+
+def attach(link: Link, container: str, *, stdin: bool) -> Stream:
+    """Attach to a container that is not started yet, so that nothing of its output is missed."""
+    params = {"stdin": int(stdin), "stdout": 1, "stderr": 1, "stream": 1, "logs": 0}
+    with translated(f"attach to {container[:12]}"):
+        return stream_of(link.api().attach_socket(container, params=params))
+
+
+def stream_of(hijacked: object) -> Stream:
+    """Return docker-py's raw socket as a stream.
+
+    What the engine sent right behind its answer may already be in the buffer of the HTTP response: that buffer is
+    read, not the socket below it.
+    """
+    response = getattr(hijacked, "_response", None)
+    buffered = getattr(getattr(getattr(response, "raw", None), "_fp", None), "fp", None)
+    reader = cast("Reader", buffered if hasattr(buffered, "read1") else hijacked)
+    connection = cast("socket.socket", getattr(hijacked, "_sock", hijacked))
+    return Stream(reader, connection, response)
+
+
+def remove(link: Link, thing: Thing) -> None:
+    """Remove a thing, running or not; nothing when it is gone."""
+    api = link.api()
+    try:
+        with _tolerated(http.HTTPStatus.NOT_FOUND), translated(f"remove {thing.kind} {thing.name}"):
+            match thing.kind:
+                case "container":
+                    api.remove_container(thing.id, v=True, force=True)
+                case "network":
+                    api.remove_network(thing.id)
+                case _:
+                    api.remove_volume(thing.id)
+    except EngineRefusal as error:
+        if thing.kind != "container" or error.status != http.HTTPStatus.CONFLICT:
+            raise
+        # "Removal is already in progress": somebody else reaps it too; it is over when the container is gone.
+        with _tolerated(http.HTTPStatus.NOT_FOUND), translated(f"remove container {thing.name}"):
+            api.wait(thing.id, timeout=int(KILL_SECONDS), condition="removed")
+
+
+def labelled(link: Link, label: str) -> list[Thing]:
+    """Return everything that carries ``label`` (``key`` or ``key=value``), in an order it can be removed in."""
+    filters = {"label": [label]}
+    with translated("list what is ours"):
+        api = link.api()
+        things = [
+            Thing(kind="container", id=found["Id"], name=found["Names"][0].strip("/"), labels=found["Labels"] or {})
+            for found in api.containers(all=True, filters=filters)
+        ]
+        # A container that joined another's network goes before it: what was made last is listed first.
+        things += [
+            Thing(kind="network", id=found["Id"], name=found["Name"], labels=found["Labels"] or {})
+            for found in api.networks(filters=filters)
+        ]
+        things += [
+            Thing(kind="volume", id=found["Name"], name=found["Name"], labels=found["Labels"] or {})
+            for found in api.volumes(filters=filters)["Volumes"] or []
+        ]
+    return things
+
+
+def reap(link: Link, dead: Callable[[Owner], bool], *, remove_them: bool = True) -> list[str]:
+    """Remove whatever of ours has a dead owner; return a line for each thing."""
+    lines = []
+    for thing in labelled(link, owners.LABEL_OWNER):
+        owner = owners.owner_of(thing.labels)
+        if owner is None or not dead(owner):
+            continue
+        if remove_them:
+            remove(link, thing)
+        lines.append(f"{thing.kind} {thing.name} of run {owner.run}")
+    return lines
+
+
+@contextlib.contextmanager
+def _tolerated(*statuses: int) -> Iterator[None]:
+    try:
+        yield
+    except EngineRefusal as error:
+        if error.status not in statuses:
+            raise

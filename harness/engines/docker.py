@@ -1,0 +1,171 @@
+"""The real engine: Docker (and what speaks its API) over docker-py. See :mod:`harness.engines.base` for the promises.
+
+What is enforced is decided in :mod:`harness.engines.policy`; this module finds out whether the engine can enforce it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from harness.engines import containers, holders, oneshot, usage
+from harness.engines.base import Capabilities
+from harness.engines.connect import connect, translated
+from harness.engines.scenario import DockerScenario
+from harness.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from harness.engines.base import Attachment, ExecResult, Owner, SandboxSpec, Scenario, ScenarioSpec
+    from harness.engines.connect import Link
+
+_MINIMUM_VERSION = (20, 10)
+_LIMITS = {
+    "MemoryLimit": "memory limits",
+    "PidsLimit": "process limits",
+    "CpuCfsQuota": "CPU limits",
+}
+
+
+class DockerEngine:
+    """One engine that answers. Close it when done; scenarios must be closed before."""
+
+    def __init__(
+        self,
+        link: Link | None = None,
+        *,
+        network_range: str = holders.DEFAULT_RANGE,
+        sources: tuple[str, ...] = usage.SOURCES,
+    ) -> None:
+        """Use ``link``, or find an engine.
+
+        Args:
+            link: From :func:`harness.engines.connect.connect`; found when omitted.
+            network_range: Where networks of scenarios are cut from.
+            sources: Where usage may be read from, best first.
+        """
+        self.link = connect() if link is None else link
+        self._range = network_range
+        self._sources = sources
+        # Threads are kept: each has a client of its own, and a new client costs a connection.
+        self._pool = ThreadPoolExecutor(4, thread_name_prefix="engine")
+        self._known: Capabilities | None = None
+
+    def capabilities(self) -> Capabilities:
+        """Probe the engine, once. Raises EngineError when it does not answer."""
+        if self._known is None:
+            with translated("say what it is"):
+                api = self.link.api()
+                self._known = describe(api.info(), api.version())
+        return self._known
+
+    @contextlib.contextmanager
+    def open_scenario(self, spec: ScenarioSpec) -> Iterator[Scenario]:
+        """Create holders, volumes and the network of ``spec``; start no sandbox yet."""
+        self._require()
+        scenario = DockerScenario(self.link, spec, network_range=self._range, sources=self._sources)
+        try:
+            scenario.open(self._pool)
+            yield scenario
+        finally:
+            scenario.close()
+
+    def run_once(
+        self, owner: Owner, spec: SandboxSpec, *, tar: bytes = b"", stdin: bytes = b"", timeout_seconds: float
+    ) -> ExecResult:
+        """Run ``spec.command`` once without network in a sandbox of its own; ``tar`` is in ``/box`` first."""
+        self._require()
+        return oneshot.run_once(self.link, owner, spec, tar=tar, stdin=stdin, timeout_seconds=timeout_seconds)
+
+    @contextlib.contextmanager
+    def attach_once(self, owner: Owner, spec: SandboxSpec) -> Iterator[Attachment]:
+        """Like ``run_once`` for a process we talk to (a grader without a network)."""
+        self._require()
+        with oneshot.attach_once(self.link, owner, spec) as attachment:
+            yield attachment
+
+    def reap(self, dead: Callable[[Owner], bool]) -> list[str]:
+        """Remove everything of ours whose owner is ``dead``; return a line for each thing removed."""
+        return containers.reap(self.link, dead)
+
+    def close(self) -> None:
+        """Close connections."""
+        self._pool.shutdown()
+        self.link.close()
+
+    def _require(self) -> None:
+        missing = self.capabilities().missing
+        if missing:
+            text = "expected an engine that can do what a grading needs, found:\n" + "\n".join(
+                f"  {line}" for line in missing
+            )
+            raise EngineError(text)
+
+
+def describe(info: Mapping[str, object], version: Mapping[str, object]) -> Capabilities:
+    """Return what an engine is and lacks, from its own answers to ``info`` and ``version``."""
+    podman = _is_podman(version)
+    number = str(version.get("Version", "0"))
+    security = [str(option) for option in _list(info.get("SecurityOptions"))]
+    name = "podman" if podman else "docker"
+    missing = [_podman_reason()] if podman else _missing(info, number, security)
+    return Capabilities(
+        name=name,
+        version=number,
+        runtime=str(info.get("DefaultRuntime", "")),
+        rootless=any("rootless" in option for option in security),
+        cgroup_version=2 if str(info.get("CgroupVersion", "1")) == "2" else 1,
+        posture=tuple(_posture(info, security)),
+        missing=tuple(missing),
+    )
+
+
+def _is_podman(version: Mapping[str, object]) -> bool:
+    components = [part for part in _list(version.get("Components")) if isinstance(part, dict)]
+    return any("podman" in str(part.get("Name", "")).lower() for part in components)
+
+
+def _podman_reason() -> str:
+    return (
+        "Podman gives the bridge of an internal network an address of the host, so a sandbox could reach the host; "
+        "start Docker, or set DOCKER_HOST to one"
+    )
+
+
+def _missing(info: Mapping[str, object], number: str, security: list[str]) -> list[str]:
+    lines = []
+    if str(info.get("OSType", "linux")) != "linux":
+        lines.append("the engine runs Windows containers; switch it to Linux containers")
+    if _numbers(number) < _MINIMUM_VERSION:
+        lines.append(f"the engine is version {number}; install 20.10 or newer")
+    for key, what in _LIMITS.items():
+        if info.get(key) is False:
+            lines.append(f"the engine cannot enforce {what}; mount the cgroup controller, or use cgroup v2 delegation")
+    if not any("seccomp" in option for option in security):
+        lines.append("the engine has no seccomp; use a kernel and runtime that do")
+    return lines
+
+
+def _posture(info: Mapping[str, object], security: list[str]) -> list[str]:
+    lines = []
+    runtime = str(info.get("DefaultRuntime", ""))
+    if "runsc" not in runtime:
+        lines.append(f"sandboxes share the host's kernel (runtime {runtime or 'unknown'}, no gVisor)")
+    if not any("apparmor" in option or "selinux" in option for option in security):
+        lines.append("no AppArmor or SELinux profile on top of seccomp and dropped capabilities")
+    if not any("userns" in option or "rootless" in option for option in security):
+        lines.append("user ids in sandboxes are user ids of the host (no user namespace)")
+    if info.get("SwapLimit") is False:
+        lines.append("the kernel cannot limit swap: sandboxes may swap if the host does")
+    return lines
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:2]) or (0,)
+
+
+def _list(value: object) -> list[object]:
+    return list(value) if isinstance(value, list) else []

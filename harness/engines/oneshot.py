@@ -1,0 +1,108 @@
+"""Sandboxes that live for one command: no network, no holder, ``/box`` a tmpfs of their own.
+
+Files travel as a tar on stdin, in front of the command's own input, and are unpacked inside, by the sandbox's user,
+before the command is exec'd: copying into a tmpfs from outside is refused or lost, depending on the engine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import time
+from typing import TYPE_CHECKING
+
+from harness import owners
+from harness.engines import containers, policy, streams
+from harness.engines.base import ExecResult
+from harness.engines.connect import EngineRefusal
+from harness.errors import SandboxError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from harness.engines.base import Owner, SandboxSpec
+    from harness.engines.connect import Link
+
+UNPACK = (
+    "sh",
+    "-c",
+    # The first line of stdin is a nonce that is gone when the command runs: only we can say that unpacking failed.
+    (
+        'IFS= read -r nonce && head -c "$1" | tar -xf - -C /box --no-same-owner 2>/tmp/.unpack '
+        '|| { printf "%s" "$nonce" >&2; tail -c 400 /tmp/.unpack >&2; exit 125; }; '
+        'rm -f /tmp/.unpack; shift; unset nonce; exec "$@"'
+    ),
+    "sh",
+)
+"""Followed by the length of the tar and the command."""
+
+
+def unpacked(tar: bytes) -> tuple[bytes, bytes]:
+    """Return (what stderr starts with when unpacking failed, what goes to stdin first) for :data:`UNPACK`."""
+    nonce = secrets.token_hex(16).encode()
+    return nonce, nonce + b"\n" + tar
+
+
+def run_once(
+    link: Link, owner: Owner, spec: SandboxSpec, *, tar: bytes, stdin: bytes, timeout_seconds: float
+) -> ExecResult:
+    """Run ``spec.command`` once; see :meth:`harness.engines.base.Engine.run_once`."""
+    nonce, head = unpacked(tar) if tar else (b"", b"")
+    command = (*UNPACK, str(len(tar)), *spec.command) if tar else spec.command
+    begin = time.monotonic()
+    with _opened(link, owner, spec, command) as (container, stream):
+        captured = streams.drive(
+            stream,
+            stdin=head + stdin,
+            limit_bytes=spec.limits.output_kb * 1024,
+            timeout_seconds=timeout_seconds,
+            kill=lambda: containers.kill_and_wait(link, container),
+            started=begin,
+        )
+        code = containers.exit_code(link, container)
+    if nonce and captured.stderr.startswith(nonce):
+        found = captured.stderr[len(nonce) :].decode("utf-8", "replace").strip()
+        text = f"expected the files to fit into sandbox {spec.name}, found: {found}; see its tmpfs limits"
+        raise SandboxError(text)
+    return ExecResult(
+        exit_code=code,
+        stdout=captured.stdout,
+        stderr=captured.stderr,
+        truncated=captured.truncated,
+        timed_out=captured.timed_out,
+        seconds=captured.seconds,
+    )
+
+
+@contextlib.contextmanager
+def attach_once(link: Link, owner: Owner, spec: SandboxSpec) -> Iterator[streams.StreamAttachment]:
+    """Start ``spec.command`` and give its streams; everything is removed afterwards."""
+    with _opened(link, owner, spec, spec.command) as (_, stream):
+        yield streams.StreamAttachment(stream, spec.name)
+
+
+@contextlib.contextmanager
+def _opened(
+    link: Link, owner: Owner, spec: SandboxSpec, command: tuple[str, ...]
+) -> Iterator[tuple[str, streams.Stream]]:
+    if not command:
+        text = f"expected a command for sandbox {spec.name}, found none: give one in its spec"
+        raise SandboxError(text)
+    uid = secrets.token_hex(6)
+    name = f"harness-{uid}-{spec.name}"
+    labels = {**owners.labels(owner), containers.LABEL_SCENARIO: uid, "harness.sandbox": spec.name}
+    body = policy.sandbox(
+        spec, command=command, env=spec.env, network="none", volume="", stdin=True, logged=False, labels=labels
+    )
+    stream = None
+    try:
+        container = containers.create(link, name, body)
+        stream = containers.attach(link, container, stdin=True)
+        containers.start(link, container)
+        yield container, stream
+    finally:
+        if stream is not None:
+            stream.close()
+        # By name: it may exist although the call that created it never returned.
+        with contextlib.suppress(EngineRefusal):
+            containers.remove(link, containers.Thing(kind="container", id=name, name=name, labels={}))

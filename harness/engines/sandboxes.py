@@ -1,0 +1,332 @@
+"""One sandbox of a scenario on a real engine: its containers, one at a time, and what they used.
+
+Everything that changes the sandbox runs under its lock; looking (state, logs, usage) and exec do not wait for a
+``run`` in progress.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.engines import containers, holders, policy, usage
+from harness.engines.base import SandboxState, Usage
+from harness.engines.connect import EngineRefusal, translated
+from harness.errors import EngineError, SandboxError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from harness.engines.base import SandboxSpec
+    from harness.engines.connect import Link
+    from harness.engines.holders import Holder
+    from harness.engines.streams import Stream
+
+LOG_BYTES = 1024 * 1024
+"""What is kept of the output of containers that are gone."""
+NOT_STARTED = 126
+"""Exit code of a sandbox whose files keep its process from starting, as a shell would say it."""
+
+
+@dataclass(slots=True)
+class Box:
+    """A volume, and whether candidate code may have written to it."""
+
+    dirty: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ground:
+    """What a sandbox is built on, fixed for the scenario."""
+
+    link: Link
+    uid: str
+    labels: Mapping[str, str]
+    sources: tuple[str, ...]
+    """Where usage may be read from, best first."""
+    reopen: Callable[[SandboxSpec], Holder]
+
+
+class Sandbox:
+    """One sandbox: a holder, and at most one container of its own."""
+
+    def __init__(self, spec: SandboxSpec, ground: Ground, holder: Holder, box: Box) -> None:
+        """Manage ``spec`` on ``holder``; nothing is started."""
+        self.spec = spec
+        self.box = box
+        self.lock = threading.RLock()
+        self._ground = ground
+        self._link = ground.link
+        self._holder = holder
+        self._container = ""
+        self._created: tuple[object, ...] = ()
+        self._command = spec.command
+        self._env = dict(spec.env)
+        self._starts = 0
+        self._refusal = ""
+        self._last_exit: int | None = None
+        self._log = b""
+        self._meter = _Meter()
+
+    def start(self, command: tuple[str, ...] = (), env: Mapping[str, str] | None = None) -> None:
+        """Start the sandbox's process, detached."""
+        with self.lock:
+            self._command = command or self._command
+            self._env |= env or {}
+            if not self._command:
+                text = f"expected a command for sandbox {self.spec.name}, found none: give one in its spec or to start"
+                raise SandboxError(text)
+            self._prepare(self._command, self._env, stdin=False, logged=True)
+            self._start()
+
+    def start_attached(
+        self, command: tuple[str, ...], env: Mapping[str, str] | None, *, keep: bool = False
+    ) -> Stream | None:
+        """Start a process with its streams attached; None when its own files keep it from starting."""
+        with self.lock:
+            if keep:
+                self._command = command or self._command
+            self._prepare(command or self._command, {**self._env, **(env or {})}, stdin=True, logged=False)
+            stream = containers.attach(self._link, self._container, stdin=True)
+            if self._start():
+                return stream
+            stream.close()
+            return None
+
+    def kill(self) -> None:
+        """SIGKILL everything and wait until it is dead."""
+        with self.lock:
+            if self._container and containers.inspect(self._link, self._container).running:
+                self._measure()
+                containers.kill_and_wait(self._link, self._container)
+
+    def stop(self, grace_seconds: float) -> None:
+        """SIGTERM, then SIGKILL."""
+        with self.lock:
+            if not self._container:
+                return
+            facts = containers.inspect(self._link, self._container)
+            if facts.running and not facts.paused:
+                self._measure()
+                containers.kill(self._link, self._container, "SIGTERM")
+                containers.wait(self._link, self._container, grace_seconds)
+            self.kill()
+
+    def lose(self) -> None:
+        """Destroy container, holder and volume, and build all anew; started again if it ever was."""
+        with self.lock:
+            self.kill()
+            self.discard()
+            holders.close_holder(self._link, self.spec, self._holder)
+            self._holder = self._ground.reopen(self.spec)
+            self.box.dirty = False
+            if self._starts and self._command:
+                self.start()
+
+    def discard(self) -> None:
+        """Remove the container, dead or not; its log is kept."""
+        with self.lock:
+            if not self._container:
+                return
+            self.kill()
+            self._remember_exit()
+            self.note(self._logged())
+            thing = containers.Thing(kind="container", id=self._container, name=self.spec.name, labels={})
+            containers.remove(self._link, thing)
+            self._container, self._created = "", ()
+
+    def pause(self) -> None:
+        """Freeze every process."""
+        self._switch("pause")
+
+    def resume(self) -> None:
+        """Thaw every process."""
+        self._switch("unpause")
+
+    def state(self) -> SandboxState:
+        """Return what the engine says now."""
+        container = self._container
+        if self._refusal or not container:
+            code = NOT_STARTED if self._refusal else self._last_exit
+            return SandboxState(running=False, exit_code=code, starts=self._starts)
+        facts = containers.inspect(self._link, container)
+        return SandboxState(
+            running=facts.running,
+            paused=facts.paused,
+            exit_code=self._last_exit if facts.running else facts.exit_code,
+            oom_killed=facts.oom_killed,
+            starts=self._starts,
+        )
+
+    def wait(self, timeout_seconds: float) -> SandboxState:
+        """Wait for the end of the process."""
+        if self._container and not self._refusal:
+            containers.wait(self._link, self._container, timeout_seconds)
+        return self.state()
+
+    def exit_code(self) -> int:
+        """Return the exit code of a process whose output has ended."""
+        return containers.exit_code(self._link, self._container)
+
+    def logs(self, tail_bytes: int) -> bytes:
+        """Return the end of the output of all starts."""
+        text = self._log + self._logged() + self._refusal.encode()
+        return text[-tail_bytes:] if tail_bytes > 0 else b""
+
+    def note(self, text: bytes) -> None:
+        """Add to the log what its process wrote where the engine keeps nothing."""
+        self._log = (self._log + text)[-LOG_BYTES:]
+
+    def used(self, inside: Callable[[tuple[str, ...]], bytes]) -> Usage:
+        """Return what all starts used; ``inside`` runs a reader of ours in the sandbox."""
+        with self.lock:
+            facts = containers.inspect(self._link, self._container) if self._container else None
+            if facts is None or not facts.running:
+                return self._meter.total(None, running=False)
+            return self._meter.total(self._sample(facts, inside), running=True)
+
+    def container(self) -> str:
+        """Return the id of the container, empty before the first start."""
+        return self._container
+
+    def holder(self) -> Holder:
+        """Return the ground it stands on now."""
+        return self._holder
+
+    def holder_answers(self) -> bool:
+        """Return whether what is ours still works, so that a failure is the sandbox's own doing."""
+        if not self._holder.container:
+            return True
+        try:
+            return containers.inspect(self._link, self._holder.container).running
+        except EngineError:
+            return False
+
+    def blame(self, error: EngineRefusal) -> bytes:
+        """Return the text of a refusal the sandbox caused itself. Raises SandboxError when we are not so sure."""
+        if not self.box.dirty or not self.holder_answers():
+            raise error
+        return f"{error}\n".encode()
+
+    def _prepare(self, command: tuple[str, ...], env: Mapping[str, str], *, stdin: bool, logged: bool) -> None:
+        """Have a container of exactly this kind that does not run."""
+        self._remember_exit()
+        wanted = (command, tuple(sorted(env.items())), stdin, logged)
+        if self._container and wanted == self._created:
+            return
+        self.discard()
+        body = policy.sandbox(
+            self.spec,
+            command=command,
+            env=env,
+            network=f"container:{self._holder.container}" if self._holder.container else "none",
+            volume=self._holder.volume,
+            stdin=stdin,
+            logged=logged,
+            labels={**self._ground.labels, "harness.sandbox": self.spec.name},
+        )
+        name = f"harness-{self._ground.uid}-{self.spec.name}-{self._starts + 1}"
+        self._container = containers.create(self._link, name, body)
+        self._created = wanted
+
+    def _start(self) -> bool:
+        self._refusal = ""
+        self._meter.begin()
+        try:
+            containers.start(self._link, self._container)
+        except EngineRefusal as error:
+            self._refusal = self.blame(error).decode("utf-8", "replace")
+        self._starts += 1
+        self.box.dirty = True
+        return not self._refusal
+
+    def _remember_exit(self) -> None:
+        if not self._container:
+            return
+        facts = containers.inspect(self._link, self._container)
+        if facts.running:
+            text = f"expected sandbox {self.spec.name} not to be running, found it running: kill or stop it first"
+            raise SandboxError(text)
+        self._last_exit = NOT_STARTED if self._refusal else facts.exit_code
+
+    def _logged(self) -> bytes:
+        if not self._container or not self._created[-1]:
+            return b""
+        try:
+            with translated(f"give the log of sandbox {self.spec.name}"):
+                return self._link.api().logs(self._container, stdout=True, stderr=True)
+        except EngineRefusal:
+            # Gone, or its log file is: no log is no reason to fail.
+            return b""
+
+    def _switch(self, verb: str) -> None:
+        with self.lock:
+            try:
+                with translated(f"{verb} sandbox {self.spec.name}"):
+                    if self._container:
+                        getattr(self._link.api(), verb)(self._container)
+            except EngineRefusal:
+                # Not running, already paused, not paused: what was asked for is so, or cannot be.
+                facts = containers.inspect(self._link, self._container)
+                if facts.running and facts.paused != (verb == "pause"):
+                    raise
+
+    def _measure(self) -> None:
+        facts = containers.inspect(self._link, self._container)
+        if facts.running:
+            self._meter.add(self._sample(facts, None))
+
+    def _sample(
+        self, facts: containers.Facts, inside: Callable[[tuple[str, ...]], bytes] | None
+    ) -> usage.Sample | None:
+        for source in self._ground.sources:
+            found = None
+            if source == "cgroup" and self._link.local:
+                found = usage.from_cgroup(self._container, facts.pid)
+            elif source == "exec" and inside is not None and not facts.paused:
+                found = usage.from_inside(inside)
+            elif source == "stats":
+                found = usage.from_stats(self._link, self._container)
+            if found is not None:
+                return found
+        return None
+
+
+class _Meter:
+    """Sums what successive containers used. A start nobody measured before it died makes the sum unknown."""
+
+    def __init__(self) -> None:
+        self._cpu_seconds = 0.0
+        self._peak_mb: float | None = 0.0
+        self._source = "cgroup"
+        self._open = False
+        self._lost = False
+
+    def begin(self) -> None:
+        self._lost = self._lost or self._open
+        self._open = True
+
+    def add(self, sample: usage.Sample | None) -> None:
+        if not self._open:
+            return
+        self._open = False
+        if sample is None:
+            self._lost = True
+            return
+        self._cpu_seconds += sample.cpu_seconds
+        self._peak_mb = _peak(self._peak_mb, sample.memory_peak_mb)
+        self._source = sample.source
+
+    def total(self, sample: usage.Sample | None, *, running: bool) -> Usage:
+        source = sample.source if sample else self._source
+        if self._lost or (self._open and sample is None) or (running and sample is None):
+            return Usage(cpu_seconds=None, memory_peak_mb=None, source=source)
+        cpu, peak = self._cpu_seconds, self._peak_mb
+        if sample is not None and self._open:
+            cpu, peak = cpu + sample.cpu_seconds, _peak(peak, sample.memory_peak_mb)
+        return Usage(cpu_seconds=cpu, memory_peak_mb=peak, source=source)
+
+
+def _peak(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else max(one, other)

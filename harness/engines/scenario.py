@@ -1,0 +1,360 @@
+"""A scenario on a real engine: sandboxes by name, and what can be done to them."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import secrets
+import tarfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from harness.engines import containers, holders, netfault, policy, streams
+from harness.engines.base import BOX, SANDBOX_UID, ExecResult
+from harness.engines.connect import EngineRefusal, translated
+from harness.engines.oneshot import UNPACK, unpacked
+from harness.engines.sandboxes import NOT_STARTED, Box, Ground, Sandbox
+from harness.errors import SandboxError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from harness.engines.base import Attachment, SandboxSpec, SandboxState, ScenarioSpec, Usage
+    from harness.engines.connect import Link
+    from harness.engines.holders import Holder
+    from harness.model import Json
+
+NO_EXEC = 125
+"""Exit code of an exec the sandbox itself made impossible (dead, paused, out of processes)."""
+NOT_EXECUTABLE = 126
+NOT_FOUND = 127
+_UNPACK_SECONDS = 60.0
+_FAULT_SECONDS = 30.0
+_READER_SECONDS = 5.0
+
+
+class DockerScenario:
+    """The sandboxes of one grading. See :class:`harness.engines.base.Scenario` for what each method promises."""
+
+    def __init__(self, link: Link, spec: ScenarioSpec, *, network_range: str, sources: tuple[str, ...]) -> None:
+        """Describe the scenario; :meth:`open` creates it."""
+        self._link = link
+        self._spec = spec
+        self._uid = secrets.token_hex(6)
+        self._range = network_range
+        self._sources = sources
+        self._network = holders.Network(name="", addresses={})
+        self._sandboxes: dict[str, Sandbox] = {}
+        self._closing = threading.Lock()
+        self._closed = False
+
+    def open(self, pool: ThreadPoolExecutor) -> None:
+        """Create network, volumes and holders."""
+        self._network = holders.open_network(self._link, self._spec, self._uid, self._range)
+        own = [sandbox for sandbox in self._spec.sandboxes if not sandbox.volume_of]
+        shared = [sandbox for sandbox in self._spec.sandboxes if sandbox.volume_of]
+        found: dict[str, Holder] = {}
+        for group in (own, shared):
+            for sandbox, holder in zip(group, pool.map(self._reopen, group), strict=True):
+                found[sandbox.name] = holder
+        boxes = {sandbox.name: Box() for sandbox in own}
+        ground = Ground(
+            link=self._link,
+            uid=self._uid,
+            labels=holders.labels(self._spec, self._uid),
+            sources=self._sources,
+            reopen=self._reopen,
+        )
+        for sandbox in self._spec.sandboxes:
+            box = boxes[sandbox.volume_of or sandbox.name]
+            self._sandboxes[sandbox.name] = Sandbox(sandbox, ground, found[sandbox.name], box)
+
+    def address(self, name: str) -> str:
+        """Return the fixed IPv4 address of sandbox ``name``."""
+        self._sandbox(name)
+        if name not in self._network.addresses:
+            text = f"expected sandbox {name} to have a network, found none: it is declared without one"
+            raise SandboxError(text)
+        return self._network.addresses[name]
+
+    def put(self, name: str, tar: bytes) -> None:
+        """Unpack an uncompressed tar into ``/box`` of a sandbox that is not running, owned by its user."""
+        sandbox = self._sandbox(name)
+        with sandbox.lock:
+            if sandbox.state().running:
+                text = f"expected sandbox {name} not to be running, found it running: put files before it starts"
+                raise SandboxError(text)
+            holder = sandbox.holder()
+            if sandbox.box.dirty or not holder.container or sandbox.spec.volume_of:
+                # Somebody else has written there: no process with more rights than theirs follows its paths.
+                self._unpack_inside(sandbox, tar)
+                return
+            with translated(f"copy files into sandbox {name}"):
+                self._link.api().put_archive(holder.container, BOX, owned(tar))
+
+    def start(self, name: str, *, command: tuple[str, ...] = (), env: Mapping[str, str] | None = None) -> None:
+        """Start the sandbox; ``command`` and ``env`` replace and extend those of its spec. Kept for later starts."""
+        self._sandbox(name).start(command, env)
+
+    def attach(self, name: str) -> Attachment:
+        """Start a ``stdin`` sandbox and return its streams."""
+        sandbox = self._sandbox(name)
+        if not sandbox.spec.stdin:
+            text = f"expected sandbox {name} to be declared with stdin, found it without: set `stdin` in its spec"
+            raise SandboxError(text)
+        stream = sandbox.start_attached((), None)
+        if stream is None:
+            text = f"expected sandbox {name} to start, found: {sandbox.logs(2000).decode('utf-8', 'replace')}"
+            raise SandboxError(text)
+        return streams.StreamAttachment(stream, name, sandbox.note)
+
+    def run(
+        self,
+        name: str,
+        argv: tuple[str, ...],
+        *,
+        timeout_seconds: float,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+    ) -> ExecResult:
+        """Run ``argv`` as the sandbox's only process and wait for its end."""
+        sandbox = self._sandbox(name)
+        with sandbox.lock:
+            begin = time.monotonic()
+            stream = sandbox.start_attached(argv, env)
+        if stream is None:
+            return ExecResult(exit_code=NOT_STARTED, stdout=b"", stderr=sandbox.logs(2000))
+        captured = streams.drive(
+            stream,
+            stdin=stdin,
+            limit_bytes=sandbox.spec.limits.output_kb * 1024,
+            timeout_seconds=timeout_seconds,
+            kill=sandbox.kill,
+            started=begin,
+        )
+        return result(captured, sandbox.exit_code())
+
+    def exec(self, name: str, argv: tuple[str, ...], *, timeout_seconds: float, stdin: bytes = b"") -> ExecResult:
+        """Run ``argv`` beside the sandbox's process; exit 125 when the sandbox itself makes that impossible."""
+        sandbox = self._sandbox(name)
+        return self._exec(sandbox, argv, timeout_seconds=timeout_seconds, stdin=stdin, kill=sandbox.kill)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL every process of the sandbox and return when all are dead. Volume, address and faults stay."""
+        self._sandbox(name).kill()
+
+    def crash(self, name: str) -> None:
+        """``kill`` and start again with the same command."""
+        sandbox = self._sandbox(name)
+        with sandbox.lock:
+            sandbox.kill()
+            sandbox.start()
+
+    def lose(self, name: str) -> None:
+        """Destroy the sandbox, volume and faults included, and start a new one at the same address."""
+        sandbox = self._sandbox(name)
+        for other in self._sandboxes.values():
+            if other.spec.volume_of == name:
+                # A volume in use cannot be removed, and what is left of a build is no use without it.
+                other.discard()
+        sandbox.lose()
+
+    def stop(self, name: str, *, grace_seconds: float) -> None:
+        """SIGTERM, then SIGKILL after ``grace_seconds``."""
+        self._sandbox(name).stop(grace_seconds)
+
+    def pause(self, name: str) -> None:
+        """Freeze every process of the sandbox."""
+        self._sandbox(name).pause()
+
+    def resume(self, name: str) -> None:
+        """Thaw it."""
+        self._sandbox(name).resume()
+
+    def state(self, name: str) -> SandboxState:
+        """Return what the engine says of the sandbox now."""
+        return self._sandbox(name).state()
+
+    def wait(self, name: str, *, timeout_seconds: float) -> SandboxState:
+        """Wait until the sandbox's process ends, or the time is over; return the state then."""
+        return self._sandbox(name).wait(timeout_seconds)
+
+    def logs(self, name: str, *, tail_kb: int = 64) -> bytes:
+        """Return the end of what the sandbox's process wrote to stdout and stderr (all starts)."""
+        return self._sandbox(name).logs(tail_kb * 1024)
+
+    def usage(self, name: str) -> Usage:
+        """Return resources used since the scenario opened."""
+        sandbox = self._sandbox(name)
+
+        def inside(argv: tuple[str, ...]) -> bytes:
+            return self._exec(sandbox, argv, timeout_seconds=_READER_SECONDS, stdin=b"", kill=None).stdout
+
+        return sandbox.used(inside)
+
+    def partition(self, name: str, peers: tuple[str, ...]) -> None:
+        """Drop every packet between ``name`` and ``peers``, both ways, from outside both."""
+        addresses = tuple(self.address(peer) for peer in peers)
+        self.address(name)
+        if addresses:
+            netfault.apply(self._helper(name), netfault.drop_command(addresses), name)
+
+    def heal(self, name: str) -> None:
+        """Take every packet fault off ``name``."""
+        self.address(name)
+        netfault.apply(self._helper(name), netfault.heal_command(), name)
+
+    def close(self) -> None:
+        """Remove everything of the scenario. Idempotent."""
+        with self._closing:
+            if self._closed:
+                return
+            # By label, not by what we remember: a create call that was cut off may have created all the same.
+            things = containers.labelled(self._link, f"{containers.LABEL_SCENARIO}={self._uid}")
+            with ThreadPoolExecutor(4) as pool:
+                for kind in ("container", "network", "volume"):
+                    some = [thing for thing in things if thing.kind == kind]
+                    list(pool.map(lambda thing: containers.remove(self._link, thing), some))
+            self._closed = True
+
+    def _sandbox(self, name: str) -> Sandbox:
+        if self._closed:
+            text = f"expected an open scenario, found it closed: {name} is gone"
+            raise SandboxError(text)
+        try:
+            return self._sandboxes[name]
+        except KeyError:
+            known = ", ".join(sorted(self._sandboxes))
+            text = f"expected one of the scenario's sandboxes ({known}), found {name!r}: correct the name"
+            raise SandboxError(text) from None
+
+    def _reopen(self, sandbox: SandboxSpec) -> Holder:
+        return holders.open_holder(self._link, self._spec, sandbox, self._uid, self._network)
+
+    def _exec(
+        self,
+        sandbox: Sandbox,
+        argv: tuple[str, ...],
+        *,
+        timeout_seconds: float,
+        stdin: bytes,
+        kill: Callable[[], None] | None,
+    ) -> ExecResult:
+        container = sandbox.container()
+        if not container:
+            return ExecResult(exit_code=NO_EXEC, stdout=b"", stderr=b"the sandbox is not running\n")
+        api = self._link.api()
+        begin = time.monotonic()
+        try:
+            with translated(f"exec in sandbox {sandbox.spec.name}"):
+                run = str(api.exec_create(container, list(argv), stdin=True)["Id"])
+                stream = containers.stream_of(api.exec_start(run, socket=True))
+        except EngineRefusal as error:
+            return ExecResult(exit_code=NO_EXEC, stdout=b"", stderr=sandbox.blame(error))
+        captured = streams.drive(
+            stream,
+            stdin=stdin,
+            limit_bytes=sandbox.spec.limits.output_kb * 1024,
+            timeout_seconds=timeout_seconds,
+            kill=kill or stream.close,
+            ended=lambda: not self._exec_facts(run)[0],
+            started=begin,
+        )
+        return _explained(result(captured, self._exec_facts(run)[1]))
+
+    def _exec_facts(self, run: str) -> tuple[bool, int]:
+        try:
+            with translated("inspect an exec"):
+                found = self._link.api().exec_inspect(run)
+        except EngineRefusal:
+            # The container, and the exec with it, was removed meanwhile.
+            return False, 137
+        code = found["ExitCode"]
+        return bool(found["Running"]), 137 if code is None else int(code)
+
+    def _unpack_inside(self, sandbox: Sandbox, tar: bytes) -> None:
+        head, data = unpacked(tar)
+        done = self._aside(sandbox, (*UNPACK, str(len(tar)), "true"), stdin=data, seconds=_UNPACK_SECONDS)
+        if done.exit_code != 0 or done.stderr.startswith(head):
+            found = done.stderr.decode("utf-8", "replace").strip()[-500:]
+            text = f"expected the files to fit into sandbox {sandbox.spec.name}, found: {found}; see its tmpfs limits"
+            raise SandboxError(text)
+
+    def _aside(self, sandbox: Sandbox, argv: tuple[str, ...], *, stdin: bytes, seconds: float) -> ExecResult:
+        """Run ``argv`` in a container beside the sandbox's own, on the same volume, without a network."""
+        body = policy.sandbox(
+            sandbox.spec,
+            command=argv,
+            env={},
+            network="none",
+            volume=sandbox.holder().volume,
+            stdin=True,
+            logged=False,
+            labels=holders.labels(self._spec, self._uid, sandbox.spec.name),
+        )
+        return self._throwaway(body, stdin=stdin, seconds=seconds)
+
+    def _helper(self, name: str) -> Callable[[tuple[str, ...]], ExecResult]:
+        sandbox = self._sandbox(name)
+        network = f"container:{sandbox.holder().container}"
+
+        def run(argv: tuple[str, ...]) -> ExecResult:
+            ours = holders.labels(self._spec, self._uid, name)
+            body = policy.fault_helper(sandbox.spec.image, argv, network=network, labels=ours)
+            return self._throwaway(body, stdin=b"", seconds=_FAULT_SECONDS)
+
+        return run
+
+    def _throwaway(self, body: dict[str, Json], *, stdin: bytes, seconds: float) -> ExecResult:
+        link = self._link
+        container = containers.create(link, f"harness-{self._uid}-{secrets.token_hex(4)}", body)
+        try:
+            stream = containers.attach(link, container, stdin=bool(body.get("OpenStdin")))
+            containers.start(link, container)
+            captured = streams.drive(
+                stream,
+                stdin=stdin,
+                limit_bytes=64 * 1024,
+                timeout_seconds=seconds,
+                kill=lambda: containers.kill_and_wait(link, container),
+            )
+            return result(captured, containers.exit_code(link, container))
+        finally:
+            containers.remove(link, containers.Thing(kind="container", id=container, name=container, labels={}))
+
+
+def result(captured: streams.Captured, exit_code: int) -> ExecResult:
+    """Join what came out of a process with how it ended."""
+    return ExecResult(
+        exit_code=exit_code,
+        stdout=captured.stdout,
+        stderr=captured.stderr,
+        truncated=captured.truncated,
+        timed_out=captured.timed_out,
+        seconds=captured.seconds,
+    )
+
+
+def _explained(found: ExecResult) -> ExecResult:
+    """Return ``found`` as a shell would report a command that could not be run: engines say it on stdout."""
+    if found.exit_code not in {NOT_EXECUTABLE, NOT_FOUND} or not found.stdout.startswith(b"OCI runtime exec failed"):
+        return found
+    missing = b"not found" in found.stdout or b"no such file" in found.stdout
+    code = NOT_FOUND if missing else NOT_EXECUTABLE
+    return dataclasses.replace(found, exit_code=code, stdout=b"", stderr=found.stdout)
+
+
+def owned(tar: bytes) -> bytes:
+    """Return ``tar`` with every member owned by the sandbox's user. Raises SandboxError for other than files."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=io.BytesIO(tar), mode="r:") as source, tarfile.open(fileobj=out, mode="w") as target:
+        for member in source:
+            if not (member.isreg() or member.isdir()):
+                text = f"expected regular files and directories to put, found {member.name!r}: leave it out"
+                raise SandboxError(text)
+            member.uid = member.gid = SANDBOX_UID
+            member.uname = member.gname = ""
+            target.addfile(member, source.extractfile(member) if member.isreg() else None)
+    return out.getvalue()

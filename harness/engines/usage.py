@@ -1,0 +1,119 @@
+"""What a running container has used: from cgroup files where we can read them, else from inside, else the engine.
+
+The files are exact and cost nothing, but exist only where the engine runs on this very kernel and in this cgroup
+namespace. Then a reader of ours is run inside the sandbox (the image is ours and read-only). The engine's own
+statistics take up to a second and know no peak on cgroup v2. All of it is zero once the container is dead: read first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.engines.connect import Link, translated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+SOURCES = ("cgroup", "exec", "stats")
+_MEBIBYTE = 1024 * 1024
+_CGROUP = Path("/sys/fs/cgroup")
+_FILES = {
+    "v2_cpu": "cpu.stat",
+    "v2_memory": "memory.peak",
+    "v1_cpu": "cpuacct/cpuacct.usage",
+    "v1_memory": "memory/memory.max_usage_in_bytes",
+}
+READER = (
+    "sh",
+    "-c",
+    'cd /sys/fs/cgroup; for f in "$@"; do if [ -r "$f" ]; then echo "== $f"; cat "$f"; fi; done',
+    "sh",
+    *_FILES.values(),
+)
+"""Prints the cgroup files that exist, seen from inside a sandbox."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sample:
+    """Resources of one container since it started."""
+
+    cpu_seconds: float
+    memory_peak_mb: float | None
+    source: str
+
+
+def from_cgroup(container: str, pid: int, root: Path = _CGROUP, proc: Path = Path("/proc")) -> Sample | None:
+    """Read the files of the container whose first process is ``pid`` here; None when it is not on this kernel."""
+    try:
+        lines = (proc / str(pid) / "cgroup").read_text(encoding="ascii").splitlines()
+    except (OSError, ValueError):
+        return None
+    texts: dict[str, str] = {}
+    for line in lines:
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        # The engine may be in a virtual machine, and this pid another process of ours.
+        if container not in path:
+            continue
+        if not controllers:
+            texts |= _read({"v2_cpu": root / path.strip("/") / "cpu.stat"})
+            texts |= _read({"v2_memory": root / path.strip("/") / "memory.peak"})
+        for controller, key in (("cpuacct", "v1_cpu"), ("memory", "v1_memory")):
+            if controller in controllers.split(","):
+                name = Path(_FILES[key]).name
+                texts |= _read({key: root / controller / path.strip("/") / name})
+    return _parse(texts, "cgroup")
+
+
+def from_inside(run: Callable[[tuple[str, ...]], bytes]) -> Sample | None:
+    """Run the reader in the sandbox with ``run``, which returns its stdout."""
+    texts: dict[str, str] = {}
+    names = {path: key for key, path in _FILES.items()}
+    for part in run(READER).decode("ascii", "replace").split("== ")[1:]:
+        path, _, text = part.partition("\n")
+        if path in names:
+            texts[names[path]] = text
+    return _parse(texts, "exec")
+
+
+def from_stats(link: Link, container: str) -> Sample | None:
+    """Ask the engine for one statistics record."""
+    with translated(f"give the statistics of {container[:12]}"):
+        found = link.api().stats(container, stream=False)
+    cpu = found.get("cpu_stats", {}).get("cpu_usage", {}).get("total_usage", 0)
+    if not cpu:
+        return None
+    peak = found.get("memory_stats", {}).get("max_usage")
+    return Sample(cpu_seconds=cpu / 1e9, memory_peak_mb=None if peak is None else int(peak) / _MEBIBYTE, source="stats")
+
+
+def _read(paths: Mapping[str, Path]) -> dict[str, str]:
+    texts = {}
+    for key, path in paths.items():
+        try:
+            texts[key] = path.read_text(encoding="ascii")
+        except (OSError, ValueError):
+            continue
+    return texts
+
+
+def _parse(texts: Mapping[str, str], source: str) -> Sample | None:
+    try:
+        seconds = _cpu_seconds(texts)
+        peak = next((int(texts[key]) / _MEBIBYTE for key in ("v1_memory", "v2_memory") if key in texts), None)
+    except ValueError:
+        return None
+    return None if seconds is None else Sample(cpu_seconds=seconds, memory_peak_mb=peak, source=source)
+
+
+def _cpu_seconds(texts: Mapping[str, str]) -> float | None:
+    # A hybrid machine has both; its v2 files have no memory controller, so v1 is the one to believe.
+    if "v1_cpu" in texts:
+        return int(texts["v1_cpu"]) / 1e9
+    for line in texts.get("v2_cpu", "").splitlines():
+        key, _, value = line.partition(" ")
+        if key == "usage_usec":
+            return int(value) / 1e6
+    return None
