@@ -36,8 +36,8 @@ class Charges:
 
     def get(self, charge_id: str) -> dict | None:
         """Return the charge, or None."""
-        rows = self._database.run("SELECT * FROM charges WHERE id = %s", (charge_id,))
-        return self._public(rows[0]) if rows else None
+        row = self._row("id", charge_id)
+        return self._public(row) if row else None
 
     def ledger(self, merchant: str) -> dict:
         """Return what was captured for ``merchant``."""
@@ -70,6 +70,10 @@ class Charges:
                 # PSP.md: if a call times out, nothing was captured.
                 log.warning("charging again with a new ref: %s", error)
         return Outcome(status="declined", capture=None)
+
+    def _row(self, column: str, value: str) -> dict | None:
+        rows = self._database.run(f"SELECT * FROM charges WHERE {column} = %s", (value,))
+        return rows[0] if rows else None
 
     def _public(self, row: dict) -> dict:
         return {

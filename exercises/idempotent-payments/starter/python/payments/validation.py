@@ -30,7 +30,7 @@ def charge_request(key: str | None, body: bytes) -> ChargeRequest:
         raise BadRequest(f"expected currency to be one of {', '.join(DECIMALS)}")
     return ChargeRequest(
         key=key,
-        merchant=merchant_name(fields.get("merchant")),
+        merchant=name("merchant", fields.get("merchant")),
         amount=parse_amount(fields.get("amount"), currency),
         currency=currency,
     )
@@ -47,10 +47,10 @@ def json_object(body: bytes) -> dict:
     return fields
 
 
-def merchant_name(value: object) -> str:
-    """Return ``value`` when it can be a merchant. Raises BadRequest."""
+def name(field: str, value: object) -> str:
+    """Return ``value`` when it can be a name (of a merchant, for one). Raises BadRequest."""
     if not isinstance(value, str) or not VISIBLE_ASCII.fullmatch(value):
-        raise BadRequest("expected merchant to be a string of 1 to 64 visible ASCII characters")
+        raise BadRequest(f"expected {field} to be a string of 1 to 64 visible ASCII characters")
     return value
 
 

@@ -3,7 +3,6 @@
 import logging
 
 import psycopg
-import psycopg_pool
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
@@ -11,7 +10,7 @@ from payments.charges import Charges
 from payments.database import Database
 from payments.provider import ProviderError
 from payments.settings import Settings
-from payments.validation import VISIBLE_ASCII, BadRequest, charge_request, merchant_name
+from payments.validation import VISIBLE_ASCII, BadRequest, charge_request, name
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +36,7 @@ def create_app(settings: Settings, database: Database, charges: Charges) -> Flas
 
     @app.get("/ledger")
     def ledger() -> Response:
-        return jsonify(charges.ledger(merchant_name(request.args.get("merchant"))))
+        return jsonify(charges.ledger(name("merchant", request.args.get("merchant"))))
 
     @app.post("/webhooks/psp")
     def webhook() -> tuple[Response, int]:
@@ -53,7 +52,6 @@ def create_app(settings: Settings, database: Database, charges: Charges) -> Flas
         return jsonify(error="the provider cannot be used now"), 502
 
     @app.errorhandler(psycopg.Error)
-    @app.errorhandler(psycopg_pool.PoolTimeout)
     def database_failed(error: Exception) -> tuple[Response, int]:
         log.warning("database: %s", str(error).strip())
         return jsonify(error="the database cannot be used now"), 503
