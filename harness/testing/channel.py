@@ -26,9 +26,9 @@ class Channel:
         with self._lock:
             self._sock.sendall(frame)
 
-    def event(self, name: str, **fields: Json) -> None:
+    def event(self, event: str, /, **fields: Json) -> None:
         """Send one event."""
-        self.send({"type": "event", "event": name, **fields})
+        self.send({"type": "event", "event": event, **fields})
 
     def receive(self) -> dict[str, Json] | None:
         """Return the next message, None at the end. Raises GraderError when what arrives is no frame."""

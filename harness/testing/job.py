@@ -38,7 +38,10 @@ class Job:
     addresses: Mapping[str, str] = field(default_factory=dict)
     """Sandbox name -> IPv4 address, ``grader`` included."""
     limits: Mapping[str, float] = field(default_factory=dict)
-    """``check_seconds`` (a phase of one check), ``deadline_seconds`` (the whole job); absent: defaults, none."""
+    """``check_seconds`` (a phase of one check), ``grace_seconds`` (to end after that), ``deadline_seconds`` (the job).
+
+    Absent ones have defaults; without a deadline there is none.
+    """
 
     def rng(self, name: str) -> random.Random:
         """Return a generator that depends only on the seed and ``name``: one for each use, so that uses don't mix."""

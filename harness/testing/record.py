@@ -16,6 +16,8 @@ class Record:
         self.check_id = check_id
         self.status = Status.PASSED
         self.seconds = 0.0
+        self.ran = False
+        """Whether a phase of it was judged; without that it can't have passed."""
         self._credit = 1.0
         self._feedback = ""
         self._details: list[str] = []
@@ -28,6 +30,10 @@ class Record:
         self._evidence = evidence
         if detail:
             self._details.append(detail)
+
+    def note(self, detail: str) -> None:
+        """Add a line for the assessor that changes nothing."""
+        self._details.append(detail)
 
     def say(self, status: Status, *, feedback: str = "", detail: str = "", evidence: tuple[str, ...] = ()) -> None:
         """Add one thing that was seen. The worst status so far stands; details add up."""

@@ -1,0 +1,258 @@
+"""The pytest plugin of the grader: collects what was declared, runs it in order, and says one outcome a check."""
+
+from __future__ import annotations
+
+import os
+import threading
+import traceback
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from harness.model import Json, Status
+from harness.testing import exits, selection
+from harness.testing.broker import Broker
+from harness.testing.channel import Channel
+from harness.testing.check import MARK, CheckFailed, Inconclusive, Unproven, set_current
+from harness.testing.job import CHECK_SECONDS, Job
+from harness.testing.record import Record
+from harness.testing.text import block
+from harness.testing.timeline import Timeline
+from harness.testing.watchdog import GRACE_SECONDS, OverranError, Watchdog
+
+PHASE_SECONDS = 0.05
+"""Set-ups and tear-downs shorter than this are not worth a phase of their own."""
+TRACE_CHARS = 6000
+
+
+class _NotRun(Exception):  # noqa: N818 - a verdict
+    """The check was not run; the reason is told by the record already."""
+
+
+class GraderPlugin:
+    """One job's run. Hooks are called by pytest, in the main thread."""
+
+    def __init__(self, job: Job, channel: Channel, broker: Broker) -> None:
+        """Send events of ``job`` through ``channel``."""
+        self._job = job
+        self._channel = channel
+        self._broker = broker
+        self._timeline = Timeline(self._mark)
+        self._record: Record | None = None
+        self._pending: list[str] = []
+        self._done: dict[str, Status] = {}
+        self._selected: frozenset[str] = frozenset()
+        self._problems: list[str] = []
+        self._thread_errors: list[str] = []
+        self._lock = threading.Lock()
+        self._requires = {check.id: check.requires for check in job.checks}
+        self.watchdog = Watchdog(
+            check_seconds=job.limits.get("check_seconds", CHECK_SECONDS),
+            deadline_seconds=job.limits.get("deadline_seconds"),
+            uncounted=lambda: broker.waiting_for_lock,
+            give_up=self._give_up,
+            grace_seconds=job.limits.get("grace_seconds", GRACE_SECONDS),
+        )
+
+    @pytest.fixture(scope="session")
+    def job(self) -> Job:
+        """The facts of this grading."""
+        return self._job
+
+    @pytest.fixture(scope="session")
+    def broker(self) -> Broker:
+        """The engine's verbs."""
+        return self._broker
+
+    @pytest.fixture(scope="session")
+    def timeline(self) -> Timeline:
+        """What happened when."""
+        return self._timeline
+
+    def _mark(self, fields: dict[str, Json]) -> None:
+        self._channel.event("mark", **fields)
+
+    def pytest_configure(self) -> None:
+        """Watch threads: an exception that nobody catches there is ours."""
+        threading.excepthook = self._thread_died
+
+    def _thread_died(self, args: threading.ExceptHookArgs) -> None:
+        if args.exc_type is SystemExit:
+            return
+        name = args.thread.name if args.thread is not None else "a thread"
+        trace = "".join(traceback.format_exception(args.exc_type, args.exc_value, args.exc_traceback))
+        with self._lock:
+            self._thread_errors.append(f"an exception in thread {name}:\n{trace[-TRACE_CHARS:]}")
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Keep what could not be imported."""
+        if report.failed:
+            self._problems.append(f"could not collect {report.nodeid}: {str(report.longrepr)[-TRACE_CHARS:]}")
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Say what was collected; select and order it, or run nothing when it does not fit the declaration."""
+        found = [_check_id(item) for item in items]
+        declared = [check.id for check in self._job.checks]
+        names = [item.nodeid for item in items]
+        self._problems += selection.problems(found, declared, names)
+        told = [check_id or f"no-check-id: {name}"[:200] for check_id, name in zip(found, names, strict=True)]
+        self._channel.event("collected", checks=list(told))
+        for text in self._problems:
+            self._channel.event("note", text=block(text, 8000))
+        missing = sorted(set(declared).difference(told))
+        if missing:
+            self._channel.event("note", text=f"declared, but no test judges it: {', '.join(missing)}")
+        if self._problems:
+            items[:] = []
+            return
+        by_id = {check_id: item for check_id, item in zip(found, items, strict=True) if check_id is not None}
+        self._selected = selection.selected(by_id, self._job.only)
+        ordered = selection.order([check_id for check_id in by_id if check_id in self._selected], self._requires)
+        items[:] = [by_id[check_id] for check_id in ordered]
+        self._pending = list(ordered)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Keep the account of one check, and send its outcome at the end."""
+        self._record = Record(_check_id(item) or item.nodeid)
+        set_current(self._record)
+        try:
+            return (yield)
+        finally:
+            set_current(None)
+            record, self._record = self._record, None
+            if not record.ran:
+                record.say(Status.INCONCLUSIVE, detail="interrupted before it could be judged")
+            self._take_thread_errors(record)
+            self._timeline.flush()
+            self._send(record)
+
+    def _send(self, record: Record) -> None:
+        event = record.event()
+        self._done[record.check_id] = Status(str(event["status"]))
+        if record.check_id in self._pending:
+            self._pending.remove(record.check_id)
+            self._channel.event("outcome", **event)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self) -> None:
+        """Leave out a check whose requirements have not passed."""
+        record = self._record
+        if record is None:
+            return
+        if self.watchdog.out_of_time:
+            record.say(Status.INCONCLUSIVE, detail="not run: the grading's deadline was over")
+            raise _NotRun
+        for needed in self._requires.get(record.check_id, ()):
+            status = self._done.get(needed)
+            if needed not in self._selected or status is Status.PASSED:
+                continue
+            if status is Status.INCONCLUSIVE:
+                record.say(Status.INCONCLUSIVE, detail=f"not run: {needed} is inconclusive")
+            else:
+                text = f"not run: it counts only when {needed} passes"
+                record.say(Status.UNPROVEN, feedback=text)
+            raise _NotRun
+        self._watch("setup of ")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self) -> None:
+        """Watch the call."""
+        self._watch("")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self) -> None:
+        """Watch the tear-down."""
+        self._watch("teardown of ")
+
+    def _watch(self, phase: str) -> None:
+        if self._record is not None:
+            self.watchdog.begin(f"{phase}{self._record.check_id}")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Judge one phase of the running check."""
+        self.watchdog.done()
+        record = self._record
+        if record is not None:
+            record.seconds += call.duration
+            record.ran = record.ran or call.when == "call" or call.excinfo is not None
+            self._say_phase(record, call)
+            self._take_thread_errors(record)
+            if call.excinfo is not None:
+                self._judge(record, item.path, call.when, call.excinfo)
+        return (yield)
+
+    def _say_phase(self, record: Record, call: pytest.CallInfo[None]) -> None:
+        if call.when == "call" or call.duration >= PHASE_SECONDS:
+            name = record.check_id if call.when == "call" else f"{call.when} {record.check_id}"
+            self._channel.event("phase", name=name, seconds=round(call.duration, 3))
+
+    def _judge(self, record: Record, path: Path, when: str, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        error = excinfo.value
+        last = excinfo.traceback[-1] if excinfo.traceback else None
+        own = next((entry for entry in reversed(excinfo.traceback) if entry.path == path), last)
+        where = f"{Path(own.path).name}:{own.lineno + 1}" if own is not None else ""
+        if isinstance(error, _NotRun):
+            return
+        if when == "teardown" and record.status is not Status.PASSED:
+            # What the check said stands: trouble while tidying up must not turn a failure into a retake.
+            record.note(f"and in teardown:\n{_trace(error)}")
+            return
+        if isinstance(error, CheckFailed | Unproven):
+            status = Status.FAILED if isinstance(error, CheckFailed) else Status.UNPROVEN
+            detail = f"{error.detail}\n[{where}]".strip()
+            record.say(status, feedback=error.feedback, detail=detail, evidence=error.evidence)
+        elif isinstance(error, Inconclusive):
+            record.say(Status.INCONCLUSIVE, detail=f"{error}\n{_trace(error)}")
+        elif isinstance(error, AssertionError) and when == "call" and last is not None and last.path == path:
+            record.say(
+                Status.FAILED, feedback=str(error) or f"an assertion does not hold [{where}]", detail=_trace(error)
+            )
+        elif isinstance(error, pytest.skip.Exception | pytest.xfail.Exception):
+            record.say(Status.INCONCLUSIVE, detail=f"skipped by its author, which never points: {error} [{where}]")
+        elif isinstance(error, OverranError):
+            record.say(Status.INCONCLUSIVE, detail=f"{error}\n{self.watchdog.stacks}")
+        else:
+            record.say(Status.INCONCLUSIVE, detail=f"an exception in {when}:\n{_trace(error)}")
+
+    def _take_thread_errors(self, record: Record) -> None:
+        with self._lock:
+            errors, self._thread_errors = self._thread_errors, []
+        for text in errors:
+            record.say(Status.INCONCLUSIVE, detail=text)
+
+    def finish(self, code: int) -> int:
+        """Say what is left to say and return the exit code of the job."""
+        self._timeline.flush(everything=True)
+        if self._problems:
+            return exits.NOT_RUN
+        for check_id in tuple(self._pending):
+            record = Record(check_id)
+            record.say(Status.INCONCLUSIVE, detail="not run: the grader ended before it")
+            self._send(record)
+        return exits.OK if code in {0, 1, 5} else exits.INTERNAL
+
+    def _give_up(self, detail: str) -> None:
+        """End the process from the watchdog's thread: the main thread does not answer."""
+        for number, check_id in enumerate(tuple(self._pending)):
+            record = Record(check_id)
+            record.say(Status.INCONCLUSIVE, detail=detail if number == 0 else "not run: the grader hung before it")
+            self._send(record)
+        self._channel.event("finished", exit=exits.HUNG)
+        os._exit(0)
+
+
+def _check_id(item: pytest.Item) -> str | None:
+    marker = item.get_closest_marker(MARK)
+    if marker is None or len(marker.args) != 1 or not isinstance(marker.args[0], str):
+        return None
+    return marker.args[0]
+
+
+def _trace(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))[-TRACE_CHARS:]
