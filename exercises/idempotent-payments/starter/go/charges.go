@@ -8,8 +8,9 @@ import (
 	"math/big"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
+
+const attempts = 2
 
 // Charge is an order and what became of it.
 type Charge struct {
@@ -23,66 +24,64 @@ type Entry struct {
 	Charge, Amount, Currency string
 }
 
-// Charges is the naive logic: what you are asked to make safe.
+// Charges creates charges and reads them back: most of your work is here.
 type Charges struct {
-	db       *pgxpool.Pool
+	db       *Database
 	provider *Provider
 	settings Settings
 }
 
-// Create stores a new charge and captures it at the provider.
-func (c *Charges) Create(ctx context.Context, key string, order Order) (Charge, error) {
+// Create charges the customer and returns the charge.
+func (c *Charges) Create(ctx context.Context, _ string, order Order) (Charge, error) {
 	charge := Charge{Order: order, ID: newID("ch-"), Status: "pending"}
 	_, err := c.db.Exec(ctx,
-		"INSERT INTO charges (id, merchant, idempotency_key, amount_minor, currency, status) VALUES ($1, $2, $3, $4, $5, $6)",
-		charge.ID, order.Merchant, key, order.AmountMinor, order.Currency, charge.Status)
+		"INSERT INTO charges (id, merchant, amount, currency, status) VALUES ($1, $2, $3, $4, 'pending')",
+		charge.ID, order.Merchant, order.Amount, order.Currency)
 	if err != nil {
 		return charge, err
 	}
-	charge.Status, err = c.capture(ctx, charge)
+	outcome, err := c.capture(ctx, order)
 	if err != nil {
-		return charge, badGateway("%v", err)
+		return charge, err
 	}
-	_, err = c.db.Exec(ctx, "UPDATE charges SET status = $2 WHERE id = $1", charge.ID, charge.Status)
-	logf("INFO", "charge %s %s", charge.ID, charge.Status)
+	charge.Status = outcome.Status
+	if _, err := c.db.Exec(ctx, "UPDATE charges SET status = $1 WHERE id = $2", charge.Status, charge.ID); err != nil {
+		return charge, err
+	}
+	if charge.Status == "captured" {
+		_, err = c.db.Exec(ctx,
+			"INSERT INTO ledger (charge, merchant, amount, currency) VALUES ($1, $2, $3, $4)",
+			charge.ID, order.Merchant, order.Amount, order.Currency)
+	}
 	return charge, err
 }
 
-// capture tries twice. PSP.md: if a call times out, nothing was captured and a new ref may be used.
-func (c *Charges) capture(ctx context.Context, charge Charge) (string, error) {
-	for attempt := 1; attempt <= 2; attempt++ {
-		outcome, err := c.provider.Capture(ctx, newID("ref-"), charge.Order)
-		if err == nil {
-			return outcome.Status, nil
-		}
-		logf("WARNING", "charge %s: attempt %d: %v", charge.ID, attempt, err)
+func (c *Charges) capture(ctx context.Context, order Order) (Outcome, error) {
+	for range attempts {
+		outcome, err := c.provider.Capture(ctx, newID("ref-"), order)
 		if !errors.Is(err, ErrNoAnswer) {
-			return "", err
+			return outcome, err
 		}
+		// PSP.md: if a call times out, nothing was captured.
+		logf("WARNING", "charging again with a new ref: %v", err)
 	}
-	return "declined", nil
+	return Outcome{Status: "declined"}, nil
 }
 
-// Webhook takes news from the provider.
-func (c *Charges) Webhook(_ context.Context, _ []byte) error {
-	return notImplemented("webhooks are not implemented")
-}
-
-// Get returns one charge, or a 404.
+// Get returns one charge, or errNoSuchCharge.
 func (c *Charges) Get(ctx context.Context, id string) (Charge, error) {
 	charge := Charge{ID: id}
-	err := c.db.QueryRow(ctx, "SELECT merchant, amount_minor, currency, status FROM charges WHERE id = $1", id).
-		Scan(&charge.Merchant, &charge.AmountMinor, &charge.Currency, &charge.Status)
+	err := c.db.QueryRow(ctx, "SELECT merchant, amount, currency, status FROM charges WHERE id = $1", id).
+		Scan(&charge.Merchant, &charge.Amount, &charge.Currency, &charge.Status)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return charge, notFound("no charge %q", id)
+		return charge, errNoSuchCharge
 	}
 	return charge, err
 }
 
 // Ledger returns the captured charges of a merchant and their exact totals.
 func (c *Charges) Ledger(ctx context.Context, merchant string) ([]Entry, map[string]string, error) {
-	rows, err := c.db.Query(ctx,
-		"SELECT id, amount_minor, currency FROM charges WHERE merchant = $1 AND status = 'captured' ORDER BY created_at", merchant)
+	rows, err := c.db.Query(ctx, "SELECT charge, amount, currency FROM ledger WHERE merchant = $1", merchant)
 	if err != nil {
 		return nil, nil, err
 	}

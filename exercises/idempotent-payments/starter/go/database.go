@@ -5,6 +5,8 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"path"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,63 +16,80 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-const poolSize = 16
+const (
+	poolSize       = 20
+	migrationsLock = 7001 // any number: two processes that start at once migrate one after the other
+)
 
-// OpenDatabase returns a pool with all migrations applied. It waits for the database as long as ctx lives.
-// The pool replaces connections that died, so it survives a restart of the database.
-func OpenDatabase(ctx context.Context, url string) (*pgxpool.Pool, error) {
+// Database is a pgx pool that replaces dead connections, so it recovers when the database was away.
+// A statement outside a transaction commits by itself; after an error it may or may not have been done.
+type Database struct {
+	*pgxpool.Pool
+	migrated atomic.Bool
+}
+
+// OpenDatabase connects on demand, not yet.
+func OpenDatabase(ctx context.Context, url string) (*Database, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
 	config.MaxConns = poolSize
 	config.ConnConfig.ConnectTimeout = 2 * time.Second
-	db, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
-		return nil, err
+	config.ConnConfig.RuntimeParams["statement_timeout"] = "3000"
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	return &Database{Pool: pool}, err
+}
+
+// Ready says whether the schema is there and the database answers.
+func (db *Database) Ready(ctx context.Context) error {
+	if !db.migrated.Load() {
+		return fmt.Errorf("not migrated yet")
 	}
-	for {
-		err := migrate(ctx, db)
+	return db.Ping(ctx)
+}
+
+// Migrate runs what is new in migrations/; it returns when that is done, however long the database is away.
+func (db *Database) Migrate(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error { return migrate(ctx, tx) })
 		if err == nil {
-			return db, nil
+			db.migrated.Store(true)
+			return
 		}
-		logf("WARNING", "database not ready: %v", err)
-		select {
-		case <-ctx.Done():
-			db.Close()
-			return nil, ctx.Err()
-		case <-time.After(200 * time.Millisecond):
-		}
+		logf("WARNING", "cannot migrate yet: %v", err)
+		time.Sleep(200 * time.Millisecond)
 	}
 }
 
-// migrate applies the files of migrations/ that were not applied before, in the order of their names, in one transaction.
-func migrate(ctx context.Context, db *pgxpool.Pool) error {
-	names, err := fs.Glob(migrations, "migrations/*.sql")
+func migrate(ctx context.Context, tx pgx.Tx) error {
+	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", migrationsLock); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "CREATE TABLE IF NOT EXISTS migrations (name text PRIMARY KEY)"); err != nil {
+		return err
+	}
+	files, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil {
 		return err
 	}
-	return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-		setup := "SELECT pg_advisory_xact_lock(4711); CREATE TABLE IF NOT EXISTS schema_migrations (name text PRIMARY KEY)"
-		if _, err := tx.Exec(ctx, setup, pgx.QueryExecModeSimpleProtocol); err != nil {
+	for _, file := range files {
+		name := path.Base(file)
+		tag, err := tx.Exec(ctx, "INSERT INTO migrations VALUES ($1) ON CONFLICT DO NOTHING", name)
+		if err != nil {
 			return err
 		}
-		for _, name := range names {
-			tag, err := tx.Exec(ctx, "INSERT INTO schema_migrations VALUES ($1) ON CONFLICT DO NOTHING", name)
-			if err != nil {
-				return err
-			}
-			if tag.RowsAffected() == 0 {
-				continue
-			}
-			statements, err := migrations.ReadFile(name)
-			if err != nil {
-				return err
-			}
-			if _, err := tx.Exec(ctx, string(statements), pgx.QueryExecModeSimpleProtocol); err != nil {
-				return fmt.Errorf("%s: %w", name, err)
-			}
+		if tag.RowsAffected() == 0 {
+			continue
 		}
-		return nil
-	})
+		statements, err := migrations.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, string(statements), pgx.QueryExecModeSimpleProtocol); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		logf("INFO", "migrated %s", name)
+	}
+	return nil
 }

@@ -30,6 +30,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer db.Close()
+	go db.Migrate(ctx)
 	charges := &Charges{db: db, provider: NewProvider(settings), settings: settings}
 	server := &http.Server{
 		Addr:              ":" + settings.Port,

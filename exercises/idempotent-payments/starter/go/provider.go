@@ -13,17 +13,16 @@ import (
 	"time"
 )
 
-// Outcome is what the provider decided about a ref. PSP.md describes the provider.
+// Outcome is how the provider says a ref ended.
 type Outcome struct {
-	Ref     string `json:"ref"`
 	Status  string `json:"status"` // "captured" or "declined"
 	Capture string `json:"capture"`
 }
 
-// ErrNoAnswer is a call that timed out, was cut or could not be understood.
-var ErrNoAnswer = errors.New("the provider gave no answer")
+// ErrNoAnswer means no complete answer in time: none at all, too slow, cut off, or not understood.
+var ErrNoAnswer = errors.New("no complete answer from the provider")
 
-// ProviderError is an answer that is not an outcome: 409, 429, 500, 503.
+// ProviderError is an answer of 429 or 5xx.
 type ProviderError struct {
 	Status int
 }
@@ -32,7 +31,7 @@ func (e ProviderError) Error() string {
 	return fmt.Sprintf("the provider answered %d", e.Status)
 }
 
-// Provider speaks to the payment provider. Every call ends within the provider timeout, body included.
+// Provider is a client of the payment provider (PSP.md). Connections are kept; one deadline holds for a whole call.
 type Provider struct {
 	url  string
 	http *http.Client
@@ -44,51 +43,55 @@ func NewProvider(settings Settings) *Provider {
 	return &Provider{url: settings.ProviderURL, http: &http.Client{Transport: transport, Timeout: settings.ProviderTimeout}}
 }
 
-// Capture asks for the money of an order under a ref. It returns ErrNoAnswer or a ProviderError when there is no outcome.
+// Capture takes money under ref, or learns the outcome that ref already has. Its errors are ErrNoAnswer and ProviderError.
 func (p *Provider) Capture(ctx context.Context, ref string, order Order) (Outcome, error) {
-	body, err := json.Marshal(map[string]string{
+	body := map[string]string{
 		"ref":      ref,
 		"merchant": order.Merchant,
-		"amount":   FormatAmount(big.NewInt(order.AmountMinor), order.Currency),
+		"amount":   FormatAmount(big.NewInt(order.Amount), order.Currency),
 		"currency": order.Currency,
-	})
-	if err != nil {
-		return Outcome{}, err
 	}
 	var outcome Outcome
 	status, err := p.call(ctx, http.MethodPost, "/captures", body, &outcome)
-	if err != nil {
+	switch {
+	case err != nil:
 		return Outcome{}, err
-	}
-	if status != http.StatusCreated && status != http.StatusPaymentRequired {
+	case status != http.StatusCreated && status != http.StatusPaymentRequired && status != http.StatusConflict:
 		return Outcome{}, ProviderError{Status: status}
+	case !outcome.final():
+		return Outcome{}, fmt.Errorf("%w: %d without an outcome", ErrNoAnswer, status)
 	}
 	return outcome, nil
 }
 
-// Find asks what became of a ref: nil when the provider has decided nothing.
+// Find returns the outcome of ref in the provider's books, nil when it has none. Its errors are those of Capture.
 func (p *Provider) Find(ctx context.Context, ref string) (*Outcome, error) {
 	var answer struct {
 		Captures []Outcome `json:"captures"`
 	}
 	status, err := p.call(ctx, http.MethodGet, "/captures?ref="+url.QueryEscape(ref), nil, &answer)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if status != http.StatusOK {
+	case status != http.StatusOK:
 		return nil, ProviderError{Status: status}
+	case len(answer.Captures) == 0:
+		return nil, nil
+	case !answer.Captures[0].final():
+		return nil, fmt.Errorf("%w: %d without an outcome", ErrNoAnswer, status)
 	}
-	for _, outcome := range answer.Captures {
-		if outcome.Ref == ref && (outcome.Status == "captured" || outcome.Status == "declined") {
-			return &outcome, nil
-		}
-	}
-	return nil, nil
+	return &answer.Captures[0], nil
 }
 
+func (o Outcome) final() bool { return o.Status == "captured" || o.Status == "declined" }
+
 // call decodes a JSON answer of any status into target.
-func (p *Provider) call(ctx context.Context, method, path string, body []byte, target any) (int, error) {
-	request, err := http.NewRequestWithContext(ctx, method, p.url+path, bytes.NewReader(body))
+func (p *Provider) call(ctx context.Context, method, path string, body, target any) (int, error) {
+	content, err := json.Marshal(body)
+	if err != nil {
+		return 0, err
+	}
+	request, err := http.NewRequestWithContext(ctx, method, p.url+path, bytes.NewReader(content))
 	if err != nil {
 		return 0, err
 	}

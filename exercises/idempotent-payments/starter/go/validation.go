@@ -18,9 +18,9 @@ var (
 
 // Order is what a merchant asks for. Money is counted in minor units of the currency (cents), never in floats.
 type Order struct {
-	Merchant    string
-	AmountMinor int64
-	Currency    string
+	Merchant string
+	Amount   int64
+	Currency string
 }
 
 // ParseOrder reads the body of POST /charges. Fields it does not know are ignored.
@@ -30,17 +30,17 @@ func ParseOrder(body []byte) (Order, error) {
 		return Order{}, badRequest("expected a JSON object")
 	}
 	merchant, amount, currency := text(fields["merchant"]), text(fields["amount"]), text(fields["currency"])
-	if !visible.MatchString(merchant) {
-		return Order{}, badRequest("merchant: expected 1 to 64 visible ASCII characters, found %q", merchant)
+	if err := CheckName("merchant", merchant); err != nil {
+		return Order{}, err
 	}
 	minor, err := ParseAmount(amount, currency)
-	return Order{Merchant: merchant, AmountMinor: minor, Currency: currency}, err
+	return Order{Merchant: merchant, Amount: minor, Currency: currency}, err
 }
 
-// CheckKey refuses what can't be an Idempotency-Key.
-func CheckKey(key string) error {
-	if !visible.MatchString(key) {
-		return badRequest("Idempotency-Key: expected 1 to 64 visible ASCII characters, found %q", key)
+// CheckName refuses what can't be a key or a name.
+func CheckName(field, name string) error {
+	if !visible.MatchString(name) {
+		return badRequest("expected %s to be 1 to 64 visible ASCII characters", field)
 	}
 	return nil
 }
@@ -49,15 +49,15 @@ func CheckKey(key string) error {
 func ParseAmount(amount, currency string) (int64, error) {
 	places, known := decimals[currency]
 	if !known {
-		return 0, badRequest("currency: found %q, which is not supported", currency)
+		return 0, badRequest("expected currency to be EUR or USD")
 	}
 	before, after, point := strings.Cut(amount, ".")
 	if !whole.MatchString(before) || !digits.MatchString(after) || len(after) != places || point != (places > 0) {
-		return 0, badRequest("amount: expected a decimal string with %d decimals, found %q", places, amount)
+		return 0, badRequest("expected amount to be a string with %d decimals, at most 12 digits before", places)
 	}
 	minor, _ := new(big.Int).SetString(before+after, 10)
 	if minor.Sign() == 0 {
-		return 0, badRequest("amount: expected more than zero, found %q", amount)
+		return 0, badRequest("expected amount to be over zero")
 	}
 	return minor.Int64(), nil
 }

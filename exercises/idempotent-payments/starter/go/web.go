@@ -7,21 +7,19 @@ import (
 	"io"
 	"math/big"
 	"net/http"
-
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 const maxBody = 64 << 10
 
 // Web turns requests into calls of Charges, and their results into JSON.
 type Web struct {
-	db       *pgxpool.Pool
+	db       *Database
 	charges  *Charges
 	settings Settings
 }
 
 // NewWeb returns the routes of the service.
-func NewWeb(db *pgxpool.Pool, charges *Charges, settings Settings) http.Handler {
+func NewWeb(db *Database, charges *Charges, settings Settings) http.Handler {
 	web := &Web{db: db, charges: charges, settings: settings}
 	routes := http.NewServeMux()
 	routes.HandleFunc("GET /health", answer(web.health))
@@ -33,15 +31,15 @@ func NewWeb(db *pgxpool.Pool, charges *Charges, settings Settings) http.Handler 
 }
 
 func (web *Web) health(r *http.Request) (int, any, error) {
-	if err := web.db.Ping(r.Context()); err != nil {
-		return 0, nil, err
+	if err := web.db.Ready(r.Context()); err != nil {
+		return http.StatusServiceUnavailable, map[string]bool{"ready": false}, nil
 	}
-	return http.StatusOK, map[string]string{"status": "ok"}, nil
+	return http.StatusOK, map[string]bool{"ready": true}, nil
 }
 
 func (web *Web) create(r *http.Request) (int, any, error) {
 	key := r.Header.Get("Idempotency-Key")
-	if err := CheckKey(key); err != nil {
+	if err := CheckName("the header Idempotency-Key", key); err != nil {
 		return 0, nil, err
 	}
 	body, err := readBody(r)
@@ -63,14 +61,18 @@ func (web *Web) create(r *http.Request) (int, any, error) {
 }
 
 func (web *Web) read(r *http.Request) (int, any, error) {
-	charge, err := web.charges.Get(r.Context(), r.PathValue("id"))
+	id := r.PathValue("id")
+	if CheckName("id", id) != nil {
+		return 0, nil, errNoSuchCharge
+	}
+	charge, err := web.charges.Get(r.Context(), id)
 	return http.StatusOK, web.view(charge), err
 }
 
 func (web *Web) ledger(r *http.Request) (int, any, error) {
 	merchant := r.URL.Query().Get("merchant")
-	if merchant == "" {
-		return 0, nil, badRequest("expected /ledger?merchant=NAME")
+	if err := CheckName("merchant", merchant); err != nil {
+		return 0, nil, err
 	}
 	entries, totals, err := web.charges.Ledger(r.Context(), merchant)
 	if err != nil {
@@ -83,12 +85,8 @@ func (web *Web) ledger(r *http.Request) (int, any, error) {
 	return http.StatusOK, map[string]any{"merchant": merchant, "entries": list, "totals": totals}, nil
 }
 
-func (web *Web) webhook(r *http.Request) (int, any, error) {
-	body, err := readBody(r)
-	if err != nil {
-		return 0, nil, err
-	}
-	return http.StatusOK, map[string]string{"status": "taken"}, web.charges.Webhook(r.Context(), body)
+func (web *Web) webhook(_ *http.Request) (int, any, error) {
+	return 0, nil, httpError{http.StatusNotImplemented, "not implemented"}
 }
 
 // view is a charge as the API shows it.
@@ -97,7 +95,7 @@ func (web *Web) view(charge Charge) map[string]string {
 	if status == "captured" {
 		status = web.settings.CapturedState
 	}
-	amount := FormatAmount(big.NewInt(charge.AmountMinor), charge.Currency)
+	amount := FormatAmount(big.NewInt(charge.Amount), charge.Currency)
 	return map[string]string{"id": charge.ID, "merchant": charge.Merchant, "amount": amount, "currency": charge.Currency, "status": status}
 }
 
@@ -107,12 +105,12 @@ func readBody(r *http.Request) ([]byte, error) {
 		return nil, badRequest("body: %v", err)
 	}
 	if len(body) > maxBody {
-		return nil, badRequest("body: expected at most %d bytes", maxBody)
+		return nil, badRequest("expected a body of at most %d bytes", maxBody)
 	}
 	return body, nil
 }
 
-// httpError is an error the client is told about; any other error is answered 503.
+// httpError is an error the client is told about as it is.
 type httpError struct {
 	status int
 	text   string
@@ -121,29 +119,35 @@ type httpError struct {
 func (e httpError) Error() string { return e.text }
 
 func badRequest(format string, args ...any) error {
-	return httpError{400, fmt.Sprintf(format, args...)}
+	return httpError{http.StatusBadRequest, fmt.Sprintf(format, args...)}
 }
-func notFound(format string, args ...any) error { return httpError{404, fmt.Sprintf(format, args...)} }
-func notImplemented(format string, args ...any) error {
-	return httpError{501, fmt.Sprintf(format, args...)}
-}
-func badGateway(format string, args ...any) error {
-	return httpError{502, fmt.Sprintf(format, args...)}
-}
+
+var errNoSuchCharge = httpError{http.StatusNotFound, "no such charge"}
 
 // answer writes what a handler returns as JSON.
 func answer(handle func(*http.Request) (int, any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		status, body, err := handle(r)
 		if err != nil {
-			known := httpError{status: http.StatusServiceUnavailable, text: "the database is not available"}
-			if !errors.As(err, &known) {
-				logf("ERROR", "%s %s: %v", r.Method, r.URL.Path, err)
-			}
+			known := explain(err)
 			status, body = known.status, map[string]string{"error": known.text}
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(status)
 		_ = json.NewEncoder(w).Encode(body)
 	}
+}
+
+func explain(err error) httpError {
+	var known httpError
+	var provider ProviderError
+	switch {
+	case errors.As(err, &known):
+		return known
+	case errors.As(err, &provider), errors.Is(err, ErrNoAnswer):
+		logf("WARNING", "%v", err)
+		return httpError{http.StatusBadGateway, "the provider cannot be used now"}
+	}
+	logf("WARNING", "database: %v", err)
+	return httpError{http.StatusServiceUnavailable, "the database cannot be used now"}
 }
