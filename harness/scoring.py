@@ -9,7 +9,8 @@ The rules, each of which a property test in tests/unit/test_scoring.py holds:
 * ``unproven`` earns nothing and closes no gate: a service that gave no evidence was not seen to break a rule.
 * A **gate** closes on ``failed`` only, whatever partial credit the check kept, and then caps the total.
 * A **requirement** (``Check.requires``) that failed or stayed unproven makes a check unproven, whatever was said of
-  it; one that is inconclusive makes it inconclusive, because its points hang on an answer we owe.
+  it; one that is inconclusive makes it inconclusive, because its points hang on an answer we owe. What is
+  inconclusive itself stays so: it could still close a gate.
 
 The verdict reads the outcomes twice. The *highest* reading gives every inconclusive check full credit and closes no
 gate for it. The *lowest* gives it nothing and closes every gate it belongs to: an unseen double charge could have
@@ -242,7 +243,7 @@ def _required(outcome: Outcome, outcomes: Mapping[str, Outcome]) -> Outcome:
     unmet = [outcomes[name] for name in outcome.check.requires if name not in absent]
     unmet = [needed for needed in unmet if needed.status is not Status.PASSED]
     lost = [needed.check for needed in unmet if needed.status is not Status.INCONCLUSIVE]
-    if not unmet and not absent:
+    if (not unmet and not absent) or outcome.status is Status.INCONCLUSIVE:
         return outcome
     if outcome.status is Status.FAILED and (lost or outcome.credit == 0):
         return dataclasses.replace(outcome, credit=0.0)
