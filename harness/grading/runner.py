@@ -166,9 +166,8 @@ class Taken:
 
 def take_in(task: Task, catalogue: Catalogue) -> Taken:
     """Read a submission and find its exercise. Raises SubmissionError or UsageError."""
-    found = submission.load(Path(task.path), catalogue.exercise, exercise_id=task.exercise_id)
+    found = submission.load(Path(task.path), catalogue=catalogue, exercise_id=task.exercise_id, alias=task.alias)
     found = replace(found, variant=found.variant if task.variant is None else task.variant)
-    found = replace(found, alias=task.alias or found.alias)
     exercise = catalogue.exercise(found.exercise_id)
     if task.mode == "grade":
         # The score is made with hidden checks, and the gates they close, beside the public ones.

@@ -1,0 +1,1 @@
+"""One module a verb; each returns the exit code of its command."""

@@ -1,0 +1,103 @@
+"""``harness check``: the public checks on the candidate's own machine, as grading runs them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from harness import console, progress, workspace
+from harness.catalogue import Catalogue
+from harness.commands.opening import runner_opener
+from harness.errors import ExitCode
+from harness.grading.runner import Graded, Task
+from harness.model import Grading, Outcome, Status, Verdict
+from harness.reports import summary
+
+_WORDS = {Status.PASSED: "PASS", Status.FAILED: "FAIL", Status.UNPROVEN: "FAIL", Status.INCONCLUSIVE: "SKIP"}
+_EVIDENCE_LINES = 8
+
+
+def check(
+    path: str, *, only: Sequence[str], keep: bool, as_json: bool, engine: str | None, catalogue: Catalogue
+) -> ExitCode:
+    """Run public checks on a workspace. 0 all hold, 1 some fail, 2 something could not be measured.
+
+    ``keep`` leaves the logs of every sandbox in the workspace's ``.harness/logs``.
+    """
+    here = workspace.find(Path(path))
+    task = Task(
+        path=str(here.root),
+        exercise_id=here.exercise_id,
+        alias=here.alias,
+        variant=here.variant,
+        mode="check",
+        only=tuple(only),
+    )
+    with progress.step(f"checking {here.root.name}") as say, ExitStack() as stack:
+        graded = runner_opener(catalogue, engine, say)(stack).grade(task)
+    workspace.save_claim(here.root, {o.check.id: str(o.status) for o in graded.grading.outcomes})
+    if keep:
+        _keep_logs(here.root / ".harness" / "logs", graded.logs)
+    if as_json:
+        console.line(json.dumps(summary.of(graded.grading)))
+    else:
+        _say(graded, kept=keep)
+    return _code(graded.grading)
+
+
+def _code(grading: Grading) -> ExitCode:
+    if grading.verdict in {Verdict.REFUSED, Verdict.HELD}:
+        return ExitCode(grading.exit_code)
+    statuses = {outcome.status for outcome in grading.outcomes}
+    if statuses & {Status.FAILED, Status.UNPROVEN}:
+        return ExitCode.FAILED
+    return ExitCode.INCONCLUSIVE if Status.INCONCLUSIVE in statuses or not statuses else ExitCode.PASSED
+
+
+def _say(graded: Graded, *, kept: bool) -> None:
+    grading = graded.grading
+    console.line(f"{grading.exercise.id} {grading.exercise.version} | {grading.language} | {grading.submission_alias}")
+    console.line(f"engine  {grading.engine}")
+    for sentence in grading.posture:
+        console.line(f"        {sentence}")
+    if grading.verdict is Verdict.REFUSED:
+        console.line(f"REFUSED {grading.reason}")
+        return
+    width = max((len(outcome.check.id) for outcome in grading.outcomes), default=0)
+    for outcome in grading.outcomes:
+        for line in _lines(outcome, width):
+            console.line(line)
+    _close(grading, kept=kept)
+
+
+def _lines(outcome: Outcome, width: int) -> list[str]:
+    head = f"{_WORDS[outcome.status]}  {outcome.check.id:<{width}}  {outcome.check.title}  {outcome.seconds:.1f} s"
+    if outcome.status is Status.PASSED:
+        return [head]
+    why = outcome.feedback or outcome.detail
+    lines = [head, *(f"      {line}" for line in why.splitlines())]
+    lines += [f"      | {line}" for line in outcome.evidence[:_EVIDENCE_LINES]]
+    return [*lines, f"      again: harness check --only {outcome.check.id}"]
+
+
+def _close(grading: Grading, *, kept: bool) -> None:
+    counts = {word: sum(1 for o in grading.outcomes if _WORDS[o.status] == word) for word in ("PASS", "FAIL", "SKIP")}
+    points = sum(check.points for check in grading.exercise.checks)
+    console.line(
+        f"{counts['PASS']} passed, {counts['FAIL']} failed, {counts['SKIP']} not measurable here, "
+        f"in {grading.seconds:.0f} s. Public checks stand for {points:g} of the 100 automatic points."
+    )
+    console.line("This is not your score: grading has the same rules, other timings, and more cases of the brief.")
+    if kept:
+        console.line("logs    .harness/logs")
+    console.line(
+        "Next: harness check, or harness submit (repeatable, the last one counts). Nothing has left this machine."
+    )
+
+
+def _keep_logs(folder: Path, logs: Mapping[str, bytes]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, log in logs.items():
+        (folder / f"{name}.log").write_bytes(log)

@@ -1,0 +1,89 @@
+"""``harness grade``: submissions in, results in folders, one line or report each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness import console, progress, store
+from harness.catalogue import Catalogue
+from harness.commands.opening import runner_opener
+from harness.errors import ExitCode, HarnessError, SubmissionError, UsageError
+from harness.grading import pool
+from harness.grading.pool import Done
+from harness.grading.runner import Task
+from harness.model import Grading
+from harness.reports import FORMATS, summary, view
+
+PRECEDENCE = (
+    ExitCode.INTEGRITY,
+    ExitCode.HARNESS,
+    ExitCode.INCONCLUSIVE,
+    ExitCode.REFUSED,
+    ExitCode.FAILED,
+    ExitCode.PASSED,
+)
+"""Several submissions: all are graded, and the code is the first of these that one of them has."""
+
+
+def grade(
+    paths: Sequence[str],
+    *,
+    exercise: str | None,
+    seed: int | None,
+    jobs: int,
+    bar: float | None,
+    advisory: bool,
+    out: str,
+    as_json: bool,
+    engine: str | None,
+    catalogue: Catalogue,
+) -> ExitCode:
+    """Grade every submission, write its result, and say how it went as it ends.
+
+    ``advisory`` turns only "below the bar" into 0. Raises UsageError before anything is opened when a path is missing.
+    """
+    missing = [path for path in paths if not Path(path).exists()]
+    if missing:
+        text = f"expected submissions, found nothing at {', '.join(missing)}: correct the path"
+        raise UsageError(text)
+    tasks = [Task(path=path, exercise_id=exercise, seed=seed, bar=bar) for path in paths]
+    codes = []
+    label = f"grading {paths[0]}" if len(paths) == 1 else f"grading {len(paths)} submissions"
+    with progress.step(label) as say:
+        open_runner = runner_opener(catalogue, engine, say, keep_warm=len(paths) > 1)
+        for done in pool.grade_all(tasks, jobs, open_runner):
+            codes.append(_finish(done, Path(out), as_json=as_json, alone=len(paths) == 1))
+    code = next((one for one in PRECEDENCE if one in codes), ExitCode.HARNESS)
+    return ExitCode.PASSED if advisory and code is ExitCode.FAILED else code
+
+
+def _finish(done: Done, out: Path, *, as_json: bool, alone: bool) -> ExitCode:
+    """Write the result of one submission and say it; an error of ours is said and becomes its code."""
+    if done.graded is None:
+        return _without_result(done, out, as_json=as_json)
+    grading = done.graded.grading
+    folder = store.save(grading, out, logs=done.graded.logs)
+    if as_json:
+        console.line(json.dumps(summary.of(grading)))
+    elif alone:
+        console.line(FORMATS["terminal"](view.build(grading, audience="assessor", folder=str(folder))))
+    else:
+        console.line(_row(grading, folder))
+    return ExitCode(grading.exit_code)
+
+
+def _without_result(done: Done, out: Path, *, as_json: bool) -> ExitCode:
+    error = done.error or HarnessError("a worker ended without a result")
+    if isinstance(error, SubmissionError):
+        store.save_refusal(done.task.path, str(error), out)
+    if as_json:
+        console.line(json.dumps(summary.refused(done.task.path, str(error), exit_code=int(error.exit_code))))
+    console.notice(f"{done.task.path}: {error}")
+    return error.exit_code
+
+
+def _row(grading: Grading, folder: Path) -> str:
+    score = f"{grading.score.earned:5.1f} / {grading.score.possible:.0f}"
+    return f"{grading.submission_alias:<24} {grading.verdict:<13} {score}  {grading.seconds:5.1f} s  {folder}"

@@ -1,0 +1,79 @@
+"""Whose fault it is when a grader dies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+import pytest
+
+from harness.errors import EngineError, GraderError
+from harness.events import Evidence
+from harness.grading.attempts import settle
+from harness.grading.session import Job, Run
+
+SUBMISSION, STARTER = cast("Job", "submission"), cast("Job", "starter")
+
+
+def run(*, complete: bool) -> Run:
+    """Return what a grader left that did or did not come to its end."""
+    evidence = Evidence()
+    if complete:
+        evidence.take({"type": "event", "event": "finished", "exit": 0})
+    return Run(evidence=evidence)
+
+
+def scripted(*ends: bool | Exception) -> tuple[list[Job], Callable[[Job], Run]]:
+    """Return a runner whose gradings end as told, and the jobs it was given."""
+    jobs: list[Job] = []
+    script = list(ends)
+
+    def run_job(job: Job) -> Run:
+        jobs.append(job)
+        end = script.pop(0)
+        if isinstance(end, Exception):
+            raise end
+        return run(complete=end)
+
+    return jobs, run_job
+
+
+def settled(run_job: Callable[[Job], Run]) -> str:
+    """Return why the result is held."""
+    return settle(run_job, SUBMISSION, lambda: STARTER, lambda _: None).hold
+
+
+def test_settle_takes_the_first_complete_run() -> None:
+    """One run is enough when it comes to its end."""
+    jobs, run_job = scripted(True)
+    assert settled(run_job) == ""
+    assert jobs == [SUBMISSION]
+
+
+def test_settle_tries_the_same_job_once_more() -> None:
+    """A grader that died once gets the same seed again, and its second end counts."""
+    jobs, run_job = scripted(GraderError("broken frame"), True)
+    assert settled(run_job) == ""
+    assert jobs == [SUBMISSION, SUBMISSION]
+
+
+def test_settle_holds_what_only_this_submission_breaks() -> None:
+    """A control that completes puts the cause on the submission's side: held, never inconclusive."""
+    jobs, run_job = scripted(False, GraderError("broken frame"), True)
+    assert "completes on the starter" in settled(run_job)
+    assert jobs == [SUBMISSION, SUBMISSION, STARTER]
+
+
+def test_settle_raises_when_the_control_dies_as_well() -> None:
+    """A grader that completes on nothing is ours to mend."""
+    _, run_job = scripted(False, False, False)
+    with pytest.raises(GraderError, match="and on the starter"):
+        settled(run_job)
+
+
+def test_settle_does_not_retry_without_an_engine() -> None:
+    """An engine that is gone is no reason to blame a grader."""
+    jobs, run_job = scripted(EngineError("gone"))
+    with pytest.raises(EngineError):
+        settled(run_job)
+    assert jobs == [SUBMISSION]
