@@ -10,18 +10,38 @@ import builtins
 import hashlib
 import os
 import stat
+import tomllib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from harness import manifest, rules, tables
+from harness import rules, wording
 from harness.errors import ExerciseError, UsageError
 from harness.model import Check, Exercise, Gate
+
+if TYPE_CHECKING:
+    from harness.manifest import Hidden
 
 NOT_DIGESTED = frozenset(
     {"validation.json", "references", "mutants", "mutants.toml", "cheats", "README.md", "rubric.toml"}
 )
 """What may change in a grader without changing any verdict."""
 _NOISE = frozenset({"__pycache__", ".DS_Store", ".pytest_cache", ".mypy_cache", ".ruff_cache"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Headline:
+    """What a list says of an exercise, whether or not the rest of its manifest is right."""
+
+    id: str
+    version: str
+    status: str
+    title: str
+    minutes: int
+    languages: tuple[str, ...]
+    problem: str = ""
+    """Why the other fields are empty."""
 
 
 class Catalogue:
@@ -35,12 +55,18 @@ class Catalogue:
         """Return the ids of all exercises, sorted."""
         return sorted({name for folder in self._dirs for name in _folders(folder / "exercises")})
 
+    def headlines(self) -> builtins.list[Headline]:
+        """Return what a list shows, by id. Fast, and one broken manifest does not hide the others."""
+        return [_headline(exercise_id, self.exercise_dir(exercise_id)) for exercise_id in self.ids()]
+
     def list(self) -> tuple[Exercise, ...]:
         """Return all exercises by id. Raises ExerciseError when one is not well-formed."""
         return tuple(self.exercise(exercise_id) for exercise_id in self.ids())
 
     def exercise(self, exercise_id: str) -> Exercise:
         """Return what a candidate may know. Raises UsageError when there is no such exercise."""
+        from harness import manifest  # pydantic, which a list of titles can do without
+
         file = self.exercise_dir(exercise_id) / "exercise.toml"
         exercise = manifest.parse_exercise(_read(file), str(file))
         if exercise.id != exercise_id:
@@ -111,10 +137,12 @@ class Catalogue:
         exercise, hidden = self.exercise(exercise_id), self._hidden(exercise_id)
         problems = rules.of_pair(exercise, hidden.checks, hidden.gates)
         if problems:
-            raise tables.refusal(ExerciseError, f"{exercise_id} and its grader", problems)
+            raise wording.refusal(ExerciseError, f"{exercise_id} and its grader", problems)
         return exercise
 
-    def _hidden(self, exercise_id: str) -> manifest.Hidden:
+    def _hidden(self, exercise_id: str) -> Hidden:
+        from harness import manifest
+
         file = self.grader_dir(exercise_id) / "checks.toml"
         return manifest.parse_hidden(_read(file), str(file))
 
@@ -127,8 +155,25 @@ class Catalogue:
 
     def _unknown(self, exercise_id: str) -> str:
         if not self._dirs:
-            return f"no catalogue here, so no exercise {tables.quoted(exercise_id)}: pass --catalogue DIR"
-        return f"no exercise {tables.quoted(exercise_id)}: {tables.suggestion(exercise_id, self.ids())}"
+            return f"no catalogue here, so no exercise {wording.quoted(exercise_id)}: pass --catalogue DIR"
+        return f"no exercise {wording.quoted(exercise_id)}: {wording.suggestion(exercise_id, self.ids())}"
+
+
+def _headline(exercise_id: str, folder: Path) -> Headline:
+    try:
+        facts = tomllib.loads(_read(folder / "exercise.toml").decode("utf-8-sig"))
+        languages = facts["languages"]
+        return Headline(
+            id=exercise_id,
+            version=str(facts["version"]),
+            status=str(facts["status"]),
+            title=str(facts["title"]),
+            minutes=int(facts["minutes"]),
+            languages=tuple(str(language) for language in languages),
+        )
+    except (ExerciseError, ValueError, TypeError, KeyError, RecursionError):
+        problem = f"its manifest is wrong: harness show {exercise_id}"
+        return Headline(id=exercise_id, version="", status="", title="", minutes=0, languages=(), problem=problem)
 
 
 def digest(root: Path, leave_out: frozenset[str] = frozenset()) -> str:

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from harness import rules, tables
+from harness import rules, tables, wording
 from harness.errors import ExerciseError
 from harness.model import Check, DeclaredTimeout, Exercise, Gate, HumanItem, Limits, SandboxPlan
 from harness.service import parse_service
@@ -225,7 +225,7 @@ def parse_exercise(data: bytes, where: str = "exercise.toml") -> Exercise:
     exercise = tables.parse(_Exercise, data, where, ExerciseError).value()
     problems = rules.of_exercise(exercise)
     if problems:
-        raise tables.refusal(ExerciseError, where, problems)
+        raise wording.refusal(ExerciseError, where, problems)
     return exercise
 
 
@@ -255,5 +255,5 @@ def parse_mutants(data: bytes, where: str = "mutants.toml") -> tuple[Mutant, ...
     )
     problems = rules.duplicates("mutants", [mutant.name for mutant in mutants])
     if problems:
-        raise tables.refusal(ExerciseError, where, problems)
+        raise wording.refusal(ExerciseError, where, problems)
     return mutants

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from harness import names
 from harness.model import Check, Exercise
-from harness.tables import quoted, suggestion
+from harness.wording import quoted, suggestion
 
 GRADER = "grader"
 LANGUAGE = "language"

@@ -6,10 +6,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from harness import tables
+from harness import tables, wording
 from harness.errors import SubmissionError
 from harness.model import Exercise, Service
-from harness.tables import Many, Table, quoted, suggestion
+from harness.tables import Many, Table
+from harness.wording import quoted, suggestion
 
 FILE = "service.toml"
 _Argument = Annotated[str, Field(max_length=4096, pattern=r"^[^\x00]*$")]
@@ -37,7 +38,7 @@ def parse_service(exercise: Exercise, data: bytes, where: str = FILE) -> Service
         if argv and not argv[0].strip()
     ]
     if problems:
-        raise tables.refusal(SubmissionError, where, problems)
+        raise wording.refusal(SubmissionError, where, problems)
     defaults = {timeout.name: timeout.default_seconds for timeout in exercise.timeouts}
     return Service(
         language=document.language or "",

@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from harness import archives, folders, names, tables, workspace
+from harness import archives, folders, names, tables, wording, workspace
 from harness.catalogue import Catalogue
 from harness.errors import SubmissionError, UsageError
 from harness.manifest import MAX_SUBMISSION_BYTES, MAX_SUBMISSION_FILES
@@ -238,14 +238,14 @@ def _manifest(first: SubmissionFile | None) -> _Manifest:
     try:
         document: object = json.loads(first.content)
     except (ValueError, RecursionError) as error:
-        text = f"{MANIFEST}: expected JSON, found {tables.quoted(first.content[:40])}: {archives.AGAIN}"
+        text = f"{MANIFEST}: expected JSON, found {wording.quoted(first.content[:40])}: {archives.AGAIN}"
         raise SubmissionError(text) from error
     return tables.validate(_Manifest, document, MANIFEST, SubmissionError)
 
 
 def _exercise(catalogue: Catalogue, found_id: str, version: str, wanted_id: str | None) -> Exercise:
     if wanted_id is not None and wanted_id != found_id:
-        text = f"expected a submission for {wanted_id}, found one for {tables.quoted(found_id)}: grade it as that"
+        text = f"expected a submission for {wanted_id}, found one for {wording.quoted(found_id)}: grade it as that"
         raise SubmissionError(text)
     try:
         exercise = catalogue.exercise(found_id)
@@ -254,7 +254,7 @@ def _exercise(catalogue: Catalogue, found_id: str, version: str, wanted_id: str 
         raise SubmissionError(text) from error
     if exercise.version != version:
         text = (
-            f"expected a submission for {exercise.id} {exercise.version}, found one for version {tables.quoted(version)}: "
+            f"expected a submission for {exercise.id} {exercise.version}, found one for version {wording.quoted(version)}: "
             "grade it with the catalogue that has that version"
         )
         raise SubmissionError(text)

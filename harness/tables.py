@@ -6,19 +6,18 @@ candidate, so size, nesting and number lengths are bounded before anything looks
 
 from __future__ import annotations
 
-import difflib
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from harness.errors import HarnessError
+from harness.wording import quoted, refusal, suggestion
 
 MAX_BYTES = 256 * 1024
 """No manifest of ours is a tenth of this; more is a mistake or an attack on the parser."""
-_SHOWN = 60
 _WANTED = {
     "string_type": "text in quotes",
     "int_type": "a whole number without quotes",
@@ -65,28 +64,6 @@ def validate(table: type[T], document: object, where: str, refuse: type[HarnessE
     except ValidationError as error:
         found = [_sentence(table, problem) for problem in _causes(error.errors(include_url=False))]
         raise refusal(refuse, where, found) from error
-
-
-def refusal(refuse: type[HarnessError], where: str, problems: Sequence[str]) -> HarnessError:
-    """Return the error that lists ``problems`` of the file ``where``, one a line."""
-    if len(problems) == 1:
-        return refuse(f"{where}: {problems[0]}")
-    return refuse(f"{where}: {len(problems)} problems\n" + "\n".join(f"  {problem}" for problem in problems))
-
-
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """Return what to write instead of ``word``: the nearest known word, or all of them."""
-    words = sorted(known)
-    near = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
-    if near:
-        return f'did you mean "{near[0]}"?'
-    return f"known here: {', '.join(words)}" if words else "nothing is known here: remove it"
-
-
-def quoted(value: object) -> str:
-    """Return ``value`` as a reader can see it: escaped, on one line, short."""
-    text = ascii(value) if not isinstance(value, str) else '"' + ascii(value)[1:-1] + '"'
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
 
 
 def _document(data: bytes, where: str, refuse: type[HarnessError]) -> dict[str, object]:

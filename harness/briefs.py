@@ -1,0 +1,80 @@
+"""Renders an exercise's ``*.md.j2`` for one candidate.
+
+Templates may come with a catalogue from elsewhere, so they run in Jinja2's sandbox; and a brief with a hole in it is
+worse than none, so an undefined name is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import variants
+from harness.errors import ExerciseError
+from harness.model import Exercise, Limits
+
+SUFFIX = ".md.j2"
+BRIEF = "brief.md.j2"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reader:
+    """For whom a brief is rendered."""
+
+    alias: str
+    variant: int
+    language: str
+    """Empty when the exercise has no languages."""
+
+
+def render(exercise: Exercise, folder: Path, reader: Reader) -> dict[str, str]:
+    """Return file name -> text: ``BRIEF.md`` and every other ``*.md.j2`` at the top of ``folder`` without ``.j2``.
+
+    In scope: ``exercise``, ``parameters`` (knob -> value), ``limits`` (of the candidate's sandbox), ``alias``,
+    ``variant``, ``language``. Raises ExerciseError on a template that is missing or wrong.
+    """
+    templates = sorted(path.name for path in folder.glob(f"*{SUFFIX}"))
+    if BRIEF not in templates:
+        text = f"{folder / BRIEF}: expected the brief, found none: write it"
+        raise ExerciseError(text)
+    scope: Mapping[str, object] = {
+        "exercise": exercise,
+        "parameters": variants.parameters(exercise, reader.variant),
+        "limits": _candidate_limits(exercise),
+        "alias": reader.alias,
+        "variant": reader.variant,
+        "language": reader.language,
+    }
+    return {_target(name): _rendered(folder / name, scope) for name in templates}
+
+
+def _target(template: str) -> str:
+    return "BRIEF.md" if template == BRIEF else template.removesuffix(".j2")
+
+
+def _rendered(template: Path, scope: Mapping[str, object]) -> str:
+    import jinja2
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment(
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # Markdown, read by people: nothing renders it as HTML for us
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    try:
+        source = template.read_text(encoding="utf-8").replace("\r\n", "\n")
+        return environment.from_string(source).render(scope)
+    except jinja2.TemplateSyntaxError as error:
+        text = f"{template}:{error.lineno}: expected a Jinja2 template, found: {error.message}. Correct that line"
+        raise ExerciseError(text) from error
+    except (jinja2.TemplateError, OSError, ValueError, TypeError, ArithmeticError, LookupError) as error:
+        text = f"{template}: expected a template that renders, found: {error}. Correct it"
+        raise ExerciseError(text) from error
+
+
+def _candidate_limits(exercise: Exercise) -> Limits:
+    own = [box.limits for box in exercise.sandboxes if box.role == "candidate" and box.content == "submission"]
+    return own[0] if own else Limits()

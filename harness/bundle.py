@@ -1,0 +1,124 @@
+"""What a candidate receives. Built from an allow-list, never by leaving things out: nothing of a grader can slip in.
+
+The list: the rendered briefs, the starter in the candidate's language, and the facts in ``.harness``.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import briefs, names, wording, workspace
+from harness.errors import ExerciseError, UsageError
+from harness.model import Exercise, SubmissionFile
+from harness.workspace import Workspace
+
+_NOISE = frozenset({"__pycache__", ".DS_Store", ".pytest_cache", ".mypy_cache", ".ruff_cache"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bundle:
+    """An exercise as one candidate gets it."""
+
+    exercise: Exercise
+    reader: briefs.Reader
+    files: tuple[SubmissionFile, ...]
+    """By path; the facts in ``.harness`` are added when it is laid out."""
+
+
+def build(exercise: Exercise, folder: Path, reader: briefs.Reader) -> Bundle:
+    """Return the bundle of ``exercise``, which lives in ``folder``. Raises ExerciseError when it is incomplete."""
+    starter = folder / "starter" / reader.language
+    if not starter.is_dir():
+        text = f"{starter}: expected the starter, found none: add it, or take the language out of exercise.toml"
+        raise ExerciseError(text)
+    files = {path: SubmissionFile(path=path, content=text.encode()) for path, text in _briefs(exercise, folder, reader)}
+    for file in _files(starter):
+        if file.path in files:
+            text = f"{starter / file.path}: expected no file with the name of a brief, found one: rename it"
+            raise ExerciseError(text)
+        files[file.path] = file
+    return Bundle(exercise=exercise, reader=reader, files=tuple(files[path] for path in sorted(files)))
+
+
+def choose_language(exercise: Exercise, wanted: str | None) -> str:
+    """Return the language to start in. Raises UsageError when there is a choice and none, or a wrong one, was made."""
+    if not exercise.languages:
+        if wanted:
+            text = f"{exercise.id} has no languages to choose from, found --language {wanted}: leave it out"
+            raise UsageError(text)
+        return ""
+    if wanted is None:
+        if len(exercise.languages) == 1:
+            return exercise.languages[0]
+        text = f"{exercise.id} can be done in {', '.join(exercise.languages)}: choose one with --language"
+        raise UsageError(text)
+    if wanted not in exercise.languages:
+        text = f"unknown language {wording.quoted(wanted)}: {wording.suggestion(wanted, exercise.languages)}"
+        raise UsageError(text)
+    return wanted
+
+
+def lay_out(bundle: Bundle, target: Path, *, started_at: str) -> Workspace:
+    """Write ``bundle`` to the new folder ``target``: whole or not at all. Raises UsageError when something is there.
+
+    An empty folder is taken; any other existing path is left as it is.
+    """
+    if target.is_symlink() or (target.exists() and not (target.is_dir() and not any(target.iterdir()))):
+        text = f"{target}: expected a new or empty folder, found something there: choose another with --into DIR"
+        raise UsageError(text)
+    space = Workspace(
+        root=target,
+        exercise_id=bundle.exercise.id,
+        version=bundle.exercise.version,
+        variant=bundle.reader.variant,
+        language=bundle.reader.language,
+        alias=bundle.reader.alias,
+        started_at=started_at,
+    )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        for file in (*bundle.files, _facts(space)):
+            path = partial / file.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(file.content)
+            path.chmod(0o755 if file.executable else 0o644)
+        partial.rename(target)  # takes the place of an empty folder, and fails on one that was filled meanwhile
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return space
+
+
+def _briefs(exercise: Exercise, folder: Path, reader: briefs.Reader) -> list[tuple[str, str]]:
+    return list(briefs.render(exercise, folder, reader).items())
+
+
+def _facts(space: Workspace) -> SubmissionFile:
+    return SubmissionFile(path=f"{workspace.FOLDER}/{workspace.FILE}", content=workspace.facts(space))
+
+
+def _files(root: Path) -> list[SubmissionFile]:
+    found = []
+    for folder, subfolders, files in os.walk(root):
+        subfolders[:] = [name for name in subfolders if name not in _NOISE]
+        for name in [*subfolders, *files]:
+            path = Path(folder, name)
+            if path.is_symlink():
+                text = f"{path}: expected a regular file, found a link: replace it by the file itself"
+                raise ExerciseError(text)
+        for name in files:
+            path = Path(folder, name)
+            relative = path.relative_to(root).as_posix()
+            if name in _NOISE or name.endswith(".pyc"):
+                continue
+            wrong = names.fault(relative)
+            if wrong:
+                text = f"{path}: the name {wrong}: rename it"
+                raise ExerciseError(text)
+            executable = bool(path.stat().st_mode & 0o100)
+            found.append(SubmissionFile(path=relative, content=path.read_bytes(), executable=executable))
+    return found

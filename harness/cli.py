@@ -1,0 +1,389 @@
+"""The command line: options in, one function of ``harness.commands`` called, its exit code out.
+
+Only click is imported here; every command imports what it needs when it runs, so that ``--help`` stays fast.
+Errors are not handled here but in ``harness.__main__``, the one boundary.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness import __version__
+from harness.errors import ExitCode
+
+if TYPE_CHECKING:
+    from harness.catalogue import Catalogue
+
+_PATH = click.Path(path_type=Path)
+_TEXT_PATH = click.Path()
+_JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout, all else on stderr.")
+_ENGINE = click.option("--engine", metavar="NAME", help="Container engine (default: the first one that answers).")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="harness")
+@click.option(
+    "--catalogue",
+    "dirs",
+    metavar="DIR",
+    multiple=True,
+    type=_PATH,
+    help="Folder with exercises/ and graders/ (repeatable; default: HARNESS_CATALOGUE, harness.toml, the checkout).",
+)
+@click.pass_context
+def cli(context: click.Context, dirs: tuple[Path, ...]) -> None:
+    """Hands-on assessments for senior engineers, graded by behaviour under fault in sandboxed containers.
+
+    \b
+    Exit codes: 0 at or over the pass mark, 1 below, 2 inconclusive (try again), 3 submission refused,
+    4 wrong usage, 5 harness or engine failed, 6 held for a human.
+
+    \b
+    Examples:
+      harness list
+      harness start idempotent-payments --language go
+      harness grade inbox/*.tar.gz --out results
+    """  # noqa: D301  \b is click's mark for "keep these line breaks"
+    context.obj = dirs
+
+
+def _catalogue(context: click.Context) -> Catalogue:
+    from harness import settings
+    from harness.catalogue import Catalogue
+
+    return Catalogue(settings.load(catalogue=context.obj).catalogue_dirs)
+
+
+def _engine(context: click.Context, name: str | None) -> str | None:
+    from harness import settings
+
+    return settings.load(catalogue=context.obj, engine=name).engine
+
+
+@cli.command("list")
+@_JSON
+@click.pass_context
+def list_command(context: click.Context, *, as_json: bool) -> ExitCode:
+    """List the exercises.
+
+    \b
+    Example:
+      harness list --json
+    """  # noqa: D301
+    from harness.commands.list import list_
+
+    return list_(as_json=as_json, catalogue=_catalogue(context))
+
+
+@cli.command()
+@click.argument("exercise_id", metavar="ID")
+@_JSON
+@click.pass_context
+def show(context: click.Context, exercise_id: str, *, as_json: bool) -> ExitCode:
+    """Show what a candidate may know about an exercise.
+
+    \b
+    Example:
+      harness show idempotent-payments
+    """  # noqa: D301
+    from harness.commands.show import show
+
+    return show(exercise_id, as_json=as_json, catalogue=_catalogue(context))
+
+
+@cli.command()
+@click.argument("exercise_id", metavar="ID")
+@click.option("--language", metavar="L", help="Language of the starter, where there is a choice.")
+@click.option("--into", metavar="DIR", type=_PATH, help="New folder of the workspace (default: ./ID).")
+@click.option("--alias", metavar="NAME", help="Name the results will carry (default: candidate).")
+@click.pass_context
+def start(
+    context: click.Context, exercise_id: str, *, language: str | None, into: Path | None, alias: str | None
+) -> ExitCode:
+    """Make a workspace: brief and starter. Never touches a folder that has something in it.
+
+    \b
+    Example:
+      harness start idempotent-payments --language go --into heron
+    """  # noqa: D301
+    from harness.commands.start import start
+
+    return start(exercise_id, language=language, into=into, alias=alias, catalogue=_catalogue(context))
+
+
+@cli.command()
+@click.argument("workspace", type=_TEXT_PATH, default=".")
+@click.option("--only", metavar="CHECK", multiple=True, help="Run only checks whose id matches (globs, repeatable).")
+@click.option("--keep", is_flag=True, help="Keep logs of all sandboxes, also of checks that passed.")
+@_JSON
+@_ENGINE
+@click.pass_context
+def check(
+    context: click.Context, workspace: str, *, only: tuple[str, ...], keep: bool, as_json: bool, engine: str | None
+) -> ExitCode:
+    """Run the public checks on a workspace. 0: all hold, 1: some fail, 2: inconclusive.
+
+    \b
+    Example:
+      harness check heron --only 'safety/*'
+    """  # noqa: D301
+    from harness.commands.check import check
+
+    return check(
+        workspace,
+        only=only,
+        keep=keep,
+        as_json=as_json,
+        engine=_engine(context, engine),
+        catalogue=_catalogue(context),
+    )
+
+
+@cli.command()
+@click.argument("workspace", type=_PATH, default=".")
+@click.option("--out", metavar="DIR", type=_PATH, help="Where the packed file goes (default: WORKSPACE/submissions).")
+@_JSON
+@click.pass_context
+def submit(context: click.Context, workspace: Path, *, out: Path | None, as_json: bool) -> ExitCode:
+    """Pack a workspace into one file to send. Repeatable; nothing is overwritten, nothing leaves this machine.
+
+    \b
+    Example:
+      harness submit heron
+    """  # noqa: D301
+    from harness.commands.submit import submit
+
+    return submit(workspace, out=out, as_json=as_json, catalogue=_catalogue(context))
+
+
+@cli.command()
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=_TEXT_PATH)
+@click.option("--exercise", metavar="ID", help="Needed for a folder that harness start did not make.")
+@click.option(
+    "--seed", metavar="N", type=click.IntRange(0, 2**63 - 1), help="Fault schedule (default: the exercise's)."
+)
+@click.option("--jobs", metavar="N", type=click.IntRange(min=1), default=1, show_default=True, help="Gradings at once.")
+@click.option("--bar", metavar="N", type=click.FloatRange(0, 100), help="Points to pass (default: the exercise's).")
+@click.option("--advisory", is_flag=True, help="Exit 0 whenever a verdict was reached, passed or failed.")
+@click.option(
+    "--out", metavar="DIR", type=_TEXT_PATH, default="results", show_default=True, help="Where results are kept."
+)
+@_JSON
+@_ENGINE
+@click.pass_context
+def grade(
+    context: click.Context,
+    paths: tuple[str, ...],
+    *,
+    exercise: str | None,
+    seed: int | None,
+    jobs: int,
+    bar: float | None,
+    advisory: bool,
+    out: str,
+    as_json: bool,
+    engine: str | None,
+) -> ExitCode:
+    """Grade submissions: packed files, or folders. --json: one object a line, each when its grading ends.
+
+    \b
+    Examples:
+      harness grade heron.tar.gz
+      harness grade inbox/* --jobs 2 --out results
+      harness grade ./mine --exercise idempotent-payments --bar 70 --json
+    """  # noqa: D301
+    from harness.commands.grade import grade
+
+    return grade(
+        paths,
+        exercise=exercise,
+        seed=seed,
+        jobs=jobs,
+        bar=bar,
+        advisory=advisory,
+        out=out,
+        as_json=as_json,
+        engine=_engine(context, engine),
+        catalogue=_catalogue(context),
+    )
+
+
+@cli.command()
+@click.argument("path", type=_PATH)
+@click.option(
+    "--format", "fmt", metavar="FORMAT", default="terminal", show_default=True, help="terminal, json or junit."
+)
+@click.option(
+    "--audience",
+    type=click.Choice(["assessor", "candidate"]),
+    default="assessor",
+    show_default=True,
+    help="Who will read it: candidates see no hidden detail.",
+)
+def report(path: Path, *, fmt: str, audience: str) -> ExitCode:
+    """Render a stored result again. Needs no container engine.
+
+    \b
+    Examples:
+      harness report results/heron
+      harness report results/heron --format junit > junit.xml
+    """  # noqa: D301
+    from harness.commands.report import report
+
+    return report(path, fmt=fmt, audience=audience)
+
+
+@cli.command()
+@click.argument("exercise_id", metavar="[ID]", required=False)
+@click.option(
+    "--only", metavar="KIND/NAME", default="", help="Only this one: starter/L, reference/N, mutant/N, cheat/N."
+)
+@click.option("--repeat", metavar="N", type=click.IntRange(min=1), help="Run each reference N times, also if recorded.")
+@click.option("--jobs", metavar="N", type=click.IntRange(min=1), default=1, show_default=True, help="Gradings at once.")
+@click.option("--recorded", is_flag=True, help="Run nothing: compare the record with the files. Seconds, no engine.")
+@_JSON
+@_ENGINE
+@click.pass_context
+def validate(
+    context: click.Context,
+    exercise_id: str | None,
+    *,
+    only: str,
+    repeat: int | None,
+    jobs: int,
+    recorded: bool,
+    as_json: bool,
+    engine: str | None,
+) -> ExitCode:
+    """Prove an exercise with its starter, references, mutants and cheats. 0: holds, 1: does not, 2: inconclusive.
+
+    \b
+    Examples:
+      harness validate idempotent-payments --jobs 2
+      harness validate --recorded
+    """  # noqa: D301
+    from harness.commands.validate import validate
+
+    return validate(
+        exercise_id,
+        only=only,
+        repeat=repeat,
+        jobs=jobs,
+        as_json=as_json,
+        recorded=recorded,
+        engine=_engine(context, engine),
+        catalogue=_catalogue(context),
+    )
+
+
+@cli.command()
+@click.argument("exercise_id", metavar="ID")
+@click.option("--into", metavar="DIR", type=_PATH, help="Catalogue folder (default: the first one, else here).")
+@click.pass_context
+def new(context: click.Context, exercise_id: str, *, into: Path | None) -> ExitCode:
+    """Make the skeleton of an exercise and its grader: one check that works, to change step by step.
+
+    \b
+    Example:
+      harness new queue-retry --into ~/our-exercises
+    """  # noqa: D301
+    from harness import settings
+    from harness.commands.new import new
+
+    dirs = () if into else settings.load(catalogue=context.obj).catalogue_dirs
+    return new(exercise_id, into=into or (dirs[0] if dirs else Path()))
+
+
+@cli.group()
+def images() -> None:
+    """Build, list and remove the container images that gradings use.
+
+    \b
+    Example:
+      harness images build
+    """  # noqa: D301
+
+
+@images.command("build")
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@_ENGINE
+@click.pass_context
+def images_build(context: click.Context, names: tuple[str, ...], *, engine: str | None) -> ExitCode:
+    """Build what is missing (all images, or those named). A second time it takes under a second.
+
+    \b
+    Example:
+      harness images build python postgres
+    """  # noqa: D301
+    from harness.commands.images import images_build
+
+    return images_build(names, engine=_engine(context, engine))
+
+
+@images.command("list")
+@_JSON
+@_ENGINE
+@click.pass_context
+def images_list(context: click.Context, *, as_json: bool, engine: str | None) -> ExitCode:
+    """List the images, whether they are built, and how large they are.
+
+    \b
+    Example:
+      harness images list
+    """  # noqa: D301
+    from harness.commands.images import images_list
+
+    return images_list(as_json=as_json, engine=_engine(context, engine))
+
+
+@images.command("remove")
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@_ENGINE
+@click.pass_context
+def images_remove(context: click.Context, names: tuple[str, ...], *, engine: str | None) -> ExitCode:
+    """Remove images of ours (all, or those named), and no others.
+
+    \b
+    Example:
+      harness images remove java
+    """  # noqa: D301
+    from harness.commands.images import images_remove
+
+    return images_remove(names, engine=_engine(context, engine))
+
+
+@cli.command()
+@_JSON
+@_ENGINE
+@click.pass_context
+def doctor(context: click.Context, *, as_json: bool, engine: str | None) -> ExitCode:
+    """Say whether this machine can grade, and what to do where it can't.
+
+    \b
+    Example:
+      harness doctor
+    """  # noqa: D301
+    from harness.commands.doctor import doctor
+
+    return doctor(as_json=as_json, engine=_engine(context, engine))
+
+
+@cli.command()
+@click.option("--all", "all_", is_flag=True, help="Images, results of set-up and the base as well.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_ENGINE
+@click.pass_context
+def clean(context: click.Context, *, all_: bool, dry_run: bool, yes: bool, engine: str | None) -> ExitCode:
+    """Remove what gradings that ended or died left behind. Touches nothing that is alive or not ours.
+
+    \b
+    Example:
+      harness clean --dry-run
+    """  # noqa: D301
+    from harness.commands.clean import clean
+
+    return clean(all_=all_, dry_run=dry_run, yes=yes, engine=_engine(context, engine))

@@ -1,0 +1,60 @@
+"""``harness show``: what a candidate may know about one exercise."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+from harness import briefs, console
+from harness.catalogue import Catalogue
+from harness.errors import ExitCode
+from harness.model import Exercise
+
+
+def show(exercise_id: str, *, as_json: bool, catalogue: Catalogue) -> ExitCode:
+    """Write the facts of an exercise: skills, checks a candidate can run, gates, limits."""
+    exercise = catalogue.exercise(exercise_id)
+    if as_json:
+        console.line(json.dumps(asdict(exercise), ensure_ascii=False))
+        return ExitCode.PASSED
+    console.line(f"{exercise.id} {exercise.version} ({exercise.status}): {exercise.title}")
+    console.line(exercise.summary)
+    console.line()
+    languages = ", ".join(exercise.languages) or "any"
+    console.line(f"{exercise.minutes} minutes | languages: {languages} | pass mark: {exercise.pass_mark:g} of 100")
+    _points(exercise)
+    _rules(exercise)
+    console.line()
+    console.line(f"brief: {catalogue.exercise_dir(exercise_id) / briefs.BRIEF}")
+    choice = f" --language {exercise.languages[0]}" if len(exercise.languages) > 1 else ""
+    console.line(f"next:  harness start {exercise.id}{choice}")
+    return ExitCode.PASSED
+
+
+def _points(exercise: Exercise) -> None:
+    console.line()
+    console.table([("skill", "points"), *((skill, f"{points:g}") for skill, points in exercise.skills.items())])
+    console.line()
+    public = sum(check.points for check in exercise.checks)
+    console.line(
+        f"{len(exercise.checks)} checks you can run yourself, worth {public:g} points; the rest is in the brief"
+    )
+    if exercise.checks:
+        heading = ("check", "points", "what holds")
+        console.table([heading, *((check.id, f"{check.points:g}", check.title) for check in exercise.checks)])
+
+
+def _rules(exercise: Exercise) -> None:
+    for gate in exercise.gates:
+        console.line(f"gate: {gate.title}: at most {gate.cap:g} points")
+    for item in exercise.human:
+        console.line(f"marked by a person, apart from the score: {item.title} ({item.points:g})")
+    for knob in exercise.parameters:
+        console.line(f"varies between candidates: {knob}")
+    for box in exercise.sandboxes:
+        if box.role == "candidate" and box.content == "submission":
+            limits = box.limits
+            console.line(
+                f"limits of {box.name}: {limits.cpus:g} CPU, {limits.memory_mb} MiB memory and {limits.tmpfs_mb} MiB "
+                f"files, {limits.pids} processes and threads"
+            )

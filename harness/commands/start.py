@@ -1,0 +1,34 @@
+"""``harness start``: a workspace for one candidate."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+from harness import briefs, bundle, console, names
+from harness.catalogue import Catalogue
+from harness.errors import ExitCode, UsageError
+
+
+def start(
+    exercise_id: str, *, language: str | None, into: Path | None, alias: str | None, catalogue: Catalogue
+) -> ExitCode:
+    """Lay out brief and starter in a new folder. Nothing that exists is touched."""
+    if alias is not None and not names.is_alias(alias):
+        text = (
+            f"expected an alias of a-z, 0-9 and single hyphens, found {names.shown(alias)}: {names.alias_from(alias)}?"
+        )
+        raise UsageError(text)
+    exercise = catalogue.exercise(exercise_id)
+    chosen = bundle.choose_language(exercise, language)
+    reader = briefs.Reader(alias=alias or "candidate", variant=0, language=chosen)
+    made = bundle.build(exercise, catalogue.exercise_dir(exercise_id), reader)
+    target = into if into is not None else Path(exercise_id)
+    now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+    bundle.lay_out(made, target, started_at=now)
+    console.line(f"{exercise.title}, {exercise.minutes} minutes{f', {chosen}' if chosen else ''}")
+    console.line(f"workspace  {target}  ({len(made.files)} files; everything in it is yours)")
+    console.line(f"read       {target / 'BRIEF.md'}")
+    console.line(f"try        harness check {target}")
+    console.line(f"hand in    harness submit {target}")
+    return ExitCode.PASSED

@@ -1,0 +1,33 @@
+"""Words that error texts share: what was found, what to write instead, all problems of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from harness.errors import HarnessError
+
+_SHOWN = 60
+
+
+def refusal(refuse: type[HarnessError], where: str, problems: Sequence[str]) -> HarnessError:
+    """Return the error that lists ``problems`` of the file ``where``, one a line."""
+    if len(problems) == 1:
+        return refuse(f"{where}: {problems[0]}")
+    return refuse(f"{where}: {len(problems)} problems\n" + "\n".join(f"  {problem}" for problem in problems))
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Return what to write instead of ``word``: the nearest known word, or all of them."""
+    import difflib  # only where something is wrong
+
+    words = sorted(known)
+    near = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
+    if near:
+        return f'did you mean "{near[0]}"?'
+    return f"known here: {', '.join(words)}" if words else "nothing is known here: remove it"
+
+
+def quoted(value: object) -> str:
+    """Return ``value`` as a reader can see it: escaped, on one line, short."""
+    text = ascii(value) if not isinstance(value, str) else '"' + ascii(value)[1:-1] + '"'
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
