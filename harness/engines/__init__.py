@@ -18,7 +18,14 @@ def _docker(network_range: str) -> Engine:
     return DockerEngine(network_range=network_range) if network_range else DockerEngine()
 
 
-ENGINES: dict[str, Callable[[str], Engine]] = {"docker": _docker}
+def _fake(network_range: str) -> Engine:
+    from harness.engines.fake import FakeEngine
+
+    del network_range
+    return FakeEngine()
+
+
+ENGINES: dict[str, Callable[[str], Engine]] = {"docker": _docker, "fake": _fake}
 """Name -> what opens it, given the network range (empty: the default)."""
 
 
