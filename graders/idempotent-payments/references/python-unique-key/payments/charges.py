@@ -20,7 +20,7 @@ from payments.provider import Outcome, Provider, ProviderTimeout, ProviderUnavai
 from payments.settings import Settings
 from payments.validation import ChargeRequest, format_amount, name
 
-AT_ONCE = 32
+AT_ONCE = 48
 CLAIM = """
 INSERT INTO charges (id, merchant, key, amount, currency, status, ref, claimed_by, claimed_until)
 VALUES (%(id)s, %(merchant)s, %(key)s, %(amount)s, %(currency)s, 'pending', %(id)s, %(id)s, now() + %(lease)s)
