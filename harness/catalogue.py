@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from harness.manifest import Hidden
 
 NOT_DIGESTED = frozenset(
-    {"validation.json", "references", "mutants", "mutants.toml", "cheats", "README.md", "rubric.toml"}
+    {"validation.json", "references", "mutants", "mutants.toml", "cheats", "cheats.toml", "README.md", "rubric.toml"}
 )
 """What may change in a grader without changing any verdict."""
 _NOISE = frozenset({"__pycache__", ".DS_Store", ".pytest_cache", ".mypy_cache", ".ruff_cache"})

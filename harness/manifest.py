@@ -18,7 +18,16 @@ from harness.model import Check, DeclaredTimeout, Exercise, Gate, HumanItem, Lim
 from harness.service import parse_service
 from harness.tables import Many, Table
 
-__all__ = ["Hidden", "Mutant", "parse_exercise", "parse_hidden", "parse_mutants", "parse_service"]
+__all__ = [
+    "Cheat",
+    "Hidden",
+    "Mutant",
+    "parse_cheats",
+    "parse_exercise",
+    "parse_hidden",
+    "parse_mutants",
+    "parse_service",
+]
 
 _SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 Slug = Annotated[str, Field(pattern=_SLUG, max_length=60)]
@@ -56,6 +65,17 @@ class Mutant:
     """One of U1-U8, which may fail anything."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cheat:
+    """A submission that tries to get points without the work; it is in ``cheats/<name>/``."""
+
+    name: str
+    title: str
+    """What it tries, in one sentence."""
+    like: str
+    """``KIND/NAME`` of the known submission that it must not beat: what it is without the cheat."""
+
+
 class _Limits(Table):
     cpus: Positive = Limits().cpus
     memory_mb: Count = Limits().memory_mb
@@ -78,6 +98,7 @@ class _Sandbox(Table):
     limits: _Limits = _Limits()
     hosts: dict[Slug, Slug] = Field(default_factory=dict)
     content: Literal["", "submission", "starter", "yardstick"] = ""
+    env: dict[Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$")], str] = Field(default_factory=dict)
 
     def value(self) -> SandboxPlan:
         return SandboxPlan(
@@ -88,6 +109,7 @@ class _Sandbox(Table):
             limits=self.limits.value(),
             hosts=self.hosts,
             content=self.content,
+            env=self.env,
         )
 
 
@@ -220,6 +242,16 @@ class _Mutants(Table):
     mutants: Many[_Mutant] = ()
 
 
+class _Cheat(Table):
+    name: Slug
+    title: Text
+    like: Annotated[str, Field(pattern=r"^(starter|reference|mutant)/[a-z0-9-]+$")]
+
+
+class _Cheats(Table):
+    cheats: Many[_Cheat] = ()
+
+
 def parse_exercise(data: bytes, where: str = "exercise.toml") -> Exercise:
     """Return what ``exercise.toml`` declares. Raises ExerciseError with every problem in it."""
     exercise = tables.parse(_Exercise, data, where, ExerciseError).value()
@@ -257,3 +289,12 @@ def parse_mutants(data: bytes, where: str = "mutants.toml") -> tuple[Mutant, ...
     if problems:
         raise wording.refusal(ExerciseError, where, problems)
     return mutants
+
+
+def parse_cheats(data: bytes, where: str = "cheats.toml") -> tuple[Cheat, ...]:
+    """Return what ``cheats.toml`` declares. Raises ExerciseError with every problem in it."""
+    document = tables.parse(_Cheats, data, where, ExerciseError)
+    problems = rules.duplicates("cheats", [cheat.name for cheat in document.cheats])
+    if problems:
+        raise wording.refusal(ExerciseError, where, problems)
+    return tuple(Cheat(name=cheat.name, title=cheat.title, like=cheat.like) for cheat in document.cheats)
