@@ -1,0 +1,132 @@
+"""A report as JUnit XML, for build servers. docs/reference/junit.md says what becomes what.
+
+A ``failure`` is points lost (partial credit and an unmet requirement included) or a gate closed; an ``error`` is
+inconclusive, or a result that is held; ``skipped`` is only ever a check that is worth nothing.
+"""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree as ET  # only writes: nothing is parsed
+
+from harness import scoring
+from harness.model import Grading, Outcome, Status, Verdict
+from harness.reports.text import clipped, number, one_line, visible
+from harness.reports.view import Audience, View
+
+_MAX_TEXT = 8000
+
+
+def render(view: View) -> str:
+    """Return the report as one JUnit XML document, valid whatever bytes the grading holds."""
+    grading = view.grading
+    suite = ET.Element("testsuite")
+    ET.SubElement(suite, "properties").extend(_property(*pair) for pair in _facts(view))
+    suite.extend(_case(outcome, view) for outcome in grading.outcomes)
+    if grading.verdict in {Verdict.REFUSED, Verdict.HELD} or not grading.outcomes:
+        suite.append(_whole(view))
+    counts = {
+        "tests": len(suite.findall("testcase")),
+        "failures": len(suite.findall("testcase/failure")),
+        "errors": len(suite.findall("testcase/error")),
+        "skipped": len(suite.findall("testcase/skipped")),
+    }
+    name = f"{grading.submission_alias} {grading.exercise.id} {grading.exercise.version}"
+    attributes = {"name": visible(name), **{key: str(value) for key, value in counts.items()}}
+    suite.attrib.update({**attributes, "time": f"{grading.seconds:.3f}", "timestamp": _timestamp(grading)})
+    root = ET.Element("testsuites", {**attributes, "time": f"{grading.seconds:.3f}"})
+    root.append(suite)
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _facts(view: View) -> list[tuple[str, str]]:
+    grading, score = view.grading, view.grading.score
+    return [
+        ("verdict", grading.verdict),
+        ("score", number(score.earned)),
+        ("score.decided", number(score.decided)),
+        ("score.possible", number(score.possible)),
+        ("bar", number(grading.bar)),
+        ("seed", str(grading.seed)),
+        ("variant", str(grading.variant)),
+        ("grading", grading.id),
+        ("submission.sha256", grading.submission_sha256),
+        *((f"gate.{hit.gate.id}", f"{hit.gate.title} (cap {number(hit.gate.cap)})") for hit in score.gates),
+        ("why", " ".join(view.why)),
+    ]
+
+
+def _case(outcome: Outcome, view: View) -> ET.Element:
+    grading, check = view.grading, outcome.check
+    case = _testcase(grading, check.id.partition("/")[0], f"{check.id}: {check.title}", outcome.seconds)
+    earned = scoring.earned_points(outcome)
+    ET.SubElement(case, "properties").extend(
+        _property(*pair)
+        for pair in (
+            ("status", outcome.status),
+            ("points", number(check.points)),
+            ("earned", number(earned)),
+            ("skill", check.skill),
+            ("visibility", "public" if check.public else "hidden"),
+        )
+    )
+    kind = _result(outcome, grading)
+    if kind:
+        message = f"{number(check.points - earned)} of {number(check.points)} points lost: {outcome.feedback}"
+        said = message if kind == "failure" else f"{outcome.status}: {outcome.feedback}"
+        result = ET.SubElement(case, kind, {"message": one_line(said, 500)})
+        if kind != "skipped":
+            result.set("type", outcome.status)
+            result.text = _text(outcome, view)
+    if outcome.evidence:
+        ET.SubElement(case, "system-out").text = clipped("\n".join(outcome.evidence), _MAX_TEXT, "result.json")
+    return case
+
+
+def _result(outcome: Outcome, grading: Grading) -> str:
+    """Return the element a check that did not simply pass ends with, empty when it did."""
+    gated = any(outcome.check.id in gate.checks for gate in grading.exercise.gates)
+    if outcome.status is Status.PASSED:
+        return ""
+    if outcome.check.points == 0 and not gated:
+        return "skipped"
+    return "error" if outcome.status is Status.INCONCLUSIVE else "failure"
+
+
+def _whole(view: View) -> ET.Element:
+    """Return the case that stands for the grading itself, where no check can say what is wrong."""
+    refused = view.grading.verdict is Verdict.REFUSED
+    case = _testcase(view.grading, "grading", "intake" if refused else "whole grading", 0.0)
+    message = " ".join(view.why)
+    kind = "failure" if refused else "error"
+    result = ET.SubElement(case, kind, {"message": one_line(message, 500), "type": view.grading.verdict})
+    result.text = clipped(message, _MAX_TEXT, "result.json")
+    return case
+
+
+def _testcase(grading: Grading, family: str, title: str, seconds: float) -> ET.Element:
+    alias = grading.submission_alias
+    return ET.Element(
+        "testcase",
+        {
+            "name": one_line(f"{alias} {title}", 250),
+            "classname": one_line(f"{alias}.{grading.exercise.id}.{family}", 250),
+            "time": f"{seconds:.3f}",
+        },
+    )
+
+
+def _text(outcome: Outcome, view: View) -> str:
+    parts = [outcome.feedback or f"Did not hold: {outcome.check.title}."]
+    if view.audience is Audience.ASSESSOR and outcome.detail:
+        parts.append(outcome.detail)
+    return clipped("\n".join(parts), _MAX_TEXT, "result.json")
+
+
+def _property(name: str, value: str) -> ET.Element:
+    return ET.Element("property", {"name": visible(name), "value": one_line(str(value), 2000)})
+
+
+def _timestamp(grading: Grading) -> str:
+    """Return the start as build servers read it: without a zone, UTC."""
+    return visible(grading.started_at.removesuffix("Z"))

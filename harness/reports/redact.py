@@ -1,0 +1,102 @@
+"""What of a grading its candidate may see: a grading again, so that every format shows the same.
+
+Public checks keep their feedback. Held-out ones become one entry per skill, without ids, titles or counterexamples.
+Details, evidence, paths, the fault timeline (it tells what held-out checks do) and digests of the grader are dropped.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+
+from harness import scoring
+from harness.model import Check, Gate, GateHit, Grading, Outcome, Status
+from harness.reports.text import count
+
+HELD_OUT = "held-out"
+_PATH = re.compile(r"(?<![\w.-])(?:~|\.{1,2})?/(?:[^\s/:'\"]+/)*[^\s/:'\"]+")
+
+
+def for_candidate(grading: Grading) -> Grading:
+    """Return ``grading`` with everything removed that its candidate may not see."""
+    names = {o.check.id: o.check.id if o.check.public else _held_out_id(o.check.skill) for o in grading.outcomes}
+    public = {o.check.id for o in grading.outcomes if o.check.public}
+    gates = {gate.id: _gate(gate, names) for gate in grading.exercise.gates}
+    score = dataclasses.replace(grading.score, gates=tuple(_hit(hit, gates, names) for hit in grading.score.gates))
+    return dataclasses.replace(
+        grading,
+        exercise=dataclasses.replace(grading.exercise, gates=tuple(gates.values())),
+        submission_path=re.split(r"[/\\]", grading.submission_path)[-1],
+        digests={key: value for key, value in grading.digests.items() if key == "exercise"},
+        outcomes=(*_public(grading.outcomes), *_held_out(grading.outcomes)),
+        score=score,
+        timeline=(),
+        reason=_without_ids(_PATH.sub(lambda found: found[0].rsplit("/", 1)[-1], grading.reason), names),
+        claim={name: said for name, said in grading.claim.items() if name in public},
+    )
+
+
+def _public(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    return [dataclasses.replace(o, detail="", evidence=()) for o in outcomes if o.check.public]
+
+
+def _held_out(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    by_skill: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        if not outcome.check.public:
+            by_skill.setdefault(outcome.check.skill, []).append(outcome)
+    return [_together(skill, hidden) for skill, hidden in by_skill.items()]
+
+
+def _together(skill: str, hidden: Sequence[Outcome]) -> Outcome:
+    """Return one outcome for all held-out checks of a skill: the worst status, and the share of their points."""
+    points = sum(o.check.points for o in hidden)
+    status = next(
+        (s for s in (Status.FAILED, Status.UNPROVEN, Status.INCONCLUSIVE) if any(o.status is s for o in hidden)),
+        Status.PASSED,
+    )
+    return Outcome(
+        check=Check(
+            id=_held_out_id(skill),
+            title=f"{count(len(hidden), 'check')} of {skill} that only grading runs",
+            skill=skill,
+            points=points,
+            public=False,
+        ),
+        status=status,
+        credit=sum(scoring.earned_points(o) for o in hidden) / points if points else 0.0,
+        seconds=sum(o.seconds for o in hidden),
+        feedback=_held_out_words(hidden),
+    )
+
+
+def _held_out_words(hidden: Sequence[Outcome]) -> str:
+    held = sum(o.status is Status.PASSED for o in hidden)
+    owed = sum(o.status is Status.INCONCLUSIVE for o in hidden)
+    words = f"{held} of {count(len(hidden), 'held-out check')} held"
+    return f"{words}, {owed} without a result." if owed else f"{words}."
+
+
+def _held_out_id(skill: str) -> str:
+    return f"{HELD_OUT}/{re.sub(r'[^a-z0-9]+', '-', skill.lower()).strip('-') or 'other'}"
+
+
+def _gate(gate: Gate, names: Mapping[str, str]) -> Gate:
+    return dataclasses.replace(gate, checks=_renamed(gate.checks, names))
+
+
+def _hit(hit: GateHit, gates: Mapping[str, Gate], names: Mapping[str, str]) -> GateHit:
+    gate = gates.get(hit.gate.id) or _gate(hit.gate, names)
+    return dataclasses.replace(hit, gate=gate, checks=_renamed(hit.checks, names))
+
+
+def _renamed(ids: Sequence[str], names: Mapping[str, str]) -> tuple[str, ...]:
+    """Return ids with hidden ones replaced; one of which nothing is known is hidden too."""
+    return tuple(dict.fromkeys(names.get(name, f"{HELD_OUT}/other") for name in ids))
+
+
+def _without_ids(text: str, names: Mapping[str, str]) -> str:
+    for name, shown in names.items():
+        text = text.replace(name, shown)
+    return text

@@ -1,0 +1,85 @@
+"""The one-line object of ``harness grade --json``: what scripts rely on. docs/reference/result.md lists its keys."""
+
+from __future__ import annotations
+
+import json
+
+from harness import scoring, store
+from harness.errors import ExitCode
+from harness.model import SCHEMA, Grading, Json, Outcome, Verdict
+
+
+def summary(grading: Grading) -> dict[str, Json]:
+    """Return the summary of a grading, refused and held ones included."""
+    score = grading.score
+    made: dict[str, Json] = {
+        "schema": SCHEMA,
+        "grading": grading.id,
+        "exercise": {"id": grading.exercise.id, "version": grading.exercise.version},
+        "submission": {
+            "alias": grading.submission_alias,
+            "path": grading.submission_path,
+            "sha256": grading.submission_sha256,
+        },
+        "seed": grading.seed,
+        "variant": grading.variant,
+        "verdict": grading.verdict.value,
+        "exit_code": int(grading.exit_code),
+        "reason": grading.reason,
+        "bar": grading.bar,
+        "score": {"earned": score.earned, "decided": score.decided, "possible": score.possible},
+        "outcomes": [_outcome(outcome) for outcome in grading.outcomes],
+        "gates": [
+            {"id": hit.gate.id, "title": hit.gate.title, "cap": hit.gate.cap, "checks": list(hit.checks)}
+            for hit in score.gates
+        ],
+        "posture": list(grading.posture),
+        "phases": [{"name": phase.name, "seconds": phase.seconds} for phase in grading.phases],
+    }
+    clean = store.plain(made)
+    assert isinstance(clean, dict)  # noqa: S101 - for the type checker: a dict stays one
+    return clean
+
+
+def refused(
+    path: str, reason: str, *, exercise_id: str = "", exercise_version: str = "", alias: str = ""
+) -> dict[str, Json]:
+    """Return the summary of a submission of which not even a grading could be made (no exercise is known)."""
+    made: dict[str, Json] = {
+        "schema": SCHEMA,
+        "grading": "",
+        "exercise": {"id": exercise_id, "version": exercise_version},
+        "submission": {"alias": alias, "path": path, "sha256": ""},
+        "seed": None,
+        "variant": None,
+        "verdict": Verdict.REFUSED.value,
+        "exit_code": int(ExitCode.REFUSED),
+        "reason": reason,
+        "bar": None,
+        "score": {"earned": 0.0, "decided": 0.0, "possible": 0.0},
+        "outcomes": [],
+        "gates": [],
+        "posture": [],
+        "phases": [],
+    }
+    clean = store.plain(made)
+    assert isinstance(clean, dict)  # noqa: S101 - for the type checker: a dict stays one
+    return clean
+
+
+def line(made: dict[str, Json]) -> str:
+    """Return a summary as one line of ASCII JSON without its line end."""
+    return json.dumps(made, separators=(",", ":"), allow_nan=False)
+
+
+def _outcome(outcome: Outcome) -> dict[str, Json]:
+    return {
+        "id": outcome.check.id,
+        "title": outcome.check.title,
+        "skill": outcome.check.skill,
+        "points": outcome.check.points,
+        "earned": scoring.earned_points(outcome),
+        "status": outcome.status.value,
+        "credit": outcome.credit,
+        "feedback": outcome.feedback,
+    }

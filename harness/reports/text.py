@@ -1,0 +1,63 @@
+"""Text from elsewhere, made safe to show; numbers and counts as people read them."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+
+
+def visible(text: str) -> str:
+    """Return ``text`` with everything that is not plainly printable written as an escape; line ends stay.
+
+    So nothing in it moves a cursor, changes a colour, reorders what follows or hides, and XML 1.0 can hold it.
+    """
+    return "".join(char if char == "\n" or char.isprintable() else _escaped(char) for char in text.expandtabs(4))
+
+
+def one_line(text: str, limit: int) -> str:
+    """Return ``text`` on one line, printable, and cut to ``limit`` characters with a mark that says so."""
+    flat = " ".join(visible(text[: limit * 8]).split())
+    return flat if len(flat) <= limit else flat[: limit - 4].rstrip() + " ..."
+
+
+def clipped(text: str, limit: int, where: str) -> str:
+    """Return ``text`` printable, cut to about ``limit`` characters, saying how much more is to be found ``where``."""
+    if len(text) <= limit:
+        return visible(text)
+    return f"{visible(text[:limit])} ... ({len(text) - limit} more characters in {where})"
+
+
+def number(value: float) -> str:
+    """Return points or seconds with at most two decimals and no trailing zeros."""
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def count(amount: int, noun: str) -> str:
+    """Return ``1 check``, ``2 checks``."""
+    return f"{amount} {noun}" if amount == 1 else f"{amount} {noun}s"
+
+
+def wrapped(text: str, *, width: int, first: str = "", rest: str = "") -> list[str]:
+    """Return ``text`` as lines of at most ``width``, the first after ``first``, the others after ``rest``.
+
+    Line ends in ``text`` are kept; words longer than a line are broken.
+    """
+    lines: list[str] = []
+    for part in text.split("\n"):
+        lead = rest if lines else first
+        lines += textwrap.wrap(part, width, initial_indent=lead, subsequent_indent=rest) or [lead.rstrip()]
+    return lines
+
+
+def listed(items: Iterable[str], limit: int = 4) -> str:
+    """Return items separated by commas, no more than ``limit`` of them, saying how many more there are."""
+    all_items = list(items)
+    more = len(all_items) - limit
+    return ", ".join(all_items) if more <= 0 else f"{', '.join(all_items[:limit])} and {more} more"
+
+
+def _escaped(char: str) -> str:
+    code = ord(char)
+    if code <= 0xFF:  # noqa: PLR2004 - what two hex digits hold
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004 - four hex digits

@@ -1,0 +1,148 @@
+"""What a report says, for whom, before it has a format: every format renders this and computes nothing of its own."""
+
+from __future__ import annotations
+
+import enum
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness import scoring
+from harness.model import Grading, Outcome, Status, Verdict
+from harness.reports import words
+from harness.reports.redact import for_candidate
+from harness.reports.text import number, one_line
+
+
+class Audience(enum.StrEnum):
+    """Who reads it."""
+
+    ASSESSOR = "assessor"
+    """Everything."""
+    CANDIDATE = "candidate"
+    """What ``redact.for_candidate`` leaves."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Skill:
+    """One row of the skill table."""
+
+    name: str
+    earned: float
+    possible: float
+    checks: str
+    """``5 ok, 2 failed``."""
+    words: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Loss:
+    """A check that cost points, or closed a gate."""
+
+    outcome: Outcome
+    lost: float
+    notes: tuple[str, ...]
+    """What to know about it, in a word or two each: ``caps at 45``, ``held out``."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class View:
+    """One report."""
+
+    audience: Audience
+    grading: Grading
+    """Already redacted for the audience."""
+    header: str
+    verdict: str
+    why: tuple[str, ...]
+    skills: tuple[Skill, ...]
+    inconclusive: str
+    owed: tuple[Outcome, ...]
+    """The inconclusive outcomes themselves."""
+    losses: tuple[Loss, ...]
+    """What decides first: closed gates, then points."""
+    human: str
+    """Items only a person can mark; empty when there are none."""
+    trust: str
+    again: str
+    """The command that repeats the grading; empty for candidates."""
+
+
+def build(grading: Grading, audience: Audience = Audience.ASSESSOR) -> View:
+    """Return what a report of ``grading`` says to ``audience``."""
+    shown = for_candidate(grading) if audience is Audience.CANDIDATE else grading
+    losses = _losses(shown)
+    return View(
+        audience=audience,
+        grading=shown,
+        header=words.header(shown),
+        verdict=words.verdict(shown),
+        why=words.why(shown, [loss.outcome for loss in losses]),
+        skills=_skills(shown),
+        inconclusive=words.inconclusive(shown),
+        owed=tuple(o for o in shown.outcomes if o.status is Status.INCONCLUSIVE),
+        losses=losses,
+        human=words.human(shown.exercise.human),
+        trust=_trust(shown, audience),
+        again=_again(shown) if audience is Audience.ASSESSOR else "",
+    )
+
+
+def _skills(grading: Grading) -> tuple[Skill, ...]:
+    rows = []
+    for name, (earned, possible) in grading.score.by_skill.items():
+        mine = [o for o in grading.outcomes if o.check.skill == name]
+        rows.append(
+            Skill(
+                name=name,
+                earned=earned,
+                possible=possible,
+                checks=words.check_counts(mine),
+                words=words.skill(mine),
+            )
+        )
+    return tuple(row for row in rows if row.possible or row.checks)
+
+
+def _losses(grading: Grading) -> tuple[Loss, ...]:
+    """Return what was lost, closed gates first (lowest cap, most points), then the rest by points."""
+    found = []
+    for outcome in grading.outcomes:
+        caps = [hit.gate.cap for hit in grading.score.gates if outcome.check.id in hit.checks]
+        lost = round(outcome.check.points - scoring.earned_points(outcome), 2)
+        settled = outcome.status in {Status.FAILED, Status.UNPROVEN}
+        if settled and (lost > 0 or caps):
+            order = (min(caps, default=float("inf")), -lost)
+            found.append((order, Loss(outcome=outcome, lost=lost, notes=_notes(outcome, caps, grading))))
+    return tuple(loss for _, loss in sorted(found, key=lambda pair: pair[0]))
+
+
+def _notes(outcome: Outcome, caps: Sequence[float], grading: Grading) -> tuple[str, ...]:
+    claim = grading.claim.get(outcome.check.id)
+    notes = (
+        f"caps the total at {number(min(caps))}" if caps else "",
+        "held out" if not outcome.check.public else "",
+        "in part" if outcome.status is Status.FAILED and outcome.credit > 0 else "",
+        "no evidence" if outcome.status is Status.UNPROVEN else "",
+        f"own last check said {one_line(claim, 20)}" if claim else "",
+    )
+    return tuple(note for note in notes if note)
+
+
+def _trust(grading: Grading, audience: Audience) -> str:
+    base = grading.trust or f"no validation of {grading.exercise.id} {grading.exercise.version} is on record"
+    weaker = f"; on this machine: {'; '.join(grading.posture)}" if grading.posture else ""
+    return base + (weaker if audience is Audience.ASSESSOR else "")
+
+
+def _again(grading: Grading) -> str:
+    """Return the command of the same grading; a packed submission says itself which exercise it is for."""
+    parts = ["harness", "grade", shlex.quote(grading.submission_path)]
+    if not re.search(r"\.(tar\.gz|tgz|zip)$", grading.submission_path):
+        parts += ["--exercise", grading.exercise.id]
+    if grading.verdict is not Verdict.REFUSED:
+        parts += ["--seed", str(grading.seed)]
+    if grading.bar != grading.exercise.pass_mark:
+        parts += ["--bar", number(grading.bar)]
+    return " ".join(parts)
