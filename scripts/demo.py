@@ -1,0 +1,50 @@
+"""``make demo``: two real submissions of a real exercise, graded side by side, and why each got its verdict.
+
+One is a reference solution. The other is a mutant: the same service with one mistake that no glance finds, the one
+most candidates make. Both are graded as any candidate's submission would be, at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from harness import console, owners, progress, store
+from harness.catalogue import Catalogue
+from harness.commands.opening import runner_opener
+from harness.grading import pool, subjects
+from harness.grading.runner import Task
+from harness.reports import FORMATS, view
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+EXERCISE = "idempotent-payments"
+DEMO = {"otter": "reference/go-outbox", "heron": "mutant/timeout-means-failed"}
+"""Alias -> which known submission plays it."""
+
+
+def main(out: Path) -> int:
+    """Grade both, write results below ``out``, print both reports; 0 when one passed and the other failed."""
+    catalogue = Catalogue((CHECKOUT,))
+    known = {one.name: one for one in subjects.all_of(catalogue, EXERCISE)}
+    verdicts = {}
+    with owners.scratch(owners.make_owner("demo", seconds=3600)) as scratch:
+        tasks = [
+            Task(path=str(known[name].lay_out(scratch / alias)), exercise_id=EXERCISE, alias=alias)
+            for alias, name in DEMO.items()
+        ]
+        with progress.step("make demo: grading otter and heron, two at once") as say:
+            for done in pool.grade_all(tasks, len(tasks), runner_opener(catalogue, None, say)):
+                if done.graded is None:
+                    console.notice(f"{done.task.alias}: {done.error}")
+                    continue
+                folder = store.save(done.graded.grading, out, logs=done.graded.logs)
+                verdicts[done.task.alias] = str(done.graded.grading.verdict)
+                report = view.build(done.graded.grading, audience="assessor", folder=str(folder))
+                console.line(FORMATS["terminal"](report))
+                console.line()
+    console.line("  ".join(f"{alias} {verdicts.get(alias, 'not graded')}" for alias in DEMO))
+    return 0 if verdicts == {"otter": "passed", "heron": "failed"} else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else "results/demo")))

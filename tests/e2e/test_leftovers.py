@@ -1,0 +1,153 @@
+"""Killed at any point, a grading leaves nothing that ``harness clean`` does not remove, and clean touches nothing else."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from harness import owners
+from harness.engines import containers
+from harness.engines.connect import connect
+from tests.e2e import tiny
+from tests.e2e.conftest import Cli
+
+pytestmark = [pytest.mark.docker, pytest.mark.e2e]
+POINTS = 20
+SECONDS = 4.0
+"""About how long one grading of the tiny exercise takes here: kill points are spread over it."""
+
+
+def ours() -> set[str]:
+    """Return what is on the engine under our labels, and our scratch directories."""
+    things = {f"{thing}" for thing in containers.labelled(connect(), owners.LABEL_RUN)}
+    return things | {str(path) for path in Path(tempfile.gettempdir()).glob(f"{owners.SCRATCH_PREFIX}*")}
+
+
+@contextmanager
+def grading(cli: Cli, *prefix: str, paths: Sequence[str] = ()) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a grading of the tiny exercise in the background; it is killed, with its children, at the end."""
+    catalogue, submission = cli.folder / "catalogue", cli.folder / "submission"
+    if not submission.exists():
+        tiny.catalogue(catalogue)
+        tiny.submission(cli.folder)
+    args = ("--catalogue", str(catalogue), "grade", *(paths or [str(submission)]), "--exercise", "tiny", "--jobs", "2")
+    process = subprocess.Popen(
+        [*prefix, *cli.command(*args)],
+        cwd=cli.folder,
+        env=cli.env(),
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=60)
+
+
+def wait_until_seen(before: set[str], *, seconds: float = 30) -> set[str]:
+    """Return what is new on the engine as soon as a container of it is there."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        new = ours() - before
+        if len(new) >= 3:
+            return new
+        time.sleep(0.05)
+    raise AssertionError("the grading opened nothing")
+
+
+def test_clean_after_sigkill_at_random_points_leaves_nothing(cli: Cli) -> None:
+    """At each of 20 points spread over a grading: SIGKILL, clean, and everything is as it was before."""
+    before = ours()
+    rng = random.Random(20)  # noqa: S311 - spreads points, guards nothing
+    seen = 0
+    for point in range(POINTS):
+        with grading(cli) as process:
+            time.sleep(SECONDS * (point + rng.random()) / POINTS)
+            # Only the process itself, as an out-of-memory killer would: its workers must notice by themselves.
+            process.kill()
+            process.wait()
+        seen += bool(ours() - before)
+        time.sleep(0.2)
+        cleaned = cli("clean")
+        assert cleaned.code == 0, cleaned.err
+        assert ours() - before == set(), f"left at point {point}"
+    assert seen >= POINTS // 4, "most points were outside the grading: nothing was proven"
+
+
+def test_clean_spares_a_grading_that_is_alive(cli: Cli) -> None:
+    """A clean in the middle of somebody's grading changes nothing for them."""
+    before = ours()
+    with grading(cli) as process:
+        wait_until_seen(before)
+        cleaned = cli("clean")
+        assert cleaned.code == 0, cleaned.err
+        assert process.wait(timeout=120) == 0
+
+
+def test_clean_spares_a_grading_in_another_pid_namespace(cli: Cli) -> None:
+    """There our process numbers mean nothing, so nothing is concluded from them."""
+    unshare = ["unshare", "--pid", "--fork", "--mount-proc"]
+    if subprocess.run([*unshare, "true"], check=False, capture_output=True).returncode != 0:
+        pytest.skip("this machine does not permit a new pid namespace")
+    before = ours()
+    with grading(cli, *unshare) as process:
+        wait_until_seen(before)
+        cleaned = cli("clean")
+        assert cleaned.code == 0, cleaned.err
+        assert process.wait(timeout=120) == 0
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted_grading_cleans_up_by_itself(cli: Cli, sent: signal.Signals, code: int) -> None:
+    """One Ctrl-C or SIGTERM: nothing is left and the code says what happened."""
+    before = ours()
+    with grading(cli) as process:
+        wait_until_seen(before)
+        process.send_signal(sent)
+        assert process.wait(timeout=60) == code
+    assert ours() - before == set()
+
+
+def test_second_interrupt_ends_at_once_and_clean_does_the_rest(cli: Cli) -> None:
+    """Who presses Ctrl-C twice does not want to wait."""
+    before = ours()
+    with grading(cli) as process:
+        wait_until_seen(before)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 130
+    assert cli("clean").code == 0
+    assert ours() - before == set()
+
+
+def test_interrupted_batch_ends_its_workers(cli: Cli) -> None:
+    """Workers close what they have open when the command is interrupted."""
+    tiny.catalogue(cli.folder / "catalogue")
+    paths = [str(tiny.submission(cli.folder / str(number))) for number in range(3)]
+    tiny.submission(cli.folder)
+    before = ours()
+    with grading(cli, paths=paths) as process:
+        wait_until_seen(before)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=90) == 143
+    assert ours() - before == set()
+
+
+def test_two_gradings_of_one_submission_at_once_do_not_disturb_each_other(cli: Cli) -> None:
+    """Same bytes, same alias, same moment: two results."""
+    with grading(cli) as first, grading(cli) as second:
+        assert [first.wait(timeout=120), second.wait(timeout=120)] == [0, 0]
+    assert len(list((cli.folder / "results").rglob("result.json"))) == 2
