@@ -74,6 +74,13 @@ class Stream:
         self._buffer += data
         return bool(data)
 
+    def wait_for_first(self) -> bool:
+        """Wait for a byte of the next message; False when there will be none."""
+        try:
+            return bool(self._buffer) or self._fill()
+        except Broken:
+            return False
+
     def line(self, limit: int = MAX_LINE_BYTES) -> bytes:
         """Return the next line without its end."""
         searched = 0
