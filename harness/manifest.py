@@ -264,7 +264,7 @@ def parse_exercise(data: bytes, where: str = "exercise.toml") -> Exercise:
 def parse_hidden(data: bytes, where: str = "checks.toml") -> Hidden:
     """Return what ``checks.toml`` declares; whether it fits its exercise is ``rules.of_pair``."""
     document = tables.parse(_Hidden, data, where, ExerciseError)
-    gates: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    gates: dict[str, tuple[str, ...]] = {}
     for check in document.checks:
         if check.gate is not None:
             gates[check.gate] = (*gates.get(check.gate, ()), check.id)
