@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from harness.engines.base import ExecResult
 
+NFT = "/usr/sbin/nft"
 TABLE = "ip harness_faults"
 _NOT_FOUND = 127
 
@@ -29,12 +30,12 @@ def drop_command(addresses: tuple[str, ...]) -> tuple[str, ...]:
             f"add chain {TABLE} {hook} {{ type filter hook {hook} priority -300 ; policy accept ; }}",
             f"add rule {TABLE} {hook} ip {side} {{ {peers} }} counter drop",
         ]
-    return ("nft", " ; ".join(rules))
+    return (NFT, " ; ".join(rules))
 
 
 def heal_command() -> tuple[str, ...]:
     """Return the command that takes every rule of ours away, also when there is none."""
-    return ("nft", f"add table {TABLE} ; delete table {TABLE}")
+    return (NFT, f"add table {TABLE} ; delete table {TABLE}")
 
 
 def apply(run: Callable[[tuple[str, ...]], ExecResult], command: tuple[str, ...], name: str) -> None:
