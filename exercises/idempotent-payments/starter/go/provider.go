@@ -87,11 +87,13 @@ func (o Outcome) final() bool { return o.Status == "captured" || o.Status == "de
 
 // call decodes a JSON answer of any status into target.
 func (p *Provider) call(ctx context.Context, method, path string, body, target any) (int, error) {
-	content, err := json.Marshal(body)
-	if err != nil {
-		return 0, err
+	var content bytes.Buffer
+	if body != nil {
+		if err := json.NewEncoder(&content).Encode(body); err != nil {
+			return 0, err
+		}
 	}
-	request, err := http.NewRequestWithContext(ctx, method, p.url+path, bytes.NewReader(content))
+	request, err := http.NewRequestWithContext(ctx, method, p.url+path, &content)
 	if err != nil {
 		return 0, err
 	}
