@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -16,6 +17,11 @@ def notice(text: str) -> None:
     """Write a line that is not part of the result."""
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
+
+
+def is_terminal() -> bool:
+    """Whether somebody sees the result on a terminal and did not ask for plain text."""
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 
 def table(rows: Sequence[Sequence[str]]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime as dt
 import difflib
 import enum
 import fcntl
@@ -29,6 +30,7 @@ from harness.errors import HarnessError, UsageError
 from harness.model import SCHEMA, Grading, Json
 
 RESULT = "result.json"
+REFUSAL = "refusal.json"
 _PARTIAL = ".partial-"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -40,8 +42,20 @@ def save(grading: Grading, out_dir: Path, files: Mapping[str, bytes] | None = No
     ``files`` are relative paths (``report.txt``, ``logs/app.log``) and their bytes, kept beside ``result.json``.
     Raises HarnessError when that cannot be written in full; then nothing of it is left.
     """
-    content = {**(files or {}), RESULT: encode(grading)}
     folder = out_dir / folder_name(grading.submission_alias) / folder_name(grading.id)
+    return _keep(folder, {**(files or {}), RESULT: encode(grading)})
+
+
+def save_refusal(summary: Mapping[str, Json], out_dir: Path) -> Path:
+    """Write why a submission was refused that names no exercise, so that there is no grading; return the folder.
+
+    Raises HarnessError as :func:`save` does.
+    """
+    name = f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    return _keep(out_dir / "refused" / name, {REFUSAL: json.dumps(summary, indent=1).encode() + b"\n"})
+
+
+def _keep(folder: Path, content: Mapping[str, bytes]) -> Path:
     made = _missing_parents(folder.parent)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

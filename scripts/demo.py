@@ -9,12 +9,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from harness import console, owners, progress, store
+from harness import console, owners, progress
 from harness.catalogue import Catalogue
+from harness.commands import grade
 from harness.commands.opening import runner_opener
 from harness.grading import pool, subjects
 from harness.grading.runner import Task
-from harness.reports import FORMATS, view
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 EXERCISE = "idempotent-payments"
@@ -37,11 +37,10 @@ def main(out: Path) -> int:
                 if done.graded is None:
                     console.notice(f"{done.task.alias}: {done.error}")
                     continue
-                folder = store.save(done.graded.grading, out, logs=done.graded.logs)
-                verdicts[done.task.alias] = str(done.graded.grading.verdict)
-                report = view.build(done.graded.grading, audience="assessor", folder=str(folder))
-                console.line(FORMATS["terminal"](report))
-                console.line()
+                folder = grade.keep(done.graded, out)
+                verdicts[done.task.alias or ""] = str(done.graded.grading.verdict)
+                console.line(grade.report(done.graded.grading))
+                console.line(f"RESULT    {folder}\n")
     console.line("  ".join(f"{alias} {verdicts.get(alias, 'not graded')}" for alias in DEMO))
     return 0 if verdicts == {"otter": "passed", "heron": "failed"} else 1
 

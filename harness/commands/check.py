@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -41,7 +40,7 @@ def check(
     if keep:
         _keep_logs(here.root / ".harness" / "logs", graded.logs)
     if as_json:
-        console.line(json.dumps(summary.of(graded.grading)))
+        console.line(summary.line(summary.summary(graded.grading)))
     else:
         _say(graded, kept=keep)
     return _code(graded.grading)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,9 +11,9 @@ from harness.commands.opening import runner_opener
 from harness.errors import ExitCode, HarnessError, SubmissionError, UsageError
 from harness.grading import pool
 from harness.grading.pool import Done
-from harness.grading.runner import Task
+from harness.grading.runner import Graded, Task
 from harness.model import Grading
-from harness.reports import FORMATS, summary, view
+from harness.reports import files, summary, terminal, view
 
 PRECEDENCE = (
     ExitCode.INTEGRITY,
@@ -49,14 +48,28 @@ def grade(
         text = f"expected submissions, found nothing at {', '.join(missing)}: correct the path"
         raise UsageError(text)
     tasks = [Task(path=path, exercise_id=exercise, seed=seed, bar=bar) for path in paths]
-    codes = []
+    codes: list[ExitCode] = []
     label = f"grading {paths[0]}" if len(paths) == 1 else f"grading {len(paths)} submissions"
     with progress.step(label) as say:
         open_runner = runner_opener(catalogue, engine, say, keep_warm=len(paths) > 1)
-        for done in pool.grade_all(tasks, jobs, open_runner):
-            codes.append(_finish(done, Path(out), as_json=as_json, alone=len(paths) == 1))
+        codes += [
+            _finish(done, Path(out), as_json=as_json, alone=len(paths) == 1)
+            for done in pool.grade_all(tasks, jobs, open_runner)
+        ]
     code = next((one for one in PRECEDENCE if one in codes), ExitCode.HARNESS)
     return ExitCode.PASSED if advisory and code is ExitCode.FAILED else code
+
+
+def keep(graded: Graded, out: Path) -> Path:
+    """Write a grading's result, its reports and logs below ``out``; return the folder."""
+    logs = {f"logs/{name}.log": log for name, log in graded.logs.items()}
+    return store.save(graded.grading, out, {**files(graded.grading), **logs})
+
+
+def report(grading: Grading) -> str:
+    """Return the assessor's report, in colour where somebody sees it."""
+    style = terminal.ansi if console.is_terminal() else terminal.plain
+    return terminal.render(view.build(grading), style)
 
 
 def _finish(done: Done, out: Path, *, as_json: bool, alone: bool) -> ExitCode:
@@ -64,22 +77,28 @@ def _finish(done: Done, out: Path, *, as_json: bool, alone: bool) -> ExitCode:
     if done.graded is None:
         return _without_result(done, out, as_json=as_json)
     grading = done.graded.grading
-    folder = store.save(grading, out, logs=done.graded.logs)
+    folder = keep(done.graded, out)
     if as_json:
-        console.line(json.dumps(summary.of(grading)))
+        console.line(summary.line(summary.summary(grading)))
     elif alone:
-        console.line(FORMATS["terminal"](view.build(grading, audience="assessor", folder=str(folder))))
+        console.line(report(grading))
+        console.line(f"RESULT    {folder}")
     else:
         console.line(_row(grading, folder))
     return ExitCode(grading.exit_code)
 
 
 def _without_result(done: Done, out: Path, *, as_json: bool) -> ExitCode:
-    error = done.error or HarnessError("a worker ended without a result")
+    """Say why there is no grading: a file that names no exercise (kept as a refusal), or an error of ours."""
+    error = done.error or HarnessError("expected the end of a grading, found a worker that ended without one")
+    made = summary.refused(done.task.path, str(error), exercise_id=done.task.exercise_id or "")
+    made["exit_code"] = int(error.exit_code)
     if isinstance(error, SubmissionError):
-        store.save_refusal(done.task.path, str(error), out)
+        store.save_refusal(made, out)
+    else:
+        made["verdict"] = "error"
     if as_json:
-        console.line(json.dumps(summary.refused(done.task.path, str(error), exit_code=int(error.exit_code))))
+        console.line(summary.line(made))
     console.notice(f"{done.task.path}: {error}")
     return error.exit_code
 

@@ -7,6 +7,7 @@ connection, image tags, a warm grader for exercises without a network) is closed
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import secrets
 import time
 from collections import Counter
@@ -80,8 +81,10 @@ class Runner:
         """
         began, started_at = time.monotonic(), dt.datetime.now(dt.UTC)
         identity = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-        taken = take_in(task, self._catalogue)
+        taken, refusal = self._take_in(task)
         base = _blank(taken, task, identity=identity, started_at=started_at, catalogue=self._catalogue)
+        if refusal:
+            return Graded(grading=_refused(base, refusal, time.monotonic() - began), logs={})
         try:
             job = self._job(taken, task, identity)
             settled = attempts.settle(self._run, job, lambda: self._control(job), self._progress)
@@ -91,6 +94,16 @@ class Runner:
         base = self._with_engine(base, job)
         grading = _judged(base, job, settled, time.monotonic() - began)
         return Graded(grading=grading, logs=settled.run.logs)
+
+    def _take_in(self, task: Task) -> tuple[Taken, str]:
+        """Return what came, and why it is refused. Raises SubmissionError when not even the exercise is known."""
+        try:
+            return take_in(task, self._catalogue), ""
+        except SubmissionError as error:
+            if task.exercise_id is None:
+                raise
+            exercise = self._catalogue.exercise(task.exercise_id)
+            return Taken(submission=_unreadable(task, exercise), exercise=exercise), str(error)
 
     def _job(self, taken: Taken, task: Task, identity: str) -> session.Job:
         exercise = taken.exercise
@@ -179,6 +192,20 @@ def take_in(task: Task, catalogue: Catalogue) -> Taken:
         )
         raise SubmissionError(text)
     return Taken(submission=found, exercise=exercise)
+
+
+def _unreadable(task: Task, exercise: Exercise) -> Submission:
+    """Return what can be said of a submission that was refused before it could be read."""
+    path = Path(task.path)
+    return Submission(
+        alias=task.alias or path.resolve().name.partition(".")[0] or "submission",
+        exercise_id=exercise.id,
+        exercise_version=exercise.version,
+        variant=task.variant or 0,
+        path=task.path,
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "",
+        files=(),
+    )
 
 
 def _judged(base: Grading, job: session.Job, settled: attempts.Settled, seconds: float) -> Grading:
