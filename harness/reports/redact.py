@@ -27,12 +27,12 @@ def for_candidate(grading: Grading) -> Grading:
     return dataclasses.replace(
         grading,
         exercise=dataclasses.replace(grading.exercise, gates=tuple(gates.values())),
-        submission_path=re.split(r"[/\\]", grading.submission_path)[-1],
+        submission_path=_file_name(grading.submission_path),
         digests={key: value for key, value in grading.digests.items() if key == "exercise"},
         outcomes=(*_public(grading.outcomes), *_held_out(grading.outcomes)),
         score=score,
         timeline=(),
-        reason=_without_ids(_PATH.sub(lambda found: found[0].rsplit("/", 1)[-1], grading.reason), names),
+        reason=_reason(grading, names),
         claim={name: said for name, said in grading.claim.items() if name in public},
     )
 
@@ -96,7 +96,15 @@ def _renamed(ids: Sequence[str], names: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names.get(name, f"{HELD_OUT}/other") for name in ids))
 
 
-def _without_ids(text: str, names: Mapping[str, str]) -> str:
+def _reason(grading: Grading, names: Mapping[str, str]) -> str:
+    text = grading.reason
+    if grading.submission_path:
+        text = text.replace(grading.submission_path, _file_name(grading.submission_path))
+    text = _PATH.sub(lambda found: _file_name(found[0]), text)
     for name, shown in names.items():
         text = text.replace(name, shown)
     return text
+
+
+def _file_name(path: str) -> str:
+    return re.split(r"[/\\]", path)[-1]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from harness.model import Outcome, Status, Verdict
-from harness.reports.text import clipped, number, one_line, visible, wrapped
+from harness.reports.text import clipped, cut, number, one_line, visible, wrapped
 from harness.reports.timeline import Fault, Lanes, lanes
 from harness.reports.view import Audience, Loss, Skill, View
 
 Style = Callable[[str, str], str]
 """Takes the name of a role (``heading good bad unsure quiet``) and a text that is complete, returns it in colour."""
 
-WIDTH = 110
+WIDTH = 116
 _LABEL = 10
 _MAX_FEEDBACK = 700
 _MAX_EVIDENCE = 4
@@ -42,7 +42,7 @@ def render(view: View, style: Style = plain) -> str:
         *_skills(view, style),
         *_losses(view, style),
         *_timeline(view, style),
-        *_entry("TRUST", view.trust),
+        *(_entry("TRUST", view.trust) if view.trust else ()),
         *_end(view, style),
     ]
     return "\n".join(line.rstrip() for line in lines) + "\n"
@@ -60,19 +60,23 @@ def _why(view: View) -> list[str]:
 
 
 def _skills(view: View, style: Style) -> list[str]:
-    if not view.skills:
+    if not view.grading.outcomes:
         return []
     name = max(len("inconclusive"), *(len(row.name) for row in view.skills)) + 2
     checks = max(len("checks"), *(len(row.checks) for row in view.skills)) + 2
-    head = f"{'SKILL'.ljust(name)}{'points'.ljust(13)}{'checks'.ljust(checks)}in words"
-    lines = [style("heading", head)]
-    for row in view.skills:
+    lines = [style("heading", f"{'SKILL'.ljust(name)}{'points'.ljust(13)}{'checks'.ljust(checks)}in words")]
+    score = view.grading.score
+    rows = (
+        *view.skills,
+        Skill(name="total", earned=score.earned, possible=score.possible, checks="", words=view.total),
+    )
+    for row in rows:
         lines += _skill(row, name, checks)
-    for label, text in (("inconclusive", view.inconclusive), ("human", f"not marked: {view.human}" * bool(view.human))):
-        if text:
-            lines += wrapped(visible(text), width=WIDTH, first=label.ljust(name), rest=" " * name)
+    lines += wrapped(visible(view.inconclusive), width=WIDTH, first="inconclusive".ljust(name), rest=" " * name)
     for outcome in view.owed:
         lines += _owed(outcome, view)
+    if view.human:
+        lines += wrapped(f"not marked: {view.human}", width=WIDTH, first="human items".ljust(name), rest=" " * name)
     return lines
 
 
@@ -105,8 +109,8 @@ def _loss(n: int, loss: Loss, view: View) -> list[str]:
     lines += wrapped(clipped(said, _MAX_FEEDBACK, "result.json"), width=WIDTH, first="  ", rest="  ")
     if view.audience is Audience.ASSESSOR:
         if outcome.detail and outcome.status is Status.FAILED:
-            lines += wrapped(f"for you: {one_line(outcome.detail, 300)}", width=WIDTH, first="  ", rest="    ")
-        lines += [f"  | {one_line(line, WIDTH - 4)}" for line in outcome.evidence[:_MAX_EVIDENCE]]
+            lines += wrapped(f"Detail: {one_line(outcome.detail, 300)}", width=WIDTH, first="  ", rest="    ")
+        lines += [f"  | {cut(line, WIDTH - 4)}" for line in outcome.evidence[:_MAX_EVIDENCE]]
         more = len(outcome.evidence) - _MAX_EVIDENCE
         lines += [f"  | {more} more in result.json"] if more > 0 else []
     return lines
@@ -125,12 +129,15 @@ def _timeline(view: View, style: Style) -> list[str]:
 
 
 def _legend(drawn: Lanes) -> list[str]:
-    told = "; ".join(_fault(fault) for fault in drawn.legend)
-    text = (
-        f"{number(drawn.seconds_per_column)} s a column. {told or 'no faults'}."
-        " Answered: tenths of the requests answered rightly (9: 90 % or more; a dot: none asked)."
+    faults = "; ".join(_fault(fault) for fault in drawn.legend) or "no faults"
+    digits = (
+        f"answered: tenths of the requests answered rightly, 9 is 90 % or more, a dot is none asked;"
+        f" {number(drawn.seconds_per_column)} s a column"
     )
-    return wrapped(visible(text), width=WIDTH, first=" " * _LABEL, rest=" " * _LABEL)
+    indent = " " * _LABEL
+    return [
+        line for text in (faults, digits) for line in wrapped(visible(text), width=WIDTH, first=indent, rest=indent)
+    ]
 
 
 def _fault(fault: Fault) -> str:
@@ -142,7 +149,8 @@ def _fault(fault: Fault) -> str:
 
 def _end(view: View, style: Style) -> list[str]:
     if view.audience is Audience.CANDIDATE:
-        words = "Held-out checks are named by skill only. To ask about this result, quote "
-        return [style("quiet", line) for line in _entry("NOTE", f"{words}{view.grading.id}.")]
+        held_out = "Held-out checks are named by skill only. " if view.grading.outcomes else ""
+        note = f"{held_out}To ask about this result, quote {view.grading.id}."
+        return [style("quiet", line) for line in _entry("NOTE", note)]
     names = "result.json  junit.xml  report.txt  candidate.txt  logs/"
     return [*_entry("AGAIN", view.again), *_entry("FILES", names)]

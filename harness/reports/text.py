@@ -16,8 +16,13 @@ def visible(text: str) -> str:
 
 def one_line(text: str, limit: int) -> str:
     """Return ``text`` on one line, printable, and cut to ``limit`` characters with a mark that says so."""
-    flat = " ".join(visible(text[: limit * 8]).split())
-    return flat if len(flat) <= limit else flat[: limit - 4].rstrip() + " ..."
+    return cut(" ".join(text[: limit * 8].split()), limit)
+
+
+def cut(line: str, limit: int) -> str:
+    """Return one line printable, its spaces kept, and cut to ``limit`` characters with a mark that says so."""
+    shown = visible(line[: limit * 2]).replace("\n", " ")
+    return shown if len(shown) <= limit and len(line) <= limit * 2 else shown[: limit - 4].rstrip() + " ..."
 
 
 def clipped(text: str, limit: int, where: str) -> str:
@@ -45,7 +50,9 @@ def wrapped(text: str, *, width: int, first: str = "", rest: str = "") -> list[s
     lines: list[str] = []
     for part in text.split("\n"):
         lead = rest if lines else first
-        lines += textwrap.wrap(part, width, initial_indent=lead, subsequent_indent=rest) or [lead.rstrip()]
+        lines += textwrap.wrap(part, width, initial_indent=lead, subsequent_indent=rest, break_on_hyphens=False) or [
+            lead.rstrip()
+        ]
     return lines
 
 

@@ -57,6 +57,8 @@ class View:
     verdict: str
     why: tuple[str, ...]
     skills: tuple[Skill, ...]
+    total: str
+    """What to know about the total, in words."""
     inconclusive: str
     owed: tuple[Outcome, ...]
     """The inconclusive outcomes themselves."""
@@ -80,6 +82,7 @@ def build(grading: Grading, audience: Audience = Audience.ASSESSOR) -> View:
         verdict=words.verdict(shown),
         why=words.why(shown, [loss.outcome for loss in losses]),
         skills=_skills(shown),
+        total=words.total(shown),
         inconclusive=words.inconclusive(shown),
         owed=tuple(o for o in shown.outcomes if o.status is Status.INCONCLUSIVE),
         losses=losses,
@@ -131,6 +134,8 @@ def _notes(outcome: Outcome, caps: Sequence[float], grading: Grading) -> tuple[s
 
 
 def _trust(grading: Grading, audience: Audience) -> str:
+    if not grading.outcomes:
+        return ""
     base = grading.trust or f"no validation of {grading.exercise.id} {grading.exercise.version} is on record"
     weaker = f"; on this machine: {'; '.join(grading.posture)}" if grading.posture else ""
     return base + (weaker if audience is Audience.ASSESSOR else "")

@@ -39,6 +39,8 @@ def verdict(grading: Grading) -> str:
         return "refused: nothing was graded, there is no score."
     if grading.verdict is Verdict.HELD:
         return "held: a person must look at this result before anybody relies on it."
+    if not grading.outcomes:
+        return f"{grading.verdict}: the grading did not come to its end, there is no score."
     points = f"{number(score.earned)} of {number(score.possible)} automatic points (bar {number(grading.bar)})"
     if grading.verdict is Verdict.INCONCLUSIVE:
         lowest, highest = scoring.bounds(grading.exercise.gates, grading.outcomes)
@@ -54,7 +56,7 @@ def why(grading: Grading, losses: Sequence[Outcome]) -> tuple[str, ...]:
     """Return the reasons of the verdict, the one that decided it first. ``losses`` are in order of weight."""
     if grading.verdict in {Verdict.REFUSED, Verdict.HELD} or not grading.outcomes:
         return (one_line(grading.reason, 600) or "No reason was recorded.",)
-    lines = [*_gate_lines(grading)]
+    lines = _gate_lines(grading, losses)
     ungated = [o for o in losses if not any(o.check.id in hit.checks for hit in grading.score.gates)]
     if grading.verdict is Verdict.INCONCLUSIVE:
         lines = [_owed_line(grading), *lines]
@@ -69,13 +71,14 @@ def why(grading: Grading, losses: Sequence[Outcome]) -> tuple[str, ...]:
 
 def skill(outcomes: Sequence[Outcome]) -> str:
     """Return what held and what did not, in a few words."""
-    if len(outcomes) == 1 and outcomes[0].feedback and outcomes[0].status is not Status.INCONCLUSIVE:
-        return one_line(outcomes[0].feedback, 90)
+    if len(outcomes) == 1 and outcomes[0].status is not Status.INCONCLUSIVE:
+        only = outcomes[0]
+        return one_line(only.feedback or f"{'' if only.status is Status.PASSED else 'not: '}{only.check.title}", 100)
     good = [_short(o) for o in outcomes if o.status is Status.PASSED]
     bad = [_short(o) for o in outcomes if o.status in {Status.FAILED, Status.UNPROVEN}]
     owed = [_short(o) for o in outcomes if o.status is Status.INCONCLUSIVE]
     if not bad and not owed:
-        return "all of it held"
+        return "every rule held"
     parts = (
         f"not: {listed(bad, 5)}" if bad else "",
         f"open: {listed(owed, 3)}" if owed else "",
@@ -95,15 +98,25 @@ def inconclusive(grading: Grading) -> str:
     """Return what is undecided, and what it could change."""
     owed = [o for o in grading.outcomes if o.status is Status.INCONCLUSIVE]
     if not grading.outcomes:
-        return "everything: nothing was graded"
+        return ""
     if not owed:
         return "none: every scored check ended with evidence"
     points = sum(o.check.points for o in owed)
     lowest, highest = scoring.bounds(grading.exercise.gates, grading.outcomes)
     return (
-        f"{count(len(owed), 'check')}, {number(points)} points, not the submission's doing: "
-        f"whatever they turn out to be, the total is between {number(lowest)} and {number(highest)}"
+        f"{count(len(owed), 'check')} of {number(points)} points; however they turn out, "
+        f"the total is between {number(lowest)} and {number(highest)}"
     )
+
+
+def total(grading: Grading) -> str:
+    """Return what the total says beyond its number."""
+    before = max((hit.without for hit in grading.score.gates), default=0.0)
+    if before > grading.score.earned:
+        return f"capped; {number(before)} before the cap"
+    if grading.verdict is Verdict.INCONCLUSIVE:
+        return f"{number(grading.score.decided)} points are decided"
+    return f"bar {number(grading.bar)}"
 
 
 def human(items: Sequence[HumanItem]) -> str:
@@ -126,26 +139,34 @@ def _short(outcome: Outcome) -> str:
     return "held-out checks" if family == "held-out" else one_line((name or family).replace("-", " "), 40)
 
 
-def _gate_lines(grading: Grading) -> list[str]:
+def _gate_lines(grading: Grading, losses: Sequence[Outcome]) -> list[str]:
+    numbers = {outcome.check.id: str(n) for n, outcome in enumerate(losses, start=1)}
     lines = []
     for n, hit in enumerate(grading.score.gates):
-        # The first sentence answers "would it be enough without?"; later caps are higher and change nothing more.
-        effect = (
-            f"This caps the total at {number(hit.gate.cap)}; without the cap it would be {number(hit.without)}."
-            if n == 0 and hit.without > hit.gate.cap
-            else f"(Cap {number(hit.gate.cap)}.)"
+        where = listed((numbers[name] for name in hit.checks if name in numbers), 5)
+        title = one_line(hit.gate.title, 200).rstrip(".")
+        # Gates come lowest cap first: only the first one can have changed the total.
+        if n > 0 or hit.without <= hit.gate.cap:
+            lines.append(f"{title} (see {where}; cap {number(hit.gate.cap)}).")
+            continue
+        under = ", under the bar as well" if hit.gate.cap < grading.bar and hit.without < grading.bar else ""
+        lines.append(
+            f"{title} (see {where}). This caps the total at {number(hit.gate.cap)}; "
+            f"without the cap it would be {number(hit.without)}{under}."
         )
-        lines.append(f"{one_line(hit.gate.title, 200).rstrip('.')}: {listed(hit.checks, 3)}. {effect}")
     return lines
 
 
 def _owed_line(grading: Grading) -> str:
     owed = [o for o in grading.outcomes if o.status is Status.INCONCLUSIVE]
-    gated = {name for gate in grading.exercise.gates for name in gate.checks}
-    could = " and one of them could close a gate" if any(o.check.id in gated for o in owed) else ""
+    ids = {o.check.id for o in owed}
+    gates = [gate for gate in grading.exercise.gates if ids & set(gate.checks)]
+    lowest = min(gates, key=lambda gate: gate.cap, default=None)
+    could = f", which could still show: {one_line(lowest.title, 200)} (cap {number(lowest.cap)})" if lowest else ""
+    points = number(sum(o.check.points for o in owed))
     return (
-        f"Our evidence is missing for {count(len(owed), 'check')}{could}, so neither passed nor failed can be said. "
-        "Grade it again."
+        f"Our evidence is missing for {count(len(owed), 'check')} of {points} points{could}. "
+        "So neither passed nor failed can be said. That is not the submission's doing: grade it again."
     )
 
 
