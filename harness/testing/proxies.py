@@ -1,0 +1,294 @@
+"""A PostgreSQL proxy that knows commit points exactly, so that a kill lands before one, or right after it.
+
+``before``: nothing of the commit point has been forwarded. ``after``: the server's whole answer is here, and none
+of it has been passed back. Kill the service while it is held, make sure that it is dead, then ``release``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Self
+
+from harness.testing import pgwire
+from harness.testing.traps import AFTER, BEFORE, Action, CommitPoint, Counter, Trap
+
+CONNECT_SECONDS = 5.0
+MAX_CONNECTIONS = 256
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProxyCounts:
+    """What arrived so far."""
+
+    connections: int
+    refused: int
+
+
+@dataclass(slots=True)
+class _Held:
+    """An answer that is kept from the client: from its first message to its ReadyForQuery."""
+
+    trap: Trap
+    answer: int
+    flushed: bool = False
+    """The client asked for the answer without a Sync (Flush): it is complete at CommandComplete."""
+
+
+class _Link:
+    """One client connection and its server connection."""
+
+    def __init__(self, proxy: PostgresProxy, number: int, client: socket.socket) -> None:
+        self._proxy = proxy
+        self._number = number
+        self._client = client
+        self._server: socket.socket | None = None
+        self._lock = threading.Lock()
+        self._session = pgwire.Session()
+        self._held: _Held | None = None
+
+    def close(self) -> None:
+        """Cut both sides; their threads end."""
+        for sock in (self._client, self._server):
+            if sock is not None:
+                with contextlib.suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
+
+    def run(self) -> None:
+        """Serve the client until either side ends."""
+        try:
+            with contextlib.suppress(OSError, pgwire.TooBigError):
+                messages = pgwire.Messages()
+                startup = self._startup(messages)
+                if startup is None:
+                    return
+                self._connect(startup)
+                if pgwire.startup_code(startup) != pgwire.CANCEL_REQUEST:
+                    self._client_to_server(messages)
+        finally:
+            self.close()
+            self._client.close()
+            self._proxy.forget(self)
+
+    def _startup(self, messages: pgwire.Messages) -> bytes | None:
+        """Answer 'N' to TLS and GSS requests; return the message that opens the session."""
+        while True:
+            message = messages.startup()
+            if message is None:
+                data = self._client.recv(65536)
+                if not data:
+                    return None
+                messages.feed(data)
+            elif pgwire.startup_code(message) in {pgwire.SSL_REQUEST, pgwire.GSS_REQUEST}:
+                self._client.sendall(b"N")
+            else:
+                return message
+
+    def _connect(self, startup: bytes) -> None:
+        server = socket.create_connection(self._proxy.target, timeout=CONNECT_SECONDS)
+        server.settimeout(None)
+        self._server = server
+        for sock in (server, self._client):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        server.sendall(startup)
+        threading.Thread(target=self._server_to_client, args=(server,), name="db answers", daemon=True).start()
+
+    def _client_to_server(self, messages: pgwire.Messages) -> None:
+        assert self._server is not None  # noqa: S101 - for the type checker: _connect has set it
+        while True:
+            out = bytearray()
+            while (message := messages.next()) is not None:
+                trap = self._judge(message)
+                if trap is not None and trap.when == BEFORE:
+                    self._server.sendall(out)
+                    out.clear()
+                    if trap.hold(self._proxy.closing) is Action.DROP:
+                        return
+                out += message
+            self._server.sendall(out)
+            data = self._client.recv(65536)
+            if not data:
+                return
+            if self._proxy.latency_seconds > 0:
+                time.sleep(self._proxy.latency_seconds)
+            messages.feed(data)
+
+    def _judge(self, message: bytes) -> Trap | None:
+        with self._lock:
+            points = self._session.frontend(message)
+            if message[:1] == b"H" and self._held is not None:
+                self._held.flushed = True
+            if points is None:
+                return None
+            trap = self._proxy.counter.reached(self._number, points)
+            if trap is not None and trap.when == AFTER:
+                self._held = _Held(trap=trap, answer=points.answer)
+            return trap
+
+    def _server_to_client(self, server: socket.socket) -> None:
+        try:
+            with contextlib.suppress(OSError, pgwire.TooBigError):
+                self._pass_answers(server)
+        finally:
+            self.close()
+            server.close()
+
+    def _pass_answers(self, server: socket.socket) -> None:
+        messages = pgwire.Messages()
+        kept = bytearray()
+        while data := server.recv(65536):
+            messages.feed(data)
+            out = bytearray()
+            while (message := messages.next()) is not None:
+                keep, complete = self._note(message)
+                (kept if keep else out).extend(message)
+                if not complete:
+                    continue
+                self._client.sendall(out)
+                out.clear()
+                if self._hold_answer() is Action.DROP:
+                    return
+                self._client.sendall(kept)
+                kept.clear()
+            self._client.sendall(out)
+
+    def _note(self, message: bytes) -> tuple[bool, bool]:
+        """Return whether to keep a message of the server from the client, and whether the kept answer is complete."""
+        kind = message[:1]
+        with self._lock:
+            held = self._held
+            keep = held is not None and self._session.ready >= held.answer - 1
+            self._session.backend(message)
+            if held is None or not keep:
+                return False, False
+            if kind == b"E":
+                held.trap.committed = False
+            elif kind == b"C" and held.trap.committed is None:
+                held.trap.committed = not message[5:].startswith(b"ROLLBACK")
+            # A COPY FROM asks the client for data in the middle of its answer: keeping that would be a deadlock.
+            if kind in {b"G", b"W"}:
+                return False, False
+            return True, kind == b"Z" or (held.flushed and kind in {b"C", b"E"})
+
+    def _hold_answer(self) -> Action:
+        with self._lock:
+            held, self._held = self._held, None
+        return Action.FORWARD if held is None else held.trap.hold(self._proxy.closing)
+
+
+class PostgresProxy:
+    """Listens from ``__enter__`` to ``__exit__``. Counts nothing until it is armed.
+
+    A connection that the server ends, or whose server is not there (a restart), is closed at the client's side as
+    well: the service sees what it would see without a proxy.
+    """
+
+    def __init__(self, *, listen_port: int, target: tuple[str, int], listen_host: str = "0.0.0.0") -> None:  # noqa: S104 - private network
+        """Listen on ``listen_port`` (0 takes a free one) and connect to ``target`` for each connection."""
+        self.target = target
+        self.port = listen_port
+        self.latency_seconds = 0.0
+        """Waited before each batch of messages is forwarded to the server."""
+        self.closing = threading.Event()
+        self.counter = Counter()
+        self._host = listen_host
+        self._refusing = False
+        self._listener: socket.socket | None = None
+        self._lock = threading.Lock()
+        self._links: set[_Link] = set()
+        self._numbers = itertools.count(1)
+        self._seen = 0
+        self._refused = 0
+
+    def __enter__(self) -> Self:
+        """Listen."""
+        self._listener = socket.create_server((self._host, self.port), backlog=256)
+        self.port = self._listener.getsockname()[1]
+        _start(self._accept, "db proxy")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop listening, let go of traps by dropping, cut every connection."""
+        self.closing.set()
+        if self._listener is not None:
+            with contextlib.suppress(OSError):
+                self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
+        self.drop_connections()
+
+    @property
+    def counts(self) -> ProxyCounts:
+        """What arrived so far."""
+        with self._lock:
+            return ProxyCounts(connections=self._seen, refused=self._refused)
+
+    def arm(self) -> None:
+        """Count commit points from zero, from now."""
+        self.counter.arm()
+
+    def disarm(self) -> int:
+        """Stop counting, forget a trap that has not sprung, and return the count since ``arm``."""
+        return self.counter.disarm()
+
+    def trap(self, number: int, when: str = BEFORE) -> Trap:
+        """Arm, and hold the ``number``-th commit point from now, ``before`` or ``after``. One trap at a time."""
+        return self.counter.set_trap(number, when)
+
+    def learning(self) -> AbstractContextManager[None]:
+        """Learn the service's idle chatter: transactions committed in the body are not counted from then on.
+
+        They are told by the text of all their statements, so work that a reconciler does only when there is some is
+        still counted, unless it is one autocommitted statement that also runs idle.
+        """
+        return self.counter.learning()
+
+    @property
+    def points(self) -> tuple[CommitPoint, ...]:
+        """Every commit point counted since ``arm``, for evidence."""
+        return self.counter.points
+
+    def refuse(self, on: bool) -> None:  # noqa: FBT001 - reads as the sentence it is
+        """Close new connections at once, or stop doing so. Open ones stay."""
+        self._refusing = on
+
+    def drop_connections(self) -> None:
+        """Cut every open connection on both sides."""
+        with self._lock:
+            links = list(self._links)
+        for link in links:
+            link.close()
+
+    def forget(self, link: _Link) -> None:
+        """A link has ended. Called by the link."""
+        with self._lock:
+            self._links.discard(link)
+
+    def _accept(self) -> None:
+        assert self._listener is not None  # noqa: S101 - for the type checker: __enter__ has set it
+        while not self.closing.is_set():
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                time.sleep(0.01)
+                continue
+            with self._lock:
+                allowed = not self._refusing and len(self._links) < MAX_CONNECTIONS
+                self._seen += 1
+                self._refused += 0 if allowed else 1
+                link = _Link(self, next(self._numbers), client)
+                if allowed:
+                    self._links.add(link)
+            if allowed:
+                _start(link.run, "db client")
+            else:
+                client.close()
+
+
+def _start(target: Callable[[], None], name: str) -> None:
+    threading.Thread(target=target, name=name, daemon=True).start()
