@@ -55,7 +55,7 @@ class Charges:
         self._working: dict[str, threading.Event] = {}  # charges that a request of this process works on
         # A claim only saves calls: two that ask for one charge use the same ref. So it may be short.
         self._lease = timedelta(seconds=2 * settings.provider_timeout_seconds)
-        self._pause_seconds = settings.reconcile_seconds / 4
+        self._pause_seconds = settings.reconcile_seconds / 4  # twice it passes between two looks at one charge
 
     def create(self, request: ChargeRequest) -> dict:
         """Charge the customer and return the charge, pending when the outcome is unknown. Raises KeyUsed."""
