@@ -98,8 +98,10 @@ def _short(instruction: str) -> str:
 
 def _failure(title: str, step: str, output: collections.deque[str]) -> str:
     text = "\n".join(output)
-    return f"{title}: {step} failed. The end of its output:\n" + "".join(f"    {line}\n" for line in output) + (
-        f"What to do: {advice(text)}."
+    return (
+        f"{title}: {step} failed. The end of its output:\n"
+        + "".join(f"    {line}\n" for line in output)
+        + (f"What to do: {advice(text)}.")
     )
 
 

@@ -122,7 +122,9 @@ def _bootstrap(client: docker.DockerClient, tag: str, progress: Callable[[str], 
     system = _release().get("ID", "") if platform.system() == "Linux" else ""
     tool = shutil.which("mmdebstrap")
     if not tool or os.geteuid() != 0:
-        able = "as root run: apt-get install mmdebstrap debian-archive-keyring" if system in {"debian", "ubuntu"} else ""
+        able = (
+            "as root run: apt-get install mmdebstrap debian-archive-keyring" if system in {"debian", "ubuntu"} else ""
+        )
         msg = (
             f"no Debian image to start from: expected a registry that serves {PUBLIC}, or root on Debian or Ubuntu with "
             f"mmdebstrap; found no answer from the registry and "
@@ -177,5 +179,3 @@ def _release() -> dict[str, str]:
         return platform.freedesktop_os_release()
     except OSError:
         return {}
-
-
