@@ -1,0 +1,211 @@
+"""What authors and candidates write in TOML: read whole, or refused with every problem named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness import manifest
+from harness.catalogue import Catalogue
+from harness.errors import ExerciseError, HarnessError, SubmissionError
+from harness.model import DeclaredTimeout, Exercise
+
+Edit = Callable[[str], str]
+
+
+@pytest.fixture
+def source(home: Path) -> str:
+    """The text of a good ``exercise.toml``."""
+    return (home / "exercises/tiny/exercise.toml").read_text(encoding="utf-8")
+
+
+def test_exercise_is_read_whole(source: str) -> None:
+    """Every key of a good manifest arrives in the model, with defaults where the manifest is silent."""
+    exercise = manifest.parse_exercise(source.encode())
+    assert exercise.id == "tiny"
+    assert exercise.skills == {"correctness": 100}
+    assert [sandbox.name for sandbox in exercise.sandboxes] == ["submission"]
+    assert exercise.sandboxes[0].limits.memory_mb == 128
+    assert exercise.sandboxes[0].limits.nofile == 1024
+    assert exercise.checks[0].public
+    assert exercise.submit == ("service.toml", "*.py", "README.md")
+
+
+@pytest.mark.parametrize("change", [lambda text: text.replace("\n", "\r\n"), lambda text: "\ufeff" + text])
+def test_exercise_tolerates_how_windows_saves_files(source: str, change: Edit) -> None:
+    """CRLF line ends and a byte order mark change nothing."""
+    assert manifest.parse_exercise(change(source).encode()) == manifest.parse_exercise(source.encode())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("minutes = 10", "minuts = 10", 'minuts: unknown key, did you mean "minutes"?'),
+        ("minutes = 10", "", "minutes: missing, expected a value"),
+        ("minutes = 10", 'minutes = "10"', 'minutes: expected a whole number without quotes, found "10"'),
+        ("minutes = 10", "minutes = 0", "minutes: expected more than 0, found 0"),
+        ("pass_mark = 70", "pass_mark = true", "pass_mark: expected a number without quotes, found True"),
+        ("pass_mark = 70", "pass_mark = nan", "pass_mark: expected"),
+        ('status = "draft"', 'status = "done"', "status: expected 'draft' or 'validated', found \"done\""),
+        ("memory_mb = 128", "memry_mb = 128", 'sandboxes[1].limits.memry_mb: unknown key, did you mean "memory_mb"?'),
+        ("network = false", "network = 0", "network: expected true or false, found 0"),
+        ("correctness = 100", "correctness = 90", "skills: expected points that sum to 100, found 90"),
+        ('role = "candidate"', 'role = "service"', 'expected one with role = "candidate"'),
+        ('image = "python"', 'image = "language"', '"language" needs languages, found none'),
+        ('name = "submission"', 'name = "grader"', '"grader" is the name of the sandbox the checks run in'),
+        ('"*.py"', '"../*.py"', 'submit.globs: expected a glob below the workspace, found "../*.py"'),
+        ('"*.py"', '"/etc/*"', "which is absolute"),
+        ("points = 100", "points = 100\nrequires = [3]", "checks[1].requires[1]: expected text in quotes, found 3"),
+    ],
+)
+def test_exercise_says_what_is_wrong(source: str, old: str, new: str, words: str) -> None:
+    """One mistake gives one message with place, expected and found; the file without it is accepted."""
+    assert old in source
+    with pytest.raises(ExerciseError) as caught:
+        manifest.parse_exercise(source.replace(old, new).encode(), "tiny/exercise.toml")
+    assert words in str(caught.value)
+    assert str(caught.value).startswith("tiny/exercise.toml: ")
+
+
+def test_exercise_names_all_problems_at_once(source: str) -> None:
+    """An author sees every mistake in one run."""
+    broken = source.replace("minutes = 10", "minuts = 10").replace("seed = 1", 'seed = "one"')
+    with pytest.raises(ExerciseError, match="3 problems") as caught:
+        manifest.parse_exercise(broken.encode())
+    assert len(str(caught.value).splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"a = " + b"[" * 5000, "nested too deep"),
+        (b"a = " + b"1" * 5000, "expected TOML"),
+        (b"a = 1\na = 2", "expected TOML"),
+        (b"a = \xff", "expected UTF-8, found byte 0xff at offset 4"),
+        (b"#" * 300_000, "expected at most 262144 bytes"),
+        (b"\0", "expected TOML"),
+    ],
+)
+def test_any_bytes_are_refused_in_words(data: bytes, words: str) -> None:
+    """Bytes that are no TOML, or an attack on its parser, never raise anything but the error of their owner."""
+    with pytest.raises(ExerciseError, match=words):
+        manifest.parse_exercise(data)
+    with pytest.raises(ExerciseError, match=words):
+        manifest.parse_hidden(data)
+
+
+HIDDEN = '[[checks]]\nid = "answers/empty"\ntitle = "t"\nskill = "correctness"\npoints = 0\n'
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda text: text.replace("answers/empty", "answers/sums"), "expected every name once"),
+        (lambda text: text.replace("points = 0", "points = 5"), "found 105: change a check by -5"),
+        (lambda text: text.replace("correctness", "corectness"), 'did you mean "correctness"?'),
+        (lambda text: text + 'requires = ["answers/sum"]\n', 'did you mean "answers/sums"?'),
+        (lambda text: text + 'requires = ["answers/empty"]\n', "without a circle"),
+        (lambda text: text + 'gate = "wrong"\n', "unknown gate"),
+    ],
+)
+def test_hidden_checks_must_fit_their_exercise(home: Path, catalogue: Catalogue, change: Edit, words: str) -> None:
+    """Ids, skills, points, requirements and gates of both files are one whole; the unchanged twin is accepted."""
+    file = home / "graders/tiny/checks.toml"
+    file.write_text(HIDDEN, encoding="utf-8")
+    assert [check.id for check in catalogue.all_checks("tiny")] == ["answers/sums", "answers/empty"]
+    file.write_text(change(HIDDEN), encoding="utf-8")
+    with pytest.raises(ExerciseError, match="tiny and its grader") as caught:
+        catalogue.all_checks("tiny")
+    assert words in str(caught.value)
+
+
+def test_gate_is_closed_by_hidden_checks_too(home: Path, catalogue: Catalogue) -> None:
+    """A hidden check names its gate beside itself, so that candidates don't read its id."""
+    file = home / "exercises/tiny/exercise.toml"
+    gate = '[[gates]]\nid = "wrong"\ntitle = "Sums can be wrong"\ncap = 40\nchecks = ["answers/sums"]\n'
+    file.write_text(file.read_text(encoding="utf-8") + gate, encoding="utf-8")
+    (home / "graders/tiny/checks.toml").write_text(HIDDEN + 'gate = "wrong"\n', encoding="utf-8")
+    assert catalogue.gates("tiny")[0].checks == ("answers/sums", "answers/empty")
+    assert catalogue.exercise("tiny").gates[0].checks == ("answers/sums",)
+    assert catalogue.problems("tiny") == [
+        f"{home / 'graders/tiny'}: expected test_*.py for the hidden checks, found none: add one"
+    ]
+
+
+def test_hidden_check_in_the_public_manifest_is_reported(home: Path, catalogue: Catalogue) -> None:
+    """The id of a hidden check in ``exercise.toml`` is a leak, and validation says where it belongs."""
+    file = home / "exercises/tiny/exercise.toml"
+    gate = '[[gates]]\nid = "wrong"\ntitle = "Sums can be wrong"\ncap = 40\nchecks = ["answers/empty"]\n'
+    file.write_text(file.read_text(encoding="utf-8") + gate, encoding="utf-8")
+    (home / "graders/tiny/checks.toml").write_text(HIDDEN, encoding="utf-8")
+    assert any('write gate = "wrong" beside the check' in problem for problem in catalogue.problems("tiny"))
+
+
+def _timed(tiny: Exercise) -> Exercise:
+    timeout = DeclaredTimeout(
+        name="wait_seconds", title="t", default_seconds=1.0, minimum_seconds=0.5, maximum_seconds=2.0
+    )
+    return Exercise(
+        **{name: getattr(tiny, name) for name in Exercise.__dataclass_fields__}
+        | {"languages": ("python", "go"), "timeouts": (timeout,)}
+    )
+
+
+def test_service_gets_defaults(tiny: Exercise) -> None:
+    """What a submission does not say has the exercise's defaults; integers are fine as seconds."""
+    service = manifest.parse_service(_timed(tiny), b'language = "go"\r\nrun = ["./app"]\r\n')
+    assert (service.language, service.run, service.build, service.test) == ("go", ("./app",), (), ())
+    assert service.timeouts == {"wait_seconds": 1.0}
+    set_ = manifest.parse_service(_timed(tiny), b'language = "go"\nrun = ["a"]\n[timeouts]\nwait_seconds = 2\n')
+    assert set_.timeouts == {"wait_seconds": 2}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('run = ["a"]', "language: missing, expected one of python, go"),
+        ('language = "golang"\nrun = ["a"]', "unknown language"),
+        ('language = "go"', "run: missing"),
+        ('language = "go"\nrun = []', "run: expected at least 1 of them"),
+        ('language = "go"\nrun = "a"', "run: expected a list"),
+        ('language = "go"\nrun = [" "]', "run[1]: expected a program"),
+        ('language = "go"\nrun = ["a"]\nrnu = 1', 'did you mean "run"?'),
+        ('language = "go"\nrun = ["a"]\n[timeouts]\nwait_second = 1', 'did you mean "wait_seconds"?'),
+        ('language = "go"\nrun = ["a"]\n[timeouts]\nwait_seconds = 3', "expected 0.5 to 2 seconds, found 3"),
+        ('language = "go"\nrun = ["a"]\n[timeouts]\nwait_seconds = nan', "expected 0.5 to 2 seconds, found nan"),
+        ('language = "go"\nrun = ["a"]\n[timeouts]\nwait_seconds = "1"', "expected a number without quotes"),
+        ('language = "go"\nrun = ["a\\u0000b"]', "run[1]: expected"),
+    ],
+)
+def test_service_says_what_is_wrong(tiny: Exercise, text: str, words: str) -> None:
+    """A candidate's mistake is a refusal of the submission, with place, expected and found."""
+    with pytest.raises(SubmissionError) as caught:
+        manifest.parse_service(_timed(tiny), text.encode())
+    assert words in str(caught.value)
+    assert str(caught.value).startswith("service.toml: ")
+
+
+def test_service_of_an_exercise_without_languages_names_none(tiny: Exercise) -> None:
+    """Where there is no choice of language, one in the manifest is a mistake."""
+    assert manifest.parse_service(tiny, b'run = ["a"]').language == ""
+    with pytest.raises(SubmissionError, match="no languages"):
+        manifest.parse_service(tiny, b'run = ["a"]\nlanguage = "go"')
+
+
+def test_mutants_and_cheats_are_read() -> None:
+    """What proves a grader is declared like everything else: whole, names once, unknown keys refused."""
+    mutant = '[[mutants]]\nname = "m"\ntitle = "t"\nreference = "plain"\nceiling = 40\nfails = ["a/b"]\n'
+    assert manifest.parse_mutants(mutant.encode())[0].fails == ("a/b",)
+    cheat = '[[cheats]]\nname = "c"\ntitle = "t"\nlike = "starter/go"\n'
+    assert manifest.parse_cheats(cheat.encode())[0].like == "starter/go"
+    refusals: list[tuple[Callable[[bytes], object], str]] = [
+        (manifest.parse_mutants, mutant + mutant),
+        (manifest.parse_mutants, mutant.replace("ceiling", "celing")),
+        (manifest.parse_cheats, cheat + cheat),
+        (manifest.parse_cheats, cheat.replace("starter/go", "go")),
+    ]
+    for parse, text in refusals:
+        with pytest.raises(HarnessError):
+            parse(text.encode())
