@@ -1,0 +1,183 @@
+"""The provider's books: what was really captured, call by call. The truth that a ledger is compared with."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from schedule import DECIMALS, Charge, Value
+
+from harness.model import Json
+
+_MAX_TEXT = 200
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What the provider decided about one ref, once and for all."""
+
+    capture: str | None
+    """None: declined."""
+    ref: str
+    merchant: str
+    amount: str
+    currency: str
+    at: float
+    """``time.monotonic()``."""
+
+    @property
+    def status(self) -> str:
+        """As the provider's answers call it."""
+        return "declined" if self.capture is None else "captured"
+
+    @property
+    def value(self) -> Value:
+        """What a capture is recognised by."""
+        return (self.merchant, self.currency, Decimal(self.amount))
+
+    @property
+    def body(self) -> dict[str, Json]:
+        """As ``GET /captures`` shows it."""
+        return {
+            "capture": self.capture,
+            "ref": self.ref,
+            "status": self.status,
+            "merchant": self.merchant,
+            "amount": self.amount,
+            "currency": self.currency,
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Call:
+    """A well-formed ``POST /captures``."""
+
+    ref: str
+    merchant: str
+    amount: str
+    currency: str
+    at: float
+
+    @property
+    def value(self) -> Value:
+        """What it wants captured."""
+        return (self.merchant, self.currency, Decimal(self.amount))
+
+
+def parse_call(body: Json, at: float) -> Call | str:
+    """Return the call in a request body, or what is wrong with it."""
+    if not isinstance(body, dict):
+        return "expected a JSON object"
+    texts = {name: body.get(name) for name in ("ref", "merchant", "amount", "currency")}
+    for name, text in texts.items():
+        if not isinstance(text, str) or not 0 < len(text) <= _MAX_TEXT:
+            return f"expected a string as {name}"
+    ref, merchant, amount, currency = (str(text) for text in texts.values())
+    if len(ref) > 64:
+        return "expected a ref of at most 64 characters"
+    if parse_amount(amount, currency) is None:
+        return f"expected an amount as PSP.md says, found {amount!r} {currency!r}"
+    return Call(ref=ref, merchant=merchant, amount=amount, currency=currency, at=at)
+
+
+def parse_amount(amount: Json, currency: str) -> Decimal | None:
+    """Return the exact value of an amount in major units with exactly its currency's decimals, None for anything else."""
+    decimals = DECIMALS.get(currency)
+    if decimals is None or not isinstance(amount, str) or not amount.isascii() or len(amount) > 40:
+        return None
+    whole, dot, fraction = amount.partition(".")
+    if not whole.isdigit() or len(fraction) != decimals or bool(dot) != bool(decimals):
+        return None
+    if fraction and not fraction.isdigit():
+        return None
+    try:
+        return Decimal(amount)
+    except InvalidOperation:
+        return None
+
+
+class Books:
+    """Captures, declines and calls. Thread-safe; a ref is decided once."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """Begin empty."""
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+        self._by_ref: dict[str, Outcome] = {}
+        self._by_value: defaultdict[Value, list[Outcome]] = defaultdict(list)
+        self._calls: defaultdict[Value, list[Call]] = defaultdict(list)
+
+    def note_call(self, call: Call) -> int:
+        """Count a call that arrived; return how many there were for its value before, whatever their refs."""
+        with self._lock:
+            calls = self._calls[call.value]
+            calls.append(call)
+            return len(calls) - 1
+
+    def decide(self, call: Call, *, captured: bool) -> tuple[Outcome, bool]:
+        """Capture or decline, unless the ref was used before; return the outcome and whether it is new."""
+        with self._lock:
+            known = self._by_ref.get(call.ref)
+            if known is not None:
+                return known, False
+            outcome = Outcome(
+                capture=f"psp-{next(self._numbers) * 2654435761 % 16**6:06x}" if captured else None,
+                ref=call.ref,
+                merchant=call.merchant,
+                amount=call.amount,
+                currency=call.currency,
+                at=self._clock(),
+            )
+            self._by_ref[call.ref] = outcome
+            self._by_value[outcome.value].append(outcome)
+            return outcome, True
+
+    def of_ref(self, ref: str) -> Outcome | None:
+        """Return what was decided about a ref so far."""
+        with self._lock:
+            return self._by_ref.get(ref)
+
+    def captures(self, charge: Charge) -> tuple[Outcome, ...]:
+        """Return every capture of a charge, whatever its refs."""
+        with self._lock:
+            return tuple(one for one in self._by_value.get(charge.value, ()) if one.capture is not None)
+
+    def declines(self, charge: Charge) -> tuple[Outcome, ...]:
+        """Return every decline of a charge."""
+        with self._lock:
+            return tuple(one for one in self._by_value.get(charge.value, ()) if one.capture is None)
+
+    def calls(self, charge: Charge) -> tuple[Call, ...]:
+        """Return every well-formed POST /captures for a charge."""
+        with self._lock:
+            return tuple(self._calls.get(charge.value, ()))
+
+    def captured(self, merchant: str) -> Counter[tuple[str, Decimal]]:
+        """Return currency and amount of every capture of a merchant, with how often."""
+        with self._lock:
+            return Counter(
+                (currency, amount)
+                for (owner, currency, amount), outcomes in self._by_value.items()
+                if owner == merchant
+                for outcome in outcomes
+                if outcome.capture is not None
+            )
+
+    def captured_since(self, stamp: float) -> tuple[Outcome, ...]:
+        """Return captures made at or after a stamp."""
+        with self._lock:
+            every = tuple(self._by_ref.values())
+        return tuple(one for one in every if one.capture is not None and one.at >= stamp)
+
+
+def totals(entries: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
+    """Return the exact sum of each currency."""
+    sums: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for currency, amount in entries:
+        sums[currency] += amount
+    return dict(sums)

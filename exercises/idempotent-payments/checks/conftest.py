@@ -1,0 +1,21 @@
+"""The scenario that all checks share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from world import World
+
+from harness.testing.broker import Broker
+from harness.testing.job import Job
+from harness.testing.timeline import Timeline
+
+
+@pytest.fixture(scope="session")
+def world(job: Job, broker: Broker, timeline: Timeline) -> Iterator[World]:
+    """The started scenario. A candidate's failure is said by the checks, never here."""
+    here = World(job, broker, timeline)
+    here.open()
+    yield here
+    here.close()

@@ -1,0 +1,211 @@
+"""The money invariants, judged over what clients were told, what the provider captured and what the ledger says."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from books import Books, Outcome, totals
+from diary import Diary
+from schedule import Charge
+from service import Client, Ledger, Meaning, Said
+
+from harness.testing import Unproven, expect, fail
+
+MOST_EVIDENCE = 14
+SETTLE_SECONDS = 0.5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judge:
+    """Says a broken invariant as its smallest counterexample: one charge, its story."""
+
+    books: Books
+    diary: Diary
+    client: Client
+
+    def money(self, told: Mapping[Charge, Said], *, of: str = "") -> None:
+        """I1 and what follows from it: at most one capture a charge, and nobody was told anything else than the truth.
+
+        ``of`` names the situation in the sentence ("after a kill").
+        """
+        bad = [(charge, text) for charge, said in told.items() if (text := self._wrong(charge, said))]
+        if not bad:
+            return
+        charge, text = min(bad, key=lambda pair: len(self.diary.story(pair[0])))
+        more = f" The same happened to {len(bad)} of {len(told)} charges{of}." if len(bad) > 1 else ""
+        fail(text + more, evidence=self.evidence(charge))
+
+    def _wrong(self, charge: Charge, said: Said) -> str:
+        captures = self.books.captures(charge)
+        if len(captures) > 1:
+            return self._double(charge, captures)
+        if said.meaning is not Meaning.FINAL:
+            return ""
+        if said.status == self.client.captured and not captures:
+            return f"Charge {charge.key} was reported as {said.status}, but the provider never captured it."
+        if said.status == "declined" and captures:
+            at = self.diary.say(captures[0].at)
+            return (
+                f"Charge {charge.key} was reported as declined, but the customer has been charged: "
+                f"{captures[0].capture} at {at}."
+            )
+        if said.status == "declined" and not self.books.declines(charge):
+            return f"Charge {charge.key} was reported as declined, but the provider never declined it."
+        return ""
+
+    def _double(self, charge: Charge, captures: Sequence[Outcome]) -> str:
+        times = "; ".join(
+            f"{one.capture} at {self.diary.say(one.at)}{self._cause(charge, one)}" for one in captures[:3]
+        )
+        number = "twice" if len(captures) == 2 else f"{len(captures)} times"
+        return f"Charge {charge.key} was captured {number}: {times}."
+
+    def _cause(self, charge: Charge, capture: Outcome) -> str:
+        """Say what stood next to a capture: a kill before or after it, the client's retry."""
+        entries = self.diary.entries([charge])
+        kills = [entry.at for entry in entries if entry.value is None and "killed" in entry.text]
+        posts = [entry.at for entry in entries if entry.text.startswith("client sends")]
+        later = [at for at in kills if at >= capture.at]
+        if later and capture is self.books.captures(charge)[0]:
+            return f", before the kill at {self.diary.say(later[0])}"
+        if len([at for at in posts if at <= capture.at]) > 1:
+            return ", after the client's retry"
+        return ""
+
+    def told_once(self, answers: Mapping[Charge, Sequence[Said]]) -> None:
+        """Answers to equal requests name one charge."""
+        for charge, said in answers.items():
+            ids = sorted({one.id for one in said if one.id})
+            expect(
+                len(ids) <= 1,
+                f"Equal requests with key {charge.key} were answered with {len(ids)} different charges.",
+                expected="one id for one merchant and key",
+                found=", ".join(ids[:3]),
+                evidence=self.evidence(charge),
+            )
+
+    def ledgers(self, charges: Iterable[Charge], *, until: float) -> None:
+        """I2: the ledger of every merchant is exactly what the provider captured, by value and by sum.
+
+        A difference counts when it is still there at ``until`` and a moment later: a capture may just be happening.
+        """
+        by_merchant: dict[str, list[Charge]] = {}
+        for charge in charges:
+            by_merchant.setdefault(charge.merchant, []).append(charge)
+        if self.await_ledgers(by_merchant, until=until):
+            return
+        time.sleep(SETTLE_SECONDS)
+        for merchant, own in by_merchant.items():
+            self._ledger(merchant, own, self.client.ledger(merchant))
+
+    def await_ledgers(self, merchants: Iterable[str], *, until: float) -> bool:
+        """Wait until the merchants' ledgers are what the provider captured; False when the time is over."""
+        left = list(merchants)
+        while True:
+            left = [merchant for merchant in left if self.ledger_problem(merchant)]
+            if not left or time.monotonic() >= until:
+                return not left
+            time.sleep(0.05)
+
+    def ledger_problem(self, merchant: str) -> str:
+        """Return how a merchant's ledger differs from the provider's books now, empty when it does not."""
+        ledger = self.client.ledger(merchant)
+        if ledger.problem:
+            return ledger.problem
+        truth = self.books.captured(merchant)
+        lost, invented = truth - ledger.entries, ledger.entries - truth
+        return f"missing {_say(lost)}; too many {_say(invented)}" if lost or invented else ""
+
+    def _ledger(self, merchant: str, charges: Sequence[Charge], ledger: Ledger) -> None:
+        problem = ledger.problem
+        expect(not problem, f"The ledger of merchant {merchant} cannot be right: {problem}")
+        truth = self.books.captured(merchant)
+        lost, invented = truth - ledger.entries, ledger.entries - truth
+        for what, lines in (("is missing in the ledger", lost), ("is in the ledger too often", invented)):
+            for currency, amount in lines:
+                charge = next((one for one in charges if one.value[1:] == (currency, amount)), None)
+                captures = self.books.captures(charge) if charge else ()
+                if charge and len(captures) > 1:
+                    fail(self._double(charge, captures), evidence=self.evidence(charge))
+                name = f"Charge {charge.key}" if charge else "An amount that nobody asked for"
+                captured, entered = truth[currency, amount], ledger.entries[currency, amount]
+                fail(
+                    f"{name} ({amount} {currency}) {what} of merchant {merchant}: "
+                    f"captured {_times(captured)}, entered {_times(entered)}.",
+                    expected=f"ledger {_sums(truth)}",
+                    found=f"ledger {_sums(ledger.entries)}",
+                    evidence=self.evidence(charge) if charge else (),
+                )
+        doubled = len(ledger.charges) - len(set(ledger.charges))
+        expect(not doubled, f"The ledger of merchant {merchant} names {doubled} charges more than once.")
+
+    def replays(self, told: Mapping[Charge, Said], again: Mapping[Charge, Said]) -> None:
+        """I3: asking again for a final charge brings the same answer and no capture."""
+        for charge, said in told.items():
+            if said.meaning is not Meaning.FINAL or charge not in again:
+                continue
+            other = again[charge]
+            if other.answer.status is None or other.answer.status >= 500:
+                continue  # no answer is no other answer; non-vacuity is judged elsewhere
+            same = other.answer.status == 201 and other.id == said.id and other.status == said.status
+            expect(
+                same and _same_body(said, other),
+                f"Charge {charge.key} was final, and the same request was answered differently afterwards.",
+                expected=f"201 and {said.answer.body[:200]!r}",
+                found=str(other.answer),
+                evidence=self.evidence(charge),
+            )
+
+    def stays_final(self, told: Mapping[Charge, Said], later: Mapping[Charge, Said]) -> None:
+        """A final outcome stays: neither old news nor a restart turns it back."""
+        for charge, said in later.items():
+            known = said.answer.status == 200 and said.status
+            expect(
+                not known or said.status == told[charge].status,
+                f"Charge {charge.key} was {told[charge].status}, and {said.status or 'nothing'} when it was read later.",
+                expected=told[charge].status,
+                found=str(said.answer),
+                evidence=self.evidence(charge),
+            )
+
+    def evidence(self, *charges: Charge) -> tuple[str, ...]:
+        """Return the story of charges, its middle left out when it is long."""
+        lines = self.diary.story(*charges)
+        if len(lines) <= MOST_EVIDENCE:
+            return lines
+        half = MOST_EVIDENCE // 2
+        return (*lines[:half], f"          ... {len(lines) - 2 * half} more", *lines[-half:])
+
+
+def _same_body(said: Said, other: Said) -> bool:
+    """A final answer may have come from a read (200); its JSON is the same as that of the 201."""
+    return said.answer.json() == other.answer.json()
+
+
+def enough(told: Iterable[Said], *, least: int, what: str) -> None:
+    """Raise Unproven unless at least ``least`` answers were final: a safety verdict needs evidence."""
+    said = list(told)
+    final = sum(1 for one in said if one.meaning is Meaning.FINAL)
+    if final < least:
+        others = sorted({str(one) for one in said if one.meaning is not Meaning.FINAL})
+        text = (
+            f"Too little succeeded to judge: of {len(said)} {what}, {final} got a final outcome (201), "
+            f"expected at least {least}. Other answers: {'; '.join(others[:3]) or 'none'}."
+        )
+        raise Unproven(text)
+
+
+def _times(count: int) -> str:
+    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def _say(lines: Mapping[tuple[str, object], int]) -> str:
+    shown = [f"{amount} {currency}" for currency, amount in list(lines)[:3]]
+    return ", ".join(shown) + (f" and {len(lines) - 3} more" if len(lines) > 3 else "") or "nothing"
+
+
+def _sums(lines: Mapping[tuple[str, object], int]) -> str:
+    expanded = [line for line, count in lines.items() for _ in range(count)]
+    return ", ".join(f"{total} {currency}" for currency, total in sorted(totals(expanded).items())) or "nothing"

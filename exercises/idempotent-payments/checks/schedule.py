@@ -1,0 +1,138 @@
+"""What is charged, and what the provider will do to it: pure functions of a random generator.
+
+Equal seeds give equal schedules. Nothing here knows a clock, a socket or a service.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from harness.model import Json
+from harness.testing.job import Job
+
+DECIMALS = {"EUR": 2, "USD": 2, "JPY": 0, "KWD": 3}
+"""Currencies of the exercise and their decimals."""
+TEST_AMOUNTS = frozenset({402, 500, 504})
+"""Whole amounts with a meaning in PSP.md: ordinary charges stay clear of them."""
+
+Value = tuple[str, str, Decimal]
+"""Merchant, currency, amount: what a capture can be recognised by, whatever its ref."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Charge:
+    """One thing a merchant wants: exactly one charge, however often it is asked for."""
+
+    merchant: str
+    key: str
+    amount: str
+    currency: str
+
+    @property
+    def body(self) -> dict[str, Json]:
+        """The request's body."""
+        return {"merchant": self.merchant, "amount": self.amount, "currency": self.currency}
+
+    @property
+    def value(self) -> Value:
+        """What its captures are recognised by: no other charge of the merchant has the same."""
+        return (self.merchant, self.currency, Decimal(self.amount))
+
+
+def generator(job: Job, name: str) -> random.Random:
+    """Return the generator of one check. ``check`` and ``grade`` draw differently even from the same seed."""
+    return job.rng(f"{job.mode}/{name}")
+
+
+class Purse:
+    """Hands out charges: fresh keys, and an amount that no other charge of the merchant has."""
+
+    def __init__(self, rng: random.Random, family: str, *, merchants: int = 1) -> None:
+        """Charges of ``family`` have keys like ``family-07`` and go round ``merchants`` merchants of its own."""
+        self._rng = rng
+        self._family = family
+        self.merchants = tuple(f"m-{family}-{rng.randrange(16**5):05x}-{index}" for index in range(merchants))
+        self._count = itertools.count(1)
+        self._cents = _distinct(rng, 1_00, 399_99)
+
+    def charge(self, *, merchant: str | None = None, currency: str | None = None, amount: str | None = None) -> Charge:
+        """Return the next charge. An ``amount`` that is given must be the merchant's only one."""
+        number = next(self._count)
+        cents = next(self._cents)
+        return Charge(
+            merchant=merchant or self.merchants[number % len(self.merchants)],
+            key=f"{self._family}-{number:02d}",
+            amount=amount or f"{cents // 100}.{cents % 100:02d}",
+            currency=currency or self._rng.choice(("EUR", "USD")),
+        )
+
+    def charges(self, count: int) -> tuple[Charge, ...]:
+        """Return the next ``count`` charges."""
+        return tuple(self.charge() for _ in range(count))
+
+
+def _distinct(rng: random.Random, low: int, high: int) -> Iterator[int]:
+    """Yield numbers of ``[low, high]`` in random order, each once, then nothing."""
+    numbers = list(range(low, high + 1))
+    rng.shuffle(numbers)
+    return iter(numbers)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Webhook:
+    """One message of the provider about a charge."""
+
+    type: str
+    """``authorised``, ``captured`` or ``declined``."""
+    after_answer: bool = True
+    """False: it is sent, and answered, before the call to POST /captures is answered."""
+    copies: int = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """What the provider does on one call of POST /captures."""
+
+    wait_seconds: float = 0.0
+    """Before anything happens."""
+    status: int = 201
+    """201 captures, 402 declines, anything else does nothing."""
+    answer_after_seconds: float = 0.0
+    """Between what happens and the answer."""
+    cut_after_bytes: int | None = None
+    """Cut the connection after so many bytes of the answer."""
+    silent: bool = False
+    """Never answer: the connection is closed after ``answer_after_seconds``."""
+    webhooks: tuple[Webhook, ...] = ()
+
+
+NORMAL = Step()
+Script = tuple[Step, ...]
+"""Steps of the first calls for a charge; later calls are NORMAL."""
+
+AUTHORISED = Webhook(type="authorised")
+CAPTURED = Webhook(type="captured")
+
+
+def webhook_scripts(provider_timeout: float) -> dict[str, Script]:
+    """Return what happens to webhooks in the public check, by kind, in words of the evidence."""
+    twice = Webhook(type="captured", copies=2)
+    silent = Step(silent=True, answer_after_seconds=1.5 * provider_timeout, webhooks=(AUTHORISED, CAPTURED))
+    return {
+        "in order": (Step(webhooks=(AUTHORISED, CAPTURED)),),
+        "captured twice": (Step(webhooks=(AUTHORISED, twice)),),
+        "captured before authorised": (Step(webhooks=(CAPTURED, AUTHORISED)),),
+        "captured, authorised, captured again": (Step(webhooks=(twice, AUTHORISED, CAPTURED)),),
+        "no answer, only webhooks": (silent,),
+    }
+
+
+def deal(rng: random.Random, charges: Sequence[Charge], kinds: Sequence[str]) -> dict[Charge, str]:
+    """Give every charge a kind: each kind equally often (give or take one), in random order."""
+    dealt = [kinds[index % len(kinds)] for index in range(len(charges))]
+    rng.shuffle(dealt)
+    return dict(zip(charges, dealt, strict=True))

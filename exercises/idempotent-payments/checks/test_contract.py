@@ -1,0 +1,163 @@
+"""What the API promises while nothing fails."""
+
+from __future__ import annotations
+
+import time
+
+from schedule import Charge
+from service import Meaning, Said
+from world import World
+
+from harness.model import Json
+from harness.testing import check, expect
+
+
+def _created(world: World, charge: Charge) -> Said:
+    """Return the final answer about a charge that nothing disturbs."""
+    said = world.charge_until_final([charge])[charge]
+    if said.meaning is not Meaning.FINAL:
+        world.suspect()
+    expect(
+        said.meaning is Meaning.FINAL,
+        f"POST /charges with key {charge.key} did not lead to a final charge.",
+        expected=f"201 with id, {charge.body}, status {world.client.captured}",
+        found=str(said.answer),
+        evidence=world.judge.evidence(charge),
+    )
+    return said
+
+
+@check("contract/create-then-read")
+def test_create_then_read(world: World) -> None:
+    """A charge is created, read back unchanged, listed in the ledger, and answered the same when it is repeated."""
+    world.begin(liveness=True)
+    purse = world.purse("create", merchants=2)
+    first, second = purse.charges(2)
+    declined = purse.charge(amount="402.10", currency="EUR")
+    told = {charge: _created(world, charge) for charge in (first, second, declined)}
+    expect(
+        told[declined].status == "declined",
+        "The provider declined a charge (test amount 402), and the service reported something else.",
+        expected="201 with status declined",
+        found=str(told[declined]),
+    )
+    for charge, said in told.items():
+        read = world.client.read(charge, said.id)
+        expect(
+            read.meaning is Meaning.FINAL and read.answer.json() == said.answer.json(),
+            f"GET /charges/{{id}} of {charge.key} is not what POST answered.",
+            expected=f"200 {said.answer.body[:200]!r}",
+            found=str(read.answer),
+        )
+    world.judge.money(told)
+    again = world.post_all(list(told), f="replay")
+    for charge, said in again.items():
+        expect(said.meaning is Meaning.FINAL, f"A repeated request ({charge.key}) got no 201.", found=str(said))
+    world.judge.replays(told, again)
+    world.judge.money(again)
+    world.judge.ledgers(told, until=time.monotonic())
+    _unknown_things(world)
+
+
+def _unknown_things(world: World) -> None:
+    missing = world.client.http.request("GET", "/charges/no-such-charge")
+    expect(missing.status == 404, "GET /charges/{id} of an unknown id", expected=404, found=str(missing))
+    empty = world.client.ledger("m-nobody")
+    expect(
+        not empty.problem and not empty.entries,
+        "GET /ledger of an unknown merchant is not an empty ledger.",
+        expected='200 {"merchant":"m-nobody","entries":[],"totals":{}}',
+        found=empty.problem or "entries",
+    )
+
+
+@check("contract/key-with-other-body")
+def test_key_with_other_body(world: World) -> None:
+    """Another body under a used key is refused and nothing is captured."""
+    world.begin(liveness=True)
+    purse = world.purse("body")
+    charge = purse.charge()
+    said = _created(world, charge)
+    other_currency = "USD" if charge.currency == "EUR" else "EUR"
+    others = {
+        "another amount": purse.charge().amount,
+        "another currency": charge.amount,
+    }
+    for what, amount in others.items():
+        other = Charge(
+            merchant=charge.merchant,
+            key=charge.key,
+            amount=amount,
+            currency=other_currency if what == "another currency" else charge.currency,
+        )
+        answer = world.client.post(other, f="conflict").answer
+        expect(
+            answer.status == world.conflict_status,
+            f"The used key {charge.key} with {what} was not refused.",
+            expected=world.conflict_status,
+            found=str(answer),
+            evidence=world.judge.evidence(charge, other),
+        )
+        expect(
+            not world.books.captures(other), f"The used key {charge.key} with {what} was captured.", found="a capture"
+        )
+    again = world.post_all([charge], f="replay")
+    expect(again[charge].meaning is Meaning.FINAL, "The first request, repeated, got no 201.", found=str(again[charge]))
+    world.judge.replays({charge: said}, again)
+    world.judge.money(again)
+    world.judge.ledgers([charge], until=time.monotonic())
+
+
+@check("contract/malformed-requests")
+def test_malformed_requests(world: World) -> None:
+    """Malformed requests are refused with 400, nothing is captured, and a good one still works exactly once."""
+    world.begin(liveness=True)
+    purse = world.purse("form")
+    since = time.monotonic()
+    good = purse.charge()
+    for what, key, body in _malformed(good):
+        headers = {} if key is None else {"Idempotency-Key": key}
+        answer = world.client.http.request("POST", "/charges", body, headers=headers)
+        expect(answer.status == 400, f"A request with {what} was not refused.", expected=400, found=str(answer))
+    stray = world.books.captured_since(since)
+    expect(not stray, "A malformed request was captured.", found=", ".join(str(one.body) for one in stray[:3]))
+    _edge_of_the_rules(world, good)
+
+
+def _malformed(good: Charge) -> list[tuple[str, str | None, Json | bytes]]:
+    """Requests that the brief says are answered 400: what is wrong, key, body."""
+
+    def amount(text: Json, currency: str = "EUR") -> dict[str, Json]:
+        return {**good.body, "amount": text, "currency": currency}
+
+    cases: list[tuple[str, Json | bytes]] = [
+        ("a body that is not JSON", b'{"merchant": '),
+        ("a body that is no object", ["m-1"]),
+        ("no merchant", {"amount": "1.00", "currency": "EUR"}),
+        ("no amount", {"merchant": good.merchant, "currency": "EUR"}),
+        ("no currency", {"merchant": good.merchant, "amount": "1.00"}),
+        ("an unknown currency", amount("1.00", "XXX")),
+        ("a number as amount", amount(12.5)),
+        ("the amount 12.5 in EUR", amount("12.5")),
+        ("the amount 12.505 in EUR", amount("12.505")),
+        ("the amount 12 in EUR", amount("12")),
+        ("the amount 0.00", amount("0.00")),
+        ("the amount -1.00", amount("-1.00")),
+        ("the amount 1e2", amount("1e2")),
+        ("the amount NaN", amount("NaN")),
+        ("13 digits before the point", amount("1234567890123.00")),
+    ]
+    keyed: list[tuple[str, str | None, Json | bytes]] = [
+        (what, f"form-bad-{number}", body) for number, (what, body) in enumerate(cases)
+    ]
+    return [("no Idempotency-Key", None, good.body), ("a key of 65 characters", "k" * 65, good.body), *keyed]
+
+
+def _edge_of_the_rules(world: World, good: Charge) -> None:
+    """What is just allowed is taken, once: a key of 64 characters, 12 digits before the point."""
+    longest = Charge(merchant=good.merchant, key="k" * 64, amount="123456789012.34", currency="EUR")
+    told = {charge: _created(world, charge) for charge in (good, longest)}
+    again = world.post_all([good, longest], f="replay")
+    world.judge.replays(told, again)
+    world.judge.money(again)
+    world.judge.ledgers([good, longest], until=time.monotonic())

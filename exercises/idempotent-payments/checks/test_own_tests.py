@@ -1,0 +1,115 @@
+"""The candidate's own black-box tests: do they know a good service from a bad one?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schedule import generator
+from world import APP, PORT, World
+
+from harness.testing import Inconclusive, Unproven, check, expect
+from harness.testing.clients import HttpClient, ready
+from harness.testing.proxies import Forwarder
+
+STARTER = "starter"
+TESTS = "tests"
+TEST_SECONDS = 20.0
+STARTER_SECONDS = 30.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """One run of the candidate's tests."""
+
+    exit_code: int
+    timed_out: bool
+    output: str
+
+    @property
+    def verdict(self) -> str:
+        """``pass``, ``fail``, or ``error``: anything but a clean 0 or 1 says nothing about a service."""
+        if self.timed_out:
+            return "error"
+        return {0: "pass", 1: "fail"}.get(self.exit_code, "error")
+
+
+@check("own-tests/tell-good-from-starter")
+def test_tell_good_from_starter(world: World) -> None:
+    """Your own tests pass on your service and fail on the starter."""
+    world.begin()
+    _require_tests(world)
+    order = [APP, STARTER]
+    generator(world.job, "own-tests").shuffle(order)
+    runs: dict[str, Run] = {}
+    # One name and one address for both: tests can only tell them apart by what they do.
+    with Forwarder(listen_port=PORT, target=(world.job.address(order[0]), PORT)) as forwarder:
+        for name in order:
+            _start_fresh(world, name)
+            forwarder.switch((world.job.address(name), PORT))
+            runs[name] = _run(world)
+    world.broker.kill(STARTER)
+    world.suspect()
+    _judge(runs)
+
+
+def _require_tests(world: World) -> None:
+    if not world.job.has_tests:
+        text = "service.toml declares no test command, so there are no tests of yours to run."
+        raise Unproven(text)
+    for name in (TESTS, STARTER):
+        built = world.broker.request("built", sandbox=name)
+        if isinstance(built, dict) and built.get("ok") is not True:
+            log = str(built.get("log", ""))[-2000:]
+            if name == TESTS:
+                text = "Your tests could not be built."
+                raise Unproven(text, detail=log)
+            text = f"expected our starter to build, found: {log}"
+            raise Inconclusive(text)
+
+
+def _start_fresh(world: World, name: str) -> None:
+    """Start one of the two services over an empty database, and nothing beside it."""
+    for other in (APP, STARTER):
+        world.broker.kill(other)
+    with world.database() as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    world.broker.start(name)
+    http = HttpClient(f"http://{world.job.address(name)}:{PORT}")
+    seconds = world.startup if name == APP else STARTER_SECONDS
+    if ready(http, timeout_seconds=seconds, alive=lambda: world.broker.state(name).running):
+        http.close()
+        return
+    if name == APP:
+        world.suspect()
+        text = "Your service was not ready over an empty database, so your tests could not run."
+        raise Unproven(text)
+    text = "expected our starter to be ready, found it is not"
+    raise Inconclusive(text)
+
+
+def _run(world: World) -> Run:
+    argv = world.broker.command(TESTS, "test")
+    result = world.broker.run(TESTS, argv, timeout_seconds=TEST_SECONDS)
+    output = (result.stdout + result.stderr)[-1500:].decode("utf-8", "replace")
+    return Run(exit_code=result.exit_code, timed_out=result.timed_out, output=output)
+
+
+def _judge(runs: dict[str, Run]) -> None:
+    detail = "\n\n".join(
+        f"{name}: exit {run.exit_code}, timed out {run.timed_out}\n{run.output}" for name, run in runs.items()
+    )
+    for name, run in runs.items():
+        if run.verdict == "error":
+            how = f"ran longer than {TEST_SECONDS:.0f} s" if run.timed_out else f"ended with exit code {run.exit_code}"
+            what = "your service" if name == APP else "the starter"
+            msg = f"Against {what} your tests {how}: 0 is passed, 1 is failed, all else says nothing."
+            raise Unproven(msg, detail=detail)
+    mine, starter = runs[APP].verdict, runs[STARTER].verdict
+    expect(
+        (mine, starter) == ("pass", "fail"),
+        "Your own tests do not tell your service from the starter.",
+        expected="pass on your service, fail on the starter",
+        found=f"{mine} on your service, {starter} on the starter",
+        detail=detail,
+    )

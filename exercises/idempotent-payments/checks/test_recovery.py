@@ -1,0 +1,87 @@
+"""After a failure the service works again, by itself, and every charge gets its outcome."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from judge import enough
+from schedule import Charge, Purse
+from service import Meaning, Said
+from world import DATABASE, LEAST_OK, World
+
+from harness.testing import check, expect, fail
+
+CLIENTS = 12
+DOWN_SECONDS = 0.8
+
+
+@check("recovery/database-restart")
+def test_database_restart(world: World) -> None:
+    """After a restart of the database the service works again and every charge gets its outcome."""
+    world.begin()
+    purse = world.purse("base", merchants=3)
+    told = dict(world.baseline(purse))
+    load = _Load(world, purse)
+    load.start()
+    time.sleep(0.6)
+    with world.timeline.fault("database"):
+        world.broker.kill(DATABASE)
+        world.diary.write(None, "the database is killed")
+        time.sleep(DOWN_SECONDS)
+        world.broker.start(DATABASE)
+        back = world.await_database()
+        world.diary.write(None, "the database is back")
+    time.sleep(0.3)
+    load.stop()
+    told |= world.settle(load.told, until=back + world.pending_limit, repeat=load.told)
+    _still_running(world)
+    after = world.charge_until_final(purse.charges(LEAST_OK), f="after the database")
+    told |= after
+    world.audit(told, of=" around the restart")
+    late = [charge for charge, said in told.items() if said.meaning is not Meaning.FINAL]
+    expect(
+        not late,
+        f"{len(late)} of {len(told)} charges had no outcome {world.pending_limit:.1f} s after the database was back.",
+        expected="every charge final within 5 x reconcile_seconds, the client asking again",
+        found=f"{late[0].key}: {told[late[0]]}" if late else None,
+        evidence=world.judge.evidence(*late[:1]),
+    )
+    enough(after.values(), least=LEAST_OK, what="new charges after the database was back")
+
+
+def _still_running(world: World) -> None:
+    if not world.running():
+        world.suspect()
+        fail("The service's process ended when the database was away.", expected="it waits and connects again")
+
+
+class _Load:
+    """Clients that charge one customer after the other, and go on to the next when an answer does not come."""
+
+    def __init__(self, world: World, purse: Purse) -> None:
+        self._world = world
+        self._purse = purse
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(CLIENTS)]
+        self.told: dict[Charge, Said] = {}
+
+    def start(self) -> None:
+        """Begin."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Let every client finish its request."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _work(self) -> None:
+        while not self._stop.wait(self._world.tick):
+            with self._lock:
+                charge = self._purse.charge()
+            said = self._world.client.post(charge)
+            with self._lock:
+                self.told[charge] = said

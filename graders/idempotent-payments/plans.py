@@ -1,0 +1,104 @@
+"""Fault schedules of the hidden checks: pure functions of a random generator and the declared timeouts.
+
+Canary of this grader: see README.md.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from schedule import AUTHORISED, CAPTURED, NORMAL, Script, Step, Webhook
+
+ANSWER_BYTES = 190
+"""About as long as the provider's whole answer: cuts are drawn over status line, headers and body."""
+
+
+def ambiguous_scripts(rng: random.Random, provider_timeout: float) -> dict[str, Script]:
+    """Return one script for each way in which an outcome can stay unclear, by words of the evidence."""
+    late, never = 1.6 * provider_timeout, 3.0 * provider_timeout
+    return {
+        "an answer of 500, nothing captured": (Step(status=500),),
+        "503 twice, nothing captured": (Step(status=503), Step(status=503)),
+        "captured, the answer comes late": (Step(answer_after_seconds=late),),
+        "captured, the answer never comes": (Step(silent=True, answer_after_seconds=never),),
+        "captured late, after the caller gave up": (Step(wait_seconds=1.4 * provider_timeout),),
+        "captured, the connection is cut in the head of the answer": (Step(cut_after_bytes=rng.randrange(60)),),
+        "captured, the connection is cut in the body of the answer": (
+            Step(cut_after_bytes=rng.randrange(ANSWER_BYTES - 60, ANSWER_BYTES - 20)),
+        ),
+        "captured, cut, and the repeated call fails": (Step(cut_after_bytes=0), Step(status=500), Step(status=429)),
+        "declined, the answer never comes": (Step(status=402, silent=True, answer_after_seconds=never),),
+        "slow, in time": (Step(wait_seconds=0.3 * provider_timeout, answer_after_seconds=0.3 * provider_timeout),),
+    }
+
+
+def early_webhook_scripts(provider_timeout: float) -> dict[str, Script]:
+    """Return what comes before the provider's answer, by words of the evidence."""
+    early = Webhook(type="captured", after_answer=False)
+    early_twice = Webhook(type="captured", after_answer=False, copies=2)
+    short = 0.2 * provider_timeout
+    never = 2.0 * provider_timeout
+    return {
+        "captured before the answer": (Step(answer_after_seconds=short, webhooks=(early,)),),
+        "captured twice before the answer": (Step(answer_after_seconds=short, webhooks=(early_twice,)),),
+        "captured before and after the answer": (
+            Step(answer_after_seconds=short, webhooks=(early, AUTHORISED, CAPTURED)),
+        ),
+        "captured before an answer that never comes": (
+            Step(silent=True, answer_after_seconds=never, webhooks=(early,)),
+        ),
+    }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CommitPoint:
+    """One place around a commit: the ``number``-th of a charge, ``before`` it is done or ``after`` it."""
+
+    number: int
+    when: str
+
+    def __str__(self) -> str:
+        """Say it in words."""
+        return f"{self.when} commit {self.number}"
+
+
+def commit_points(rng: random.Random, counted: int, *, most: int) -> tuple[CommitPoint, ...]:
+    """Return both sides of each of ``counted`` commits in random order, at most ``most`` points."""
+    points = [CommitPoint(number=number, when=when) for number in range(1, counted + 1) for when in ("before", "after")]
+    rng.shuffle(points)
+    return tuple(points[:most])
+
+
+def outage_script(rng: random.Random, provider_timeout: float, keys: Sequence[str]) -> dict[str, Step]:
+    """Return what the first call for each key comes to during an outage: half refused, half captured in silence."""
+    kinds = ["silent", "refused"] * (len(keys) // 2 + 1)
+    dealt = kinds[: len(keys)]
+    rng.shuffle(dealt)
+    silent = Step(silent=True, answer_after_seconds=1.5 * provider_timeout)
+    return {key: silent if kind == "silent" else Step(status=503) for key, kind in zip(keys, dealt, strict=True)}
+
+
+def during_outage(first: Step, calls_before: int) -> Step:
+    """Return what a call during the outage comes to: the first as dealt, later ones are refused."""
+    return first if calls_before == 0 else Step(status=503)
+
+
+EXACT = {
+    "EUR": ("0.10", "0.20", "0.01", "4.35", "1.10", "2.20", "8.41", "19.99", "1.15", "70.07"),
+    "KWD": ("1.005", "0.001", "0.029", *(f"999999999999.{999 - 2 * number:03d}" for number in range(10))),
+    "JPY": ("1", "999999999999", "999999999998", "7"),
+}
+"""Amounts whose cents, or whose sums, binary floating point gets wrong. Chosen by value: volume is not needed."""
+
+__all__ = [
+    "EXACT",
+    "NORMAL",
+    "CommitPoint",
+    "ambiguous_scripts",
+    "commit_points",
+    "during_outage",
+    "early_webhook_scripts",
+    "outage_script",
+]
