@@ -26,7 +26,7 @@ type job struct {
 // Run claims and works off rows that are due until ctx ends.
 func (o *Outbox) Run(ctx context.Context) {
 	_ = o.exec(ctx, "UPDATE outbox SET due_at = now()") // leases of a process that was killed
-	free := make(chan struct{}, 64) // provider calls at a time
+	free := make(chan struct{}, 64)                     // provider calls at a time
 	for ctx.Err() == nil {
 		jobs, err := o.claim(ctx, cap(free)-len(free))
 		if err != nil {
