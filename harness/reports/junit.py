@@ -6,6 +6,7 @@ inconclusive, or a result that is held; ``skipped`` is only ever a check that is
 
 from __future__ import annotations
 
+import re
 from xml.etree import ElementTree as ET  # only writes: nothing is parsed
 
 from harness import scoring
@@ -31,8 +32,8 @@ def render(view: View) -> str:
         "skipped": len(suite.findall("testcase/skipped")),
     }
     name = f"{grading.submission_alias} {grading.exercise.id} {grading.exercise.version}"
-    attributes = {"name": visible(name), **{key: str(value) for key, value in counts.items()}}
-    suite.attrib.update({**attributes, "time": f"{grading.seconds:.3f}", "timestamp": _timestamp(grading)})
+    attributes = {"name": one_line(name, 250), **{key: str(value) for key, value in counts.items()}}
+    suite.attrib.update({**attributes, "time": f"{grading.seconds:.3f}", **_timestamp(grading)})
     root = ET.Element("testsuites", {**attributes, "time": f"{grading.seconds:.3f}"})
     root.append(suite)
     ET.indent(root)
@@ -127,6 +128,7 @@ def _property(name: str, value: str) -> ET.Element:
     return ET.Element("property", {"name": visible(name), "value": one_line(str(value), 2000)})
 
 
-def _timestamp(grading: Grading) -> str:
-    """Return the start as build servers read it: without a zone, UTC."""
-    return visible(grading.started_at.removesuffix("Z"))
+def _timestamp(grading: Grading) -> dict[str, str]:
+    """Return the start as build servers read it: UTC without a zone; nothing when it is no time."""
+    found = re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", grading.started_at)
+    return {"timestamp": found[0]} if found else {}
