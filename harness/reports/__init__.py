@@ -9,6 +9,8 @@ from harness.model import Grading
 from harness.reports import junit, terminal
 from harness.reports.view import Audience, View, build
 
+__all__ = ["FORMATS", "Audience", "View", "build", "files"]
+
 FORMATS: Mapping[str, Callable[[View], str]] = {
     "terminal": terminal.render,
     "json": lambda view: store.encode(view.grading).decode(),

@@ -11,10 +11,13 @@ import re
 from collections.abc import Mapping, Sequence
 
 from harness import scoring
-from harness.model import Check, Gate, GateHit, Grading, Outcome, Status
+from harness.model import Check, Gate, GateHit, Grading, Outcome, Status, Verdict
 from harness.reports.text import count
 
 HELD_OUT = "held-out"
+_HELD = (
+    "What was recorded does not fit what the exercise declares. A person looks at it; it says nothing about the work."
+)
 _PATH = re.compile(r"(?<![\w.-])(?:~|\.{1,2})?/(?:[^\s/:'\"]+/)*[^\s/:'\"]+")
 
 
@@ -97,6 +100,8 @@ def _renamed(ids: Sequence[str], names: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _reason(grading: Grading, names: Mapping[str, str]) -> str:
+    if grading.verdict is Verdict.HELD:
+        return _HELD
     text = grading.reason
     if grading.submission_path:
         text = text.replace(grading.submission_path, _file_name(grading.submission_path))

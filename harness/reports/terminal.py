@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from harness.model import Outcome, Status, Verdict
+from harness.reports.redact import HELD_OUT
 from harness.reports.text import clipped, cut, number, one_line, visible, wrapped
 from harness.reports.timeline import Fault, Lanes, lanes
 from harness.reports.view import Audience, Loss, Skill, View
@@ -88,8 +89,8 @@ def _skill(row: Skill, name: int, checks: int) -> list[str]:
 
 def _owed(outcome: Outcome, view: View) -> list[str]:
     reason = outcome.detail if view.audience is Audience.ASSESSOR else outcome.feedback
-    text = f"{outcome.check.id} ({number(outcome.check.points)}): {one_line(reason, 300)}"
-    return wrapped(text, width=WIDTH, first="  ? ", rest="    ")
+    text = f"{outcome.check.id} ({number(outcome.check.points)}): {one_line(reason or outcome.feedback, 300)}"
+    return wrapped(text.removesuffix(": "), width=WIDTH, first="  ? ", rest="    ")
 
 
 def _losses(view: View, style: Style) -> list[str]:
@@ -105,14 +106,17 @@ def _loss(n: int, loss: Loss, view: View) -> list[str]:
     outcome = loss.outcome
     notes = ", ".join((f"-{number(loss.lost)}", *loss.notes))
     lines = wrapped(f"{n} {outcome.check.id} ({notes})", width=WIDTH, rest="  ")
-    said = outcome.feedback or f"Did not hold: {outcome.check.title}."
-    lines += wrapped(clipped(said, _MAX_FEEDBACK, "result.json"), width=WIDTH, first="  ", rest="  ")
+    if not outcome.check.id.startswith(f"{HELD_OUT}/"):
+        lines += wrapped(one_line(outcome.check.title, 300), width=WIDTH, first="  Rule    ", rest=" " * _LABEL)
+    label = "  Missing " if outcome.status is Status.UNPROVEN else "  Seen    "
+    said = clipped(outcome.feedback or "It did not hold; no words were recorded.", _MAX_FEEDBACK, "result.json")
+    lines += wrapped(said, width=WIDTH, first=label, rest=" " * _LABEL)
     if view.audience is Audience.ASSESSOR:
         if outcome.detail and outcome.status is Status.FAILED:
-            lines += wrapped(f"Detail: {one_line(outcome.detail, 300)}", width=WIDTH, first="  ", rest="    ")
-        lines += [f"  | {cut(line, WIDTH - 4)}" for line in outcome.evidence[:_MAX_EVIDENCE]]
+            lines += wrapped(one_line(outcome.detail, 300), width=WIDTH, first="  Detail  ", rest=" " * _LABEL)
+        lines += [f"        | {cut(line, WIDTH - _LABEL)}" for line in outcome.evidence[:_MAX_EVIDENCE]]
         more = len(outcome.evidence) - _MAX_EVIDENCE
-        lines += [f"  | {more} more in result.json"] if more > 0 else []
+        lines += [f"        | {more} more in result.json"] if more > 0 else []
     return lines
 
 

@@ -56,11 +56,11 @@ def wrapped(text: str, *, width: int, first: str = "", rest: str = "") -> list[s
     return lines
 
 
-def listed(items: Iterable[str], limit: int = 4) -> str:
-    """Return items separated by commas, no more than ``limit`` of them, saying how many more there are."""
+def listed(items: Iterable[str], limit: int = 4, separator: str = ", ") -> str:
+    """Return items in a row, no more than ``limit`` of them, saying how many more there are."""
     all_items = list(items)
     more = len(all_items) - limit
-    return ", ".join(all_items) if more <= 0 else f"{', '.join(all_items[:limit])} and {more} more"
+    return separator.join(all_items) if more <= 0 else f"{separator.join(all_items[:limit])} and {more} more"
 
 
 def _escaped(char: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ def lanes(marks: Sequence[Mark], columns: int) -> Lanes | None:
     if end <= 0:
         return None
     step = next((each for each in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0) if end / each <= columns), end / columns)
-    width = min(columns, int(end / step + 0.999))
+    width = max(1, min(columns, math.ceil(end / step)))
     legend = _legend(mark for mark in sane if mark.kind == "fault")
     return Lanes(
         ruler=_ruler(width, step),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from harness import scoring
 from harness.model import Grading, HumanItem, Outcome, Status, Verdict
-from harness.reports.text import count, listed, number, one_line
+from harness.reports.text import clipped, count, listed, number, one_line
 
 LANGUAGES = {"python": "Python", "go": "Go", "java": "Java"}
 _STATUS_WORDS = {
@@ -55,13 +55,13 @@ def verdict(grading: Grading) -> str:
 def why(grading: Grading, losses: Sequence[Outcome]) -> tuple[str, ...]:
     """Return the reasons of the verdict, the one that decided it first. ``losses`` are in order of weight."""
     if grading.verdict in {Verdict.REFUSED, Verdict.HELD} or not grading.outcomes:
-        return (one_line(grading.reason, 600) or "No reason was recorded.",)
+        return (clipped(grading.reason.strip(), 1500, "result.json") or "No reason was recorded.",)
     lines = _gate_lines(grading, losses)
     ungated = [o for o in losses if not any(o.check.id in hit.checks for hit in grading.score.gates)]
     if grading.verdict is Verdict.INCONCLUSIVE:
         lines = [_owed_line(grading), *lines]
     if ungated and not (lines and grading.verdict is Verdict.FAILED):
-        lines.append(_lost_line(ungated))
+        lines.append(_lost_line(grading, ungated))
     elif not losses and grading.verdict is Verdict.PASSED:
         lines.append("Every scored rule held, under every fault that was injected.")
     if grading.reason:
@@ -104,7 +104,7 @@ def inconclusive(grading: Grading) -> str:
     points = sum(o.check.points for o in owed)
     lowest, highest = scoring.bounds(grading.exercise.gates, grading.outcomes)
     return (
-        f"{count(len(owed), 'check')} of {number(points)} points; however they turn out, "
+        f"{count(len(owed), 'check')} of {number(points)} points; however {'it turns' if len(owed) == 1 else 'they turn'} out, "
         f"the total is between {number(lowest)} and {number(highest)}"
     )
 
@@ -170,11 +170,17 @@ def _owed_line(grading: Grading) -> str:
     )
 
 
-def _lost_line(losses: Sequence[Outcome]) -> str:
-    points = sum(o.check.points - scoring.earned_points(o) for o in losses)
-    told = "; ".join(
-        f"{one_line(o.check.title, 110).rstrip('.')} (-{number(o.check.points - scoring.earned_points(o))})"
-        for o in losses[:3]
-    )
-    more = f"; and {len(losses) - 3} more" if len(losses) > 3 else ""  # noqa: PLR2004 - as many as are told
-    return f"{number(points)} points lost where these did not hold: {told}{more}."
+def _lost_line(grading: Grading, losses: Sequence[Outcome]) -> str:
+    lost = {o.check.id: o.check.points - scoring.earned_points(o) for o in losses}
+    short = grading.bar - grading.score.earned
+    under = f", {number(short)} short of the bar" if grading.verdict is Verdict.FAILED else ""
+    told = [f"{number(sum(lost.values()))} points lost{under}."]
+    for label, status in (("Did not hold", Status.FAILED), ("Could not be shown", Status.UNPROVEN)):
+        rules = [
+            f"{one_line(o.check.title, 110).rstrip('.')} (-{number(lost[o.check.id])})"
+            for o in losses
+            if o.status is status
+        ]
+        if rules:
+            told.append(f"{label}: {listed(rules, 3, '; ')}.")
+    return " ".join(told)

@@ -1,0 +1,73 @@
+"""The object of ``grade --json``: the keys scripts rely on are there for every verdict."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from harness.model import Grading, Json
+from harness.reports import summary
+from tests.unit.factories import grading, heron, passed, refused, reports
+
+KEYS = {
+    "schema", "grading", "exercise", "submission", "seed", "variant", "verdict", "exit_code", "reason", "bar", "score",
+    "outcomes", "gates", "posture", "phases",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        summary.summary(heron()),
+        summary.summary(refused()),
+        summary.summary(grading([*reports(), passed("a/b")])),
+        summary.refused("inbox/x.tar.gz", "not an archive"),
+    ],
+    ids=["failed", "refused", "held", "no grading"],
+)
+def test_summary_has_the_promised_keys(made: dict[str, Json]) -> None:
+    """Scripts may read every promised key without asking for the verdict first."""
+    parsed = json.loads(summary.line(made))
+
+    assert set(parsed) == KEYS
+    assert {"id", "version"} == set(parsed["exercise"])
+    assert {"alias", "path", "sha256"} == set(parsed["submission"])
+    assert {"earned", "decided", "possible"} == set(parsed["score"])
+    assert parsed["exit_code"] in {0, 1, 2, 3, 6}
+
+
+def test_summary_of_outcomes_has_points_and_feedback() -> None:
+    """Each outcome says what it earned and why."""
+    made = summary.summary(heron())["outcomes"]
+    assert isinstance(made, list)
+    ratio = next(o for o in made if isinstance(o, dict) and o["id"] == "throughput/ratio")
+
+    assert ratio == {
+        "id": "throughput/ratio",
+        "title": "at least 0.4 of the reference run's charges a second",
+        "skill": "throughput",
+        "points": 20.0,
+        "earned": 14.0,
+        "status": "failed",
+        "credit": 0.7,
+        "feedback": "0.31 of the reference run (none below 0.10, full from 0.40)",
+    }
+
+
+@pytest.mark.parametrize("made", [heron(submission_path="a\nb\udcff\x1b\u2028"), heron(reason="\ud800\r\n")])
+def test_line_is_one_line_of_ascii(made: Grading) -> None:
+    """Whatever a path or a reason holds, one submission is one line that any reader can decode."""
+    line = summary.line(summary.summary(made))
+
+    assert line.isascii()
+    assert line.isprintable()
+    assert json.loads(line)["verdict"] == "failed"
+
+
+def test_refused_names_the_path_and_the_reason() -> None:
+    """A submission of which not even the exercise is known has a line too."""
+    made = summary.refused("inbox/x.tar.gz", "expected an archive", exercise_id="idempotent-payments")
+
+    assert (made["verdict"], made["exit_code"], made["reason"]) == ("refused", 3, "expected an archive")
+    assert made["submission"] == {"alias": "", "path": "inbox/x.tar.gz", "sha256": ""}
