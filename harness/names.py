@@ -14,7 +14,7 @@ MAX_PART_BYTES = 255
 MAX_DEPTH = 20
 _SHOWN = 160
 _DRIVE = re.compile(r"[A-Za-z]:")
-_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode categories a reader can't see: controls, direction overrides, lone surrogates, line separators."""
 ALIAS = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 MAX_ALIAS = 60

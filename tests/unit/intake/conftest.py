@@ -10,11 +10,16 @@ import tarfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from harness.catalogue import Catalogue
 from harness.commands.new import skeleton
 from harness.model import Exercise, Json
+
+# Machines that grade are busy: how long one example takes says nothing.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 Members = Iterable[tuple[tarfile.TarInfo, bytes]]
 SERVICE = b'run = ["python3", "solve.py"]\n'
@@ -59,7 +64,7 @@ def folder(tmp_path: Path) -> Path:
 def manifest_of() -> Callable[..., bytes]:
     """Return the first member of a packed submission with these files, other fields as given."""
 
-    def build(files: dict[str, bytes], **changes: Json) -> bytes:
+    def build(files: dict[str, bytes], /, **changes: Json) -> bytes:
         listed: list[Json] = [
             {"path": path, "size": len(data), "sha256": hashlib.sha256(data).hexdigest(), "executable": False}
             for path, data in files.items()

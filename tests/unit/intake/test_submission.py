@@ -1,0 +1,322 @@
+"""Folders as submissions, and packing: only what was asked for travels, and nothing is left out silently."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness import folders, submission, workspace
+from harness.errors import SubmissionError, UsageError
+from harness.submission import load, pack
+from harness.workspace import Workspace
+
+if TYPE_CHECKING:
+    from harness.catalogue import Catalogue
+    from harness.model import Exercise
+
+
+def taken(tiny: Exercise, folder: Path) -> list[str]:
+    """Return the paths that are taken from ``folder``."""
+    return [file.path for file in folders.read(tiny, folder).files]
+
+
+def refusal(tiny: Exercise, folder: Path) -> str:
+    """Return why ``folder`` is refused."""
+    with pytest.raises(SubmissionError) as caught:
+        folders.read(tiny, folder)
+    return str(caught.value)
+
+
+def make_workspace(root: Path, **changes: object) -> Path:
+    """Turn ``root`` into a workspace of ``tiny``."""
+    facts = {
+        "root": root,
+        "exercise_id": "tiny",
+        "version": "0.1",
+        "variant": 3,
+        "language": "",
+        "alias": "heron",
+        "started_at": "2026-11-24T10:00:00+00:00",
+    }
+    (root / ".harness").mkdir(exist_ok=True)
+    space = Workspace(**(facts | changes))  # type: ignore[arg-type]
+    (root / ".harness/workspace.json").write_bytes(workspace.facts(space))
+    return root
+
+
+@pytest.mark.parametrize(
+    ("glob", "yes", "no"),
+    [
+        ("*.py", ["a.py", ".py", "ü.py"], ["a/b.py", "a.pyc", "py"]),
+        ("src/**", ["src/a", "src/a/b"], ["src", "srcs/a", "x/src/a"]),
+        ("**/*.go", ["a.go", "x/y/a.go"], ["a.go/x", "ago"]),
+        ("a/**/b", ["a/b", "a/x/y/b"], ["ab", "a/xb"]),
+        ("**", ["a", "a/b"], []),
+        ("f?le[1].txt", ["file[1].txt"], ["file1.txt", "f/le[1].txt"]),
+        ("a.b", ["a.b"], ["axb", "a.b\n"]),
+    ],
+)
+def test_globs_match_like_in_a_shell(glob: str, yes: list[str], no: list[str]) -> None:
+    """``*`` stays in one name, ``**`` spans folders, everything else is literal."""
+    wanted = folders.matcher([glob])
+    assert [path for path in yes if not wanted(path)] == []
+    assert [path for path in no if wanted(path)] == []
+
+
+def test_folder_gives_what_was_asked_for(tiny: Exercise, folder: Path) -> None:
+    """Files that no glob names stay behind and are listed; tools' folders are not even listed."""
+    (folder / "notes.txt").write_text("x", encoding="utf-8")
+    for name in (".git", "__pycache__", "submissions", ".harness"):
+        (folder / name).mkdir()
+        (folder / name / "x.py").write_text("x", encoding="utf-8")
+    contents = folders.read(tiny, folder)
+    assert [file.path for file in contents.files] == ["service.toml", "solve.py"]
+    assert contents.left_behind == ("notes.txt",)
+
+
+def test_folder_with_spaces_and_other_scripts_in_names(tiny: Exercise, folder: Path) -> None:
+    """Names people really use are fine."""
+    for name in ("größe x.py", "日本語.py", "-rf.py", "~.py", "it's;$(x).py"):
+        (folder / name).write_text("x", encoding="utf-8")
+    assert len(taken(tiny, folder)) == 7
+
+
+@pytest.mark.parametrize("target", ["solve.py", "/etc/passwd", ".", "nowhere", "loop.py"])
+def test_link_that_was_asked_for_is_refused(tiny: Exercise, folder: Path, target: str) -> None:
+    """A link is never followed, and never left out silently when it was asked for."""
+    (folder / "loop.py").symlink_to(target)
+    assert '"loop.py" is a link or a special file: replace it by the file itself' in refusal(tiny, folder)
+
+
+def test_link_that_was_not_asked_for_stays_behind(tiny: Exercise, folder: Path) -> None:
+    """The twin: a link outside the allow-list harms nobody."""
+    (folder / "etc").symlink_to("/etc")
+    (folder / "loop").symlink_to(folder)
+    assert taken(tiny, folder) == ["service.toml", "solve.py"]
+    assert folders.read(tiny, folder).left_behind == ("etc", "loop")
+
+
+def test_linked_folder_below_a_glob_is_refused(catalogue: Catalogue, folder: Path, home: Path) -> None:
+    """``src/**`` asks for what is below a linked ``src`` too: refused, not skipped."""
+    file = home / "exercises/tiny/exercise.toml"
+    file.write_text(file.read_text(encoding="utf-8").replace('"*.py"', '"src/**", "*.py"'), encoding="utf-8")
+    (folder / "real").mkdir()
+    (folder / "src").symlink_to("real")
+    assert '"src" is a link' in refusal(catalogue.exercise("tiny"), folder)
+
+
+def test_special_files_that_were_asked_for_are_refused(tiny: Exercise, folder: Path) -> None:
+    """A pipe is refused without being opened: opening it would wait for ever."""
+    os.mkfifo(folder / "pipe.py")
+    assert '"pipe.py" is a link or a special file' in refusal(tiny, folder)
+    (folder / "pipe.py").unlink()
+    with socket.socket(socket.AF_UNIX) as server:
+        here = Path.cwd()
+        os.chdir(folder)  # the path of a socket has a short limit
+        try:
+            server.bind("sock.py")
+        finally:
+            os.chdir(here)
+        assert '"sock.py" is a link or a special file' in refusal(tiny, folder)
+
+
+def test_name_that_is_not_utf8_is_refused_only_when_asked_for(tiny: Exercise, folder: Path) -> None:
+    """Such a name can't travel; outside the allow-list it does not matter."""
+    (Path(os.fsdecode(os.fsencode(folder) + b"/\xff.txt"))).write_text("x", encoding="utf-8")
+    assert taken(tiny, folder) == ["service.toml", "solve.py"]
+    (Path(os.fsdecode(os.fsencode(folder) + b"/\xff.py"))).write_text("x", encoding="utf-8")
+    assert "has characters that can't be seen or are not Unicode" in refusal(tiny, folder)
+
+
+def test_caps_hold_exactly(tiny: Exercise, folder: Path) -> None:
+    """At the caps a folder is taken, one byte or one file over it is not, and the culprit is named."""
+    room = tiny.max_bytes - sum(path.stat().st_size for path in folder.iterdir())
+    (folder / "big.py").write_bytes(b"x" * room)
+    assert len(taken(tiny, folder)) == 3
+    (folder / "big.py").write_bytes(b"x" * (room + 1))
+    assert "expected at most 65536 bytes in all, found more with" in refusal(tiny, folder)
+    (folder / "big.py").unlink()
+    for number in range(18):
+        (folder / f"{number}.py").touch()
+    assert len(taken(tiny, folder)) == 20
+    (folder / "18.py").touch()
+    assert "expected at most 20 files, found more" in refusal(tiny, folder)
+
+
+def test_sparse_giant_is_refused_without_being_read(tiny: Exercise, folder: Path) -> None:
+    """A terabyte that is not there costs nothing."""
+    with (folder / "huge.py").open("wb") as file:
+        file.truncate(2**40)
+    assert "(1099511627776 bytes)" in refusal(tiny, folder)
+
+
+def test_endless_folder_is_refused(tiny: Exercise, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking is bounded too, whatever the allow-list says."""
+    for number in range(50):
+        (folder / f"{number}.txt").touch()
+    assert taken(tiny, folder) == ["service.toml", "solve.py"]
+    monkeypatch.setattr(folders, "MAX_ENTRIES", 40)
+    assert "expected a folder with at most 40 entries" in refusal(tiny, folder)
+
+
+def test_too_deep_folders_are_refused_where_they_were_asked_for(catalogue: Catalogue, home: Path, folder: Path) -> None:
+    """What is too deep is refused by name; the twin, one folder less, is taken."""
+    file = home / "exercises/tiny/exercise.toml"
+    file.write_text(file.read_text(encoding="utf-8").replace('"*.py"', '"**/*.py"'), encoding="utf-8")
+    tiny = catalogue.exercise("tiny")
+    deep = folder.joinpath(*["d"] * 19)
+    deep.mkdir(parents=True)
+    (deep / "x.py").touch()
+    assert len(taken(tiny, folder)) == 2 + 1
+    (deep / "d").mkdir()
+    (deep / "d/x.py").touch()
+    assert "is more than 20 folders deep" in refusal(tiny, folder)
+
+
+def test_file_that_cannot_be_read_is_named(tiny: Exercise, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A permission that is missing is said with the file's name."""
+
+    def refuse(*_arguments: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    assert '"service.toml" can\'t be read (Permission denied)' in refusal(tiny, folder)
+
+
+def test_folder_needs_to_know_its_exercise(catalogue: Catalogue, folder: Path) -> None:
+    """A plain folder needs ``--exercise``; a workspace knows."""
+    with pytest.raises(UsageError, match="say which exercise it is for, with --exercise ID"):
+        load(folder, catalogue=catalogue)
+    plain = load(folder, catalogue=catalogue, exercise_id="tiny")
+    assert (plain.alias, plain.variant, plain.exercise_version) == ("uni-code-work", 0, "0.1")
+    known = load(make_workspace(folder), catalogue=catalogue)
+    assert (known.alias, known.variant, known.sha256) == ("heron", 3, plain.sha256)
+    with pytest.raises(SubmissionError, match="expected a submission for other"):
+        load(folder, catalogue=catalogue, exercise_id="other")
+
+
+def test_folder_digest_is_of_its_content(catalogue: Catalogue, folder: Path, tmp_path: Path) -> None:
+    """Place and times don't matter; names, bytes and executable bits do."""
+    shutil.copytree(folder, tmp_path / "copy", copy_function=shutil.copy)
+    first = load(folder, catalogue=catalogue, exercise_id="tiny").sha256
+    assert load(tmp_path / "copy", catalogue=catalogue, exercise_id="tiny").sha256 == first
+    (folder / "solve.py").chmod(0o755)
+    second = load(folder, catalogue=catalogue, exercise_id="tiny").sha256
+    (folder / "solve.py").write_text("other", encoding="utf-8")
+    assert len({first, second, load(folder, catalogue=catalogue, exercise_id="tiny").sha256}) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "expected JSON"),
+        ("[" * 100_000, "expected JSON"),
+        ("[]", "expected a table"),
+        ('{"schema": 1}', "exercise: missing"),
+        ("x" * 300_000, "expected at most 262144 bytes"),
+    ],
+)
+def test_damaged_workspace_is_refused(catalogue: Catalogue, folder: Path, text: str, words: str) -> None:
+    """The facts in a workspace are the candidate's to damage, and never more than a refusal."""
+    make_workspace(folder)
+    (folder / ".harness/workspace.json").write_text(text, encoding="utf-8")
+    with pytest.raises(SubmissionError) as caught:
+        load(folder, catalogue=catalogue)
+    assert words in str(caught.value)
+
+
+def test_workspace_of_another_version_is_refused(catalogue: Catalogue, folder: Path) -> None:
+    """A brief of another version is another exercise."""
+    with pytest.raises(SubmissionError, match=r'expected a submission for tiny 0\.1, found one for version "0\.0"'):
+        load(make_workspace(folder, version="0.0"), catalogue=catalogue)
+
+
+def test_pack_and_load_agree(tiny: Exercise, catalogue: Catalogue, folder: Path, tmp_path: Path) -> None:
+    """What was packed is what is taken in, with everything that was said about it."""
+    (folder / "solve.py").chmod(0o755)
+    packed = pack(tiny, folder, alias="heron", variant=5, claim={"answers/sums": "passed"})
+    file = tmp_path / "x.tar.gz"
+    file.write_bytes(packed.data)
+    found = load(file, catalogue=catalogue)
+    assert (found.alias, found.variant, found.sha256, found.files) == ("heron", 5, packed.sha256, packed.files)
+    assert found.claim == {"answers/sums": "passed"}
+    assert [entry.executable for entry in found.files] == [False, True]
+
+
+def test_pack_is_deterministic(tiny: Exercise, folder: Path, tmp_path: Path) -> None:
+    """The same content gives the same bytes, whenever and wherever it is packed."""
+    shutil.copytree(folder, tmp_path / "copy", copy_function=shutil.copy)
+    os.utime(folder / "solve.py", (1, 1))
+    one = pack(tiny, folder, alias="heron", variant=0, claim={"b": "1", "a": "2"})
+    two = pack(tiny, tmp_path / "copy", alias="heron", variant=0, claim={"a": "2", "b": "1"})
+    assert one.data == two.data
+
+
+@pytest.mark.parametrize(("text", "words"), [(None, "found none: add it"), ("run = 3", "run: expected a list")])
+def test_pack_refuses_a_wrong_service_manifest(tiny: Exercise, folder: Path, text: str | None, words: str) -> None:
+    """A submission that would be refused is not packed in the first place."""
+    if text is None:
+        (folder / "service.toml").unlink()
+    else:
+        (folder / "service.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(SubmissionError, match=words):
+        pack(tiny, folder, alias="heron", variant=0, claim={})
+
+
+def test_scripts_with_windows_line_ends_are_warned_about(tiny: Exercise, folder: Path) -> None:
+    """A #! line that ends in CRLF is a warning (it may never be run by name); CRLF elsewhere is none."""
+    (folder / "run.py").write_bytes(b"#!/usr/bin/python3\r\nprint(1)\r\n")
+    (folder / "fine.py").write_bytes(b"#!/usr/bin/python3\nprint(1)\r\n")
+    warnings = submission.warnings(folders.read(tiny, folder).files)
+    assert len(warnings) == 1
+    assert warnings[0].startswith('"run.py" starts with a #! line that ends in CRLF')
+
+
+def test_claim_is_remembered_and_never_trusted(folder: Path) -> None:
+    """The last local check is kept; a damaged one counts for nothing and breaks nothing."""
+    make_workspace(folder)
+    assert workspace.read_claim(folder) == {}
+    workspace.save_claim(folder, {"answers/sums": "failed"})
+    assert workspace.read_claim(folder) == {"answers/sums": "failed"}
+    (folder / ".harness/claim.json").write_text('{"checks": 3}', encoding="utf-8")
+    assert workspace.read_claim(folder) == {}
+
+
+def test_write_keeps_the_old_file_when_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk loses nothing and leaves nothing."""
+    file = tmp_path / "x"
+    workspace.write(file, b"old")
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        workspace.write(file, b"new")
+    assert file.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_workspace_is_found_from_below(folder: Path, tmp_path: Path) -> None:
+    """Commands work from any folder of a workspace, and say so where there is none."""
+    make_workspace(folder)
+    (folder / "a/b").mkdir(parents=True)
+    assert workspace.find(folder / "a/b").alias == "heron"
+    with pytest.raises(UsageError, match="expected a workspace, found none"):
+        workspace.find(tmp_path)
+
+
+@given(
+    globs=st.lists(st.text(alphabet="ab*?/.[", min_size=1, max_size=8), min_size=1, max_size=3), path=st.text("ab/.")
+)
+def test_globs_never_raise(globs: list[str], path: str) -> None:
+    """Any glob an author writes compiles, and ``**`` alone matches everything."""
+    folders.matcher(globs)(path)
+    assert folders.matcher(["**"])(path) or not path
