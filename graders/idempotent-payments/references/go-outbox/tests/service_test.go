@@ -1,6 +1,6 @@
-// Package blackbox holds your own tests, against a started service. What they know: SERVICE_URL, BRIEF.md and the test
+// Package tests holds your own tests, against a started service. What they know: SERVICE_URL, BRIEF.md and the test
 // amounts of PSP.md.
-package blackbox
+package tests
 
 import (
 	"cmp"

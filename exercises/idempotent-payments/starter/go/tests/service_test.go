@@ -1,6 +1,6 @@
-// Package blackbox holds your own tests, against a started service. What they know: SERVICE_URL, BRIEF.md and the test
+// Package tests holds your own tests, against a started service. What they know: SERVICE_URL, BRIEF.md and the test
 // amounts of PSP.md. They have to pass on your service and fail on the starter. This one passes on both, so it earns nothing yet.
-package blackbox
+package tests
 
 import (
 	"crypto/rand"
