@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from harness.commands.opening import runner_opener
 from harness.errors import ExitCode, HarnessError, SubmissionError, UsageError
 from harness.grading import pool
 from harness.grading.pool import Done
-from harness.grading.runner import Graded, Task
+from harness.grading.runner import Graded, Task, take_in
 from harness.model import Grading
 from harness.reports import files, summary, terminal, view
 
@@ -41,13 +42,10 @@ def grade(
 ) -> ExitCode:
     """Grade every submission, write its result, and say how it went as it ends.
 
-    ``advisory`` turns only "below the bar" into 0. Raises UsageError before anything is opened when a path is missing.
+    ``advisory`` turns only "below the bar" into 0. Raises UsageError before anything is opened.
     """
-    missing = [path for path in paths if not Path(path).exists()]
-    if missing:
-        text = f"expected submissions, found nothing at {', '.join(missing)}: correct the path"
-        raise UsageError(text)
     tasks = [Task(path=path, exercise_id=exercise, seed=seed, bar=bar) for path in paths]
+    _refuse_usage(tasks, catalogue)
     codes: list[ExitCode] = []
     label = f"grading {paths[0]}" if len(paths) == 1 else f"grading {len(paths)} submissions"
     with progress.step(label) as say:
@@ -58,6 +56,21 @@ def grade(
         ]
     code = next((one for one in PRECEDENCE if one in codes), ExitCode.HARNESS)
     return ExitCode.PASSED if advisory and code is ExitCode.FAILED else code
+
+
+def _refuse_usage(tasks: Sequence[Task], catalogue: Catalogue) -> None:
+    """Raise UsageError for what the caller must correct, so that a batch does not stop half-way for it."""
+    missing = [task.path for task in tasks if not Path(task.path).exists()]
+    if missing:
+        text = f"expected submissions, found nothing at {', '.join(missing)}: correct the path"
+        raise UsageError(text)
+    for task in tasks:
+        if task.exercise_id is not None:
+            catalogue.exercise(task.exercise_id)
+        elif Path(task.path).is_dir():
+            # What a folder is for is known only by reading it; what is wrong inside it is said when it is graded.
+            with contextlib.suppress(SubmissionError):
+                take_in(task, catalogue)
 
 
 def keep(graded: Graded, out: Path) -> Path:

@@ -6,6 +6,7 @@ as if killed: what it had open is then ownerless, and the next command that open
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import multiprocessing
 import os
@@ -120,6 +121,10 @@ class _Worker:
         if self.busy:
             # Interrupted: the worker closes what it has open, as this process would.
             self._process.terminate()
+        else:
+            # Closing is not enough: workers forked later hold a copy of this end.
+            with contextlib.suppress(OSError):
+                self.connection.send(None)
         self.connection.close()
         self._process.join(timeout=60)
         if self._process.is_alive():
@@ -135,9 +140,9 @@ def _work(connection: Connection, open_runner: OpenRunner) -> None:
         while True:
             try:
                 task = connection.recv()
-            except EOFError:
+            except (EOFError, KeyboardInterrupt):
                 return
-            except KeyboardInterrupt:
+            if task is None:
                 return
             connection.send(attempt(runner, task))
 

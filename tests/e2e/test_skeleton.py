@@ -80,9 +80,11 @@ def test_candidate_way_from_start_to_a_graded_submission(cli: Cli, checkout: Pat
     assert cli("report", str(result.parent), "--format", "junit").code == 0
 
 
-def test_every_known_submission_of_the_skeleton_ends_as_declared(cli: Cli) -> None:
-    """The matrix of starter, reference, mutants and cheats holds when it is run for real."""
-    done = cli("validate", "skeleton", "--repeat", "2", "--jobs", "2")
+def test_every_known_submission_of_the_skeleton_ends_as_declared(cli: Cli, checkout: Path) -> None:
+    """The matrix of starter, references, mutants and cheats holds when it is run for real, and its record says so."""
+    for kind in ("exercises", "graders"):
+        shutil.copytree(checkout / kind / "skeleton", cli.folder / kind / "skeleton")
+    done = cli("--catalogue", str(cli.folder), "validate", "skeleton", "--repeat", "2", "--jobs", "2")
     assert done.code == 0, done.out + done.err
 
 
