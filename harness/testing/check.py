@@ -23,7 +23,7 @@ Function = TypeVar("Function", bound=Callable[..., object])
 class _Said(Exception):  # noqa: N818 - a verdict, not a fault of ours
     """What both verdicts on a candidate's service carry."""
 
-    def __init__(self, feedback: str, *, detail: str = "", evidence: Iterable[str] = ()) -> None:
+    def __init__(self, feedback: str, *, detail: str = "", evidence: Iterable[object] = ()) -> None:
         """Keep what is told to the candidate (``feedback``) apart from what only assessors see (``detail``)."""
         super().__init__(feedback)
         self.feedback = block(feedback, 2000)
@@ -61,7 +61,7 @@ def expect(
     expected: object = None,
     found: object = None,
     detail: str = "",
-    evidence: Iterable[str] = (),
+    evidence: Iterable[object] = (),
 ) -> None:
     """Raise CheckFailed unless ``condition`` holds.
 
@@ -82,7 +82,7 @@ def fail(
     expected: object = None,
     found: object = None,
     detail: str = "",
-    evidence: Iterable[str] = (),
+    evidence: Iterable[object] = (),
 ) -> NoReturn:
     """Raise CheckFailed: ``expect(False, ...)``."""
     expect(False, feedback, expected=expected, found=found, detail=detail, evidence=evidence)  # noqa: FBT003
@@ -98,7 +98,7 @@ def set_current(record: Record | None) -> None:
     _current = record
 
 
-def credit(value: float, feedback: str = "", *, detail: str = "", evidence: Iterable[str] = ()) -> None:
+def credit(value: float, feedback: str = "", *, detail: str = "", evidence: Iterable[object] = ()) -> None:
     """Set the credit of the running check, in [0, 1]; the last call counts.
 
     Below 1 the check ends ``failed`` with that part of its points and ``feedback``; at 1 it ends ``passed``. A
