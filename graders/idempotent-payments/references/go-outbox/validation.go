@@ -49,7 +49,7 @@ func CheckName(field, name string) error {
 func ParseAmount(amount, currency string) (int64, error) {
 	places, known := decimals[currency]
 	if !known {
-		return 0, badRequest("expected currency to be EUR, USD, JPY or KWD")
+		return 0, badRequest("expected currency to be a supported one")
 	}
 	before, after, point := strings.Cut(amount, ".")
 	if !whole.MatchString(before) || !digits.MatchString(after) || len(after) != places || point != (places > 0) {
