@@ -68,6 +68,14 @@ class Usage:
     source: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Built:
+    """How the build of a sandbox's content ended."""
+
+    ok: bool
+    log: str
+
+
 class Sender(Protocol):
     """What a broker needs of a channel."""
 
@@ -251,6 +259,11 @@ class Broker:
             timed_out=value.get("timed_out") is True,
             seconds=_number(value, "seconds") or 0.0,
         )
+
+    def built(self, sandbox: str) -> Built:
+        """Return how the build of the sandbox's content ended; one without a build step is built."""
+        value = _object("built", self.request("built", sandbox=sandbox))
+        return Built(ok=value.get("ok") is True, log=str(value.get("log", "")))
 
     def usage(self, sandbox: str) -> Usage:
         """Return resources used since the scenario opened, summed over starts."""

@@ -17,7 +17,10 @@ from dataclasses import dataclass
 from typing import Self
 
 from harness.testing import pgwire
+from harness.testing.forwards import Forwarder
 from harness.testing.traps import AFTER, BEFORE, Action, CommitPoint, Counter, Trap
+
+__all__ = ["Forwarder", "PostgresProxy", "ProxyCounts", "Trap"]
 
 CONNECT_SECONDS = 5.0
 MAX_CONNECTIONS = 256

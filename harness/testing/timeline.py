@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from harness.model import Json
+from harness.testing.text import line
 
 BUCKET_SECONDS = 1.0
 
@@ -42,7 +43,9 @@ class Timeline:
 
     def mark(self, start: float, end: float, kind: str, label: str) -> None:
         """Add one entry."""
-        self._emit({"start_seconds": round(start, 3), "end_seconds": round(end, 3), "kind": kind, "label": label})
+        self._emit(
+            {"start_seconds": round(start, 3), "end_seconds": round(end, 3), "kind": kind, "label": line(label, 100)}
+        )
 
     def answered(self, right: bool) -> None:  # noqa: FBT001 - reads as the sentence it is
         """Count one request of the grader as answered rightly, or not; sums a second are sent."""

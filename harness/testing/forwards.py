@@ -1,0 +1,107 @@
+"""A plain TCP forwarder whose target can be switched: one name and address for two services in turn."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from typing import Self
+
+CONNECT_SECONDS = 5.0
+MAX_CONNECTIONS = 256
+
+
+class Forwarder:
+    """Passes bytes both ways, half-closes included. Listens from ``__enter__`` to ``__exit__``."""
+
+    def __init__(self, *, listen_port: int, target: tuple[str, int], listen_host: str = "0.0.0.0") -> None:  # noqa: S104 - private network
+        """Listen on ``listen_port`` (0 takes a free one) and connect to ``target`` for each connection."""
+        self.port = listen_port
+        self._host = listen_host
+        self._target = target
+        self._closing = threading.Event()
+        self._lock = threading.Lock()
+        self._open: set[socket.socket] = set()
+        self._listener: socket.socket | None = None
+        self.refused = 0
+        """Connections over the cap, or whose target was not there."""
+
+    def __enter__(self) -> Self:
+        """Listen."""
+        self._listener = socket.create_server((self._host, self.port), backlog=128)
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, args=(self._listener,), name="forwarder", daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop listening and cut every connection."""
+        self._closing.set()
+        if self._listener is not None:
+            with contextlib.suppress(OSError):
+                self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
+        self.drop_connections()
+
+    def switch(self, target: tuple[str, int]) -> None:
+        """Send later connections to ``target`` and cut the open ones, so that none still talks to the old one."""
+        self._target = target
+        self.drop_connections()
+
+    def drop_connections(self) -> None:
+        """Cut every open connection."""
+        with self._lock:
+            every = list(self._open)
+        for sock in every:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self, listener: socket.socket) -> None:
+        while not self._closing.is_set():
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                time.sleep(0.01)
+                continue
+            with self._lock:
+                allowed = len(self._open) < 2 * MAX_CONNECTIONS
+                self.refused += 0 if allowed else 1
+                if allowed:
+                    self._open.add(client)
+            if allowed:
+                threading.Thread(target=self._serve, args=(client,), name="forwarder", daemon=True).start()
+            else:
+                client.close()
+
+    def _serve(self, client: socket.socket) -> None:
+        server: socket.socket | None = None
+        try:
+            target = self._target
+            server = socket.create_connection(target, timeout=CONNECT_SECONDS)
+            server.settimeout(None)
+            with self._lock:
+                self._open.add(server)
+            if target != self._target:
+                return
+            back = threading.Thread(target=_pump, args=(server, client), name="forwarder", daemon=True)
+            back.start()
+            _pump(client, server)
+            back.join()
+        except OSError:
+            with self._lock:
+                self.refused += 1
+        finally:
+            for sock in (client, server):
+                if sock is not None:
+                    with self._lock:
+                        self._open.discard(sock)
+                    sock.close()
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    """Copy until ``source`` ends, then end ``sink``'s side."""
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    with contextlib.suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
