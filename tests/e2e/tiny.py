@@ -27,7 +27,7 @@ role = "candidate"
 image = "language"
 content = "submission"
 [submit]
-include = ["service.toml", "*.py", "*.sh"]
+globs = ["service.toml", "*.py", "*.sh"]
 [[checks]]
 id = "life/health"
 title = "GET /health answers 200"
