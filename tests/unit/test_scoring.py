@@ -176,9 +176,10 @@ def test_judge_gives_nothing_for_a_report_that_contradicts_itself(said: Report, 
     assert found.score.earned == 96.0
 
 
-def test_judge_makes_seconds_that_are_none_zero() -> None:
+@pytest.mark.parametrize("seconds", [math.nan, math.inf, -1.0])
+def test_judge_makes_seconds_that_are_none_zero(seconds: float) -> None:
     """A duration that is no number can't be written to a result; it becomes zero."""
-    found = judged(passed("contract/create-then-read", seconds=math.nan))
+    found = judged(passed("contract/create-then-read", seconds=seconds))
 
     assert found.outcomes[0].seconds == 0.0
 
@@ -216,6 +217,23 @@ def test_settle_keeps_an_inconclusive_gate_check_open_whose_requirement_failed()
     found = settle(pair, [failed("a/first"), unsure("a/second")])
 
     assert found[1].status is Status.INCONCLUSIVE
+
+
+def test_settle_keeps_a_failure_whose_requirement_is_inconclusive() -> None:
+    """A failure without credit was seen: nothing that we still owe can change it."""
+    pair = (check("a/first"), check("a/second", requires=("a/first",)))
+
+    found = settle(pair, [unsure("a/first"), failed("a/second")])
+
+    assert found[1].status is Status.FAILED
+
+
+def test_settle_reads_an_undeclared_requirement_as_open() -> None:
+    """Judging a part of the checks gives no points for one whose requirement was left out."""
+    (found,) = settle((check(requires=("a/left-out",)),), [passed("contract/create-then-read")])
+
+    assert found.status is Status.INCONCLUSIVE
+    assert "a/left-out" in found.detail
 
 
 def test_settle_follows_requirements_of_requirements() -> None:
@@ -266,6 +284,13 @@ def test_judge_adds_decimals_as_people_write_them() -> None:
     found = judge(bare, tenths, [passed(c.id) for c in tenths])
 
     assert (found.score.earned, found.verdict) == (1.0, Verdict.PASSED)
+
+
+def test_judge_rounds_halves_as_people_write_them() -> None:
+    """2.675 is half a cent over 2.67, though its nearest binary number is less."""
+    found = judge(exercise(gates=()), (check("a/one", points=2.675),), [passed("a/one")])
+
+    assert found.score.earned == 2.68
 
 
 def test_judge_compares_the_bar_with_the_rounded_total() -> None:

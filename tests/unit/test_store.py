@@ -275,6 +275,15 @@ def test_save_killed_at_any_point_leaves_all_or_nothing(tmp_path: Path, after: i
     assert not [name for name in tree(tmp_path) if ".partial-" in name]
 
 
+def test_save_removes_what_a_dead_writer_left(tmp_path: Path) -> None:
+    """The next result of the same alias clears away what a killed one left half-written."""
+    (tmp_path / "heron" / ".partial-dead" / "logs").mkdir(parents=True)
+
+    folder = store.save(heron(), tmp_path)
+
+    assert tree(tmp_path / "heron") == [folder.name, f"{folder.name}/result.json"]
+
+
 def test_sweep_leaves_a_writer_that_is_alive(tmp_path: Path) -> None:
     """What another process is still writing is locked, and stays."""
     (tmp_path / "heron").mkdir()
@@ -304,3 +313,13 @@ def test_encode_is_stable() -> None:
     two = dataclasses.replace(one)
 
     assert store.encode(one) == store.encode(two)
+
+
+def test_save_refusal_keeps_why_a_submission_has_no_grading(tmp_path: Path) -> None:
+    """A submission that names no exercise leaves its reason in OUT/refused, one folder each."""
+    folders = {store.save_refusal({"verdict": "refused", "reason": "no archive"}, tmp_path) for _ in range(2)}
+
+    assert len(folders) == 2
+    for folder in folders:
+        assert folder.parent == tmp_path / "refused"
+        assert json.loads((folder / "refusal.json").read_text())["reason"] == "no archive"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 
@@ -71,3 +73,11 @@ def test_refused_names_the_path_and_the_reason() -> None:
 
     assert (made["verdict"], made["exit_code"], made["reason"]) == ("refused", 3, "expected an archive")
     assert made["submission"] == {"alias": "", "path": "inbox/x.tar.gz", "sha256": ""}
+
+
+def test_reference_page_names_every_key() -> None:
+    """docs/reference/result.md lists every key of result.json and of the summary line."""
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "result.md").read_text()
+    keys = KEYS | {field.name for field in dataclasses.fields(heron())}
+
+    assert [key for key in sorted(keys) if f"`{key}`" not in page and f"`{key}[]`" not in page] == []
