@@ -64,14 +64,7 @@ def run_once(
         found = captured.stderr[len(nonce) :].decode("utf-8", "replace").strip()
         text = f"expected the files to fit into sandbox {spec.name}, found: {found}; see its tmpfs limits"
         raise SandboxError(text)
-    return ExecResult(
-        exit_code=code,
-        stdout=captured.stdout,
-        stderr=captured.stderr,
-        truncated=captured.truncated,
-        timed_out=captured.timed_out,
-        seconds=captured.seconds,
-    )
+    return captured.result(code)
 
 
 @contextlib.contextmanager

@@ -41,6 +41,9 @@ RESOLVER = "127.0.0.1"
 LOG_KB = 1024
 """What the engine keeps of a sandbox's output; it has no limit of its own."""
 
+_KEPT_LOG: Json = {"Type": "json-file", "Config": {"max-size": f"{LOG_KB}k", "max-file": "1"}}
+_NO_LOG: Json = {"Type": "none", "Config": {}}
+
 
 @functools.cache
 def seccomp_profile() -> str:
@@ -85,10 +88,13 @@ def sandbox(
         "ShmSize": SHM_MB * MEBIBYTE,
         "Init": True,
         "OomScoreAdj": 500,
-        "LogConfig": _log() if logged else {"Type": "none", "Config": {}},
+        "LogConfig": _KEPT_LOG if logged else _NO_LOG,
     }
     if volume:
         host["Mounts"] = [_mount(volume)]
+    if network == "none":
+        # Otherwise the engine copies its machine's resolvers in. Who joins a holder has the holder's files.
+        host["Dns"] = [RESOLVER]
     body = _container(spec.image, command, labels)
     body |= {"Env": _environment(env), "HostConfig": host}
     body |= {"OpenStdin": stdin, "StdinOnce": stdin, "AttachStdin": stdin}
@@ -111,13 +117,14 @@ def holder(
     hosts file, which every container that joins its network namespace is given.
     """
     host = _hardened(network=network or "none", memory_bytes=HOLDER_MEMORY_MB * MEBIBYTE, pids=16)
-    host |= {"LogConfig": {"Type": "none", "Config": {}}}
+    host |= {"LogConfig": _NO_LOG}
     if volume:
         host["Mounts"] = [_mount(volume)]
     body = _container(image, ("sleep", str(seconds)), labels)
     body |= {"Env": [], "Hostname": HOSTNAME, "HostConfig": host}
     if network:
-        host |= {"Dns": [RESOLVER], "ExtraHosts": [f"{name}:{ip}" for name, ip in sorted(hosts.items())]}
+        host |= {"Dns": [RESOLVER], "DnsOptions": ["timeout:1", "attempts:1"]}
+        host |= {"ExtraHosts": [f"{name}:{ip}" for name, ip in sorted(hosts.items())]}
         endpoint: Json = {"IPAMConfig": {"IPv4Address": address}}
         body["NetworkingConfig"] = {"EndpointsConfig": {network: endpoint}}
     return body
@@ -130,7 +137,7 @@ def fault_helper(image: str, command: tuple[str, ...], *, network: str, labels: 
     volume, no candidate's byte, gone before the call returns.
     """
     host = _hardened(network=network, memory_bytes=64 * MEBIBYTE, pids=16)
-    host |= {"CapAdd": ["NET_ADMIN"], "LogConfig": {"Type": "none", "Config": {}}}
+    host |= {"CapAdd": ["NET_ADMIN"], "LogConfig": _NO_LOG}
     body = _container(image, command, labels)
     body |= {"User": "0:0", "WorkingDir": "/", "Env": [], "HostConfig": host}
     return body
@@ -146,7 +153,7 @@ def volume(name: str, limits: Limits, labels: Mapping[str, str]) -> dict[str, Js
 def volume_options(limits: Limits) -> str:
     """Return the tmpfs options that apply ``limits`` to a ``/box``."""
     size = f"size={limits.tmpfs_mb}m,nr_inodes={limits.tmpfs_inodes}"
-    return f"{size},uid={SANDBOX_UID},gid={SANDBOX_UID},mode=0700"
+    return f"{size},uid={SANDBOX_UID},gid={SANDBOX_UID},mode=0755"
 
 
 def network(name: str, subnet: str, labels: Mapping[str, str]) -> dict[str, Json]:
@@ -208,10 +215,6 @@ def _ulimits(limits: Limits) -> Json:
         "rtprio": 0,
     }
     return [{"Name": name, "Soft": value, "Hard": value} for name, value in values.items()]
-
-
-def _log() -> Json:
-    return {"Type": "json-file", "Config": {"max-size": f"{LOG_KB}k", "max-file": "1"}}
 
 
 def _mount(volume: str) -> Json:

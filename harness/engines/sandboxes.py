@@ -10,8 +10,8 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.engines import containers, holders, policy, usage
-from harness.engines.base import SandboxState, Usage
+from harness.engines import containers, execs, holders, policy, usage
+from harness.engines.base import ExecResult, SandboxState, Usage
 from harness.engines.connect import EngineRefusal, translated
 from harness.errors import EngineError, SandboxError
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from harness.engines.holders import Holder
     from harness.engines.streams import Stream
 
+_READER_SECONDS = 5.0
 LOG_BYTES = 1024 * 1024
 """What is kept of the output of containers that are gone."""
 NOT_STARTED = 126
@@ -178,13 +179,30 @@ class Sandbox:
         """Add to the log what its process wrote where the engine keeps nothing."""
         self._log = (self._log + text)[-LOG_BYTES:]
 
-    def used(self, inside: Callable[[tuple[str, ...]], bytes]) -> Usage:
-        """Return what all starts used; ``inside`` runs a reader of ours in the sandbox."""
+    def exec(self, argv: tuple[str, ...], *, timeout_seconds: float, stdin: bytes) -> ExecResult:
+        """Run ``argv`` beside the process; everything is killed at the timeout."""
+        if not self._container:
+            return ExecResult(exit_code=execs.NO_EXEC, stdout=b"", stderr=b"the sandbox is not running\n")
+        try:
+            return execs.run(
+                self._link,
+                self._container,
+                argv,
+                stdin=stdin,
+                limit_bytes=self.spec.limits.output_kb * 1024,
+                timeout_seconds=timeout_seconds,
+                kill=self.kill,
+            )
+        except EngineRefusal as error:
+            return ExecResult(exit_code=execs.NO_EXEC, stdout=b"", stderr=self.blame(error))
+
+    def used(self) -> Usage:
+        """Return what all starts used."""
         with self.lock:
             facts = containers.inspect(self._link, self._container) if self._container else None
             if facts is None or not facts.running:
                 return self._meter.total(None, running=False)
-            return self._meter.total(self._sample(facts, inside), running=True)
+            return self._meter.total(self._sample(facts), running=True)
 
     def container(self) -> str:
         """Return the id of the container, empty before the first start."""
@@ -275,17 +293,24 @@ class Sandbox:
     def _measure(self) -> None:
         facts = containers.inspect(self._link, self._container)
         if facts.running:
-            self._meter.add(self._sample(facts, None))
+            self._meter.add(self._sample(facts))
 
-    def _sample(
-        self, facts: containers.Facts, inside: Callable[[tuple[str, ...]], bytes] | None
-    ) -> usage.Sample | None:
+    def _read_inside(self, argv: tuple[str, ...]) -> bytes:
+        try:
+            limit, seconds = 64 * 1024, _READER_SECONDS
+            found = execs.run(self._link, self._container, argv, stdin=b"", limit_bytes=limit, timeout_seconds=seconds)
+        except EngineRefusal:
+            # Out of processes, or dead by now: the next source may still know.
+            return b""
+        return found.stdout
+
+    def _sample(self, facts: containers.Facts) -> usage.Sample | None:
         for source in self._ground.sources:
             found = None
             if source == "cgroup" and self._link.local:
                 found = usage.from_cgroup(self._container, facts.pid)
-            elif source == "exec" and inside is not None and not facts.paused:
-                found = usage.from_inside(inside)
+            elif source == "exec" and not facts.paused:
+                found = usage.from_inside(self._read_inside)
             elif source == "stats":
                 found = usage.from_stats(self._link, self._container)
             if found is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import secrets
 import tarfile
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from harness.engines import containers, holders, netfault, policy, streams
 from harness.engines.base import BOX, SANDBOX_UID, ExecResult
-from harness.engines.connect import EngineRefusal, translated
+from harness.engines.connect import translated
 from harness.engines.oneshot import UNPACK, unpacked
 from harness.engines.sandboxes import NOT_STARTED, Box, Ground, Sandbox
 from harness.errors import SandboxError
@@ -26,13 +25,8 @@ if TYPE_CHECKING:
     from harness.engines.holders import Holder
     from harness.model import Json
 
-NO_EXEC = 125
-"""Exit code of an exec the sandbox itself made impossible (dead, paused, out of processes)."""
-NOT_EXECUTABLE = 126
-NOT_FOUND = 127
 _UNPACK_SECONDS = 60.0
 _FAULT_SECONDS = 30.0
-_READER_SECONDS = 5.0
 
 
 class DockerScenario:
@@ -134,12 +128,11 @@ class DockerScenario:
             kill=sandbox.kill,
             started=begin,
         )
-        return result(captured, sandbox.exit_code())
+        return captured.result(sandbox.exit_code())
 
     def exec(self, name: str, argv: tuple[str, ...], *, timeout_seconds: float, stdin: bytes = b"") -> ExecResult:
         """Run ``argv`` beside the sandbox's process; exit 125 when the sandbox itself makes that impossible."""
-        sandbox = self._sandbox(name)
-        return self._exec(sandbox, argv, timeout_seconds=timeout_seconds, stdin=stdin, kill=sandbox.kill)
+        return self._sandbox(name).exec(argv, timeout_seconds=timeout_seconds, stdin=stdin)
 
     def kill(self, name: str) -> None:
         """SIGKILL every process of the sandbox and return when all are dead. Volume, address and faults stay."""
@@ -187,12 +180,7 @@ class DockerScenario:
 
     def usage(self, name: str) -> Usage:
         """Return resources used since the scenario opened."""
-        sandbox = self._sandbox(name)
-
-        def inside(argv: tuple[str, ...]) -> bytes:
-            return self._exec(sandbox, argv, timeout_seconds=_READER_SECONDS, stdin=b"", kill=None).stdout
-
-        return sandbox.used(inside)
+        return self._sandbox(name).used()
 
     def partition(self, name: str, peers: tuple[str, ...]) -> None:
         """Drop every packet between ``name`` and ``peers``, both ways, from outside both."""
@@ -232,47 +220,6 @@ class DockerScenario:
 
     def _reopen(self, sandbox: SandboxSpec) -> Holder:
         return holders.open_holder(self._link, self._spec, sandbox, self._uid, self._network)
-
-    def _exec(
-        self,
-        sandbox: Sandbox,
-        argv: tuple[str, ...],
-        *,
-        timeout_seconds: float,
-        stdin: bytes,
-        kill: Callable[[], None] | None,
-    ) -> ExecResult:
-        container = sandbox.container()
-        if not container:
-            return ExecResult(exit_code=NO_EXEC, stdout=b"", stderr=b"the sandbox is not running\n")
-        api = self._link.api()
-        begin = time.monotonic()
-        try:
-            with translated(f"exec in sandbox {sandbox.spec.name}"):
-                run = str(api.exec_create(container, list(argv), stdin=True)["Id"])
-                stream = containers.stream_of(api.exec_start(run, socket=True))
-        except EngineRefusal as error:
-            return ExecResult(exit_code=NO_EXEC, stdout=b"", stderr=sandbox.blame(error))
-        captured = streams.drive(
-            stream,
-            stdin=stdin,
-            limit_bytes=sandbox.spec.limits.output_kb * 1024,
-            timeout_seconds=timeout_seconds,
-            kill=kill or stream.close,
-            ended=lambda: not self._exec_facts(run)[0],
-            started=begin,
-        )
-        return _explained(result(captured, self._exec_facts(run)[1]))
-
-    def _exec_facts(self, run: str) -> tuple[bool, int]:
-        try:
-            with translated("inspect an exec"):
-                found = self._link.api().exec_inspect(run)
-        except EngineRefusal:
-            # The container, and the exec with it, was removed meanwhile.
-            return False, 137
-        code = found["ExitCode"]
-        return bool(found["Running"]), 137 if code is None else int(code)
 
     def _unpack_inside(self, sandbox: Sandbox, tar: bytes) -> None:
         head, data = unpacked(tar)
@@ -320,30 +267,9 @@ class DockerScenario:
                 timeout_seconds=seconds,
                 kill=lambda: containers.kill_and_wait(link, container),
             )
-            return result(captured, containers.exit_code(link, container))
+            return captured.result(containers.exit_code(link, container))
         finally:
             containers.remove(link, containers.Thing(kind="container", id=container, name=container, labels={}))
-
-
-def result(captured: streams.Captured, exit_code: int) -> ExecResult:
-    """Join what came out of a process with how it ended."""
-    return ExecResult(
-        exit_code=exit_code,
-        stdout=captured.stdout,
-        stderr=captured.stderr,
-        truncated=captured.truncated,
-        timed_out=captured.timed_out,
-        seconds=captured.seconds,
-    )
-
-
-def _explained(found: ExecResult) -> ExecResult:
-    """Return ``found`` as a shell would report a command that could not be run: engines say it on stdout."""
-    if found.exit_code not in {NOT_EXECUTABLE, NOT_FOUND} or not found.stdout.startswith(b"OCI runtime exec failed"):
-        return found
-    missing = b"not found" in found.stdout or b"no such file" in found.stdout
-    code = NOT_FOUND if missing else NOT_EXECUTABLE
-    return dataclasses.replace(found, exit_code=code, stdout=b"", stderr=found.stdout)
 
 
 def owned(tar: bytes) -> bytes:

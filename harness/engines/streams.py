@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from harness.engines.base import ExecResult
 from harness.errors import SandboxError
 
 if TYPE_CHECKING:
@@ -107,6 +108,17 @@ class Captured:
     truncated: bool
     timed_out: bool
     seconds: float
+
+    def result(self, exit_code: int) -> ExecResult:
+        """Return this with how the process ended."""
+        return ExecResult(
+            exit_code=exit_code,
+            stdout=self.stdout,
+            stderr=self.stderr,
+            truncated=self.truncated,
+            timed_out=self.timed_out,
+            seconds=self.seconds,
+        )
 
 
 class _Capture:

@@ -315,9 +315,9 @@ def test_attach_reads_to_the_end(opened: Opener, image: str) -> None:
 
 def test_attach_to_a_sandbox_without_stdin_is_refused(opened: Opener, image: str) -> None:
     """Only a sandbox declared with stdin can be talked to."""
-    with opened(SandboxSpec(name="app", image=image, command=("cat",))) as scenario:
-        with pytest.raises(SandboxError, match="declared with stdin"):
-            scenario.attach("app")
+    spec = SandboxSpec(name="app", image=image, command=("cat",))
+    with opened(spec) as scenario, pytest.raises(SandboxError, match="declared with stdin"):
+        scenario.attach("app")
 
 
 def test_write_to_a_dead_sandbox_is_an_error_of_the_sandbox(opened: Opener, image: str) -> None:
@@ -339,9 +339,8 @@ def test_write_to_a_dead_sandbox_is_an_error_of_the_sandbox(opened: Opener, imag
 
 def test_names_outside_the_scenario_are_refused(opened: Opener, image: str) -> None:
     """A name that is not of this scenario is an error that says which are."""
-    with opened(SandboxSpec(name="app", image=image)) as scenario:
-        with pytest.raises(SandboxError, match=r"\(app\)"):
-            scenario.state("other")
+    with opened(SandboxSpec(name="app", image=image)) as scenario, pytest.raises(SandboxError, match=r"\(app\)"):
+        scenario.state("other")
 
 
 def test_logs_are_the_end(opened: Opener, image: str) -> None:
