@@ -12,7 +12,7 @@ from schedule import Charge, Purse, generator
 from service import Said
 from world import LEAST_OK, World
 
-from harness.testing import Unproven, check
+from harness.testing import Unproven, check, credit
 from harness.testing.proxies import Trap
 
 DRY_RUNS = 3
@@ -60,6 +60,10 @@ def test_killed_at_commit(world: World) -> None:
 
 def _enough_points(reached: list[CommitPoint], left: list[CommitPoint]) -> None:
     sides = {point.when for point in reached}
+    credit(
+        1.0,
+        detail=f"killed while held {', '.join(map(str, reached))}; not reached: {', '.join(map(str, left)) or 'none'}",
+    )
     if sides != {"before", "after"}:
         missed = ", ".join(map(str, left)) or "none"
         text = (

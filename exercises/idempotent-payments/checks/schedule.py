@@ -49,13 +49,16 @@ def generator(job: Job, name: str) -> random.Random:
 
 
 class Purse:
-    """Hands out charges: fresh keys, and an amount that no other charge of the merchant has."""
+    """Hands out charges: fresh keys, and an amount that no other charge of the merchant has.
 
-    def __init__(self, rng: random.Random, family: str, *, merchants: int = 1) -> None:
-        """Charges of ``family`` have keys like ``family-07`` and go round ``merchants`` merchants of its own."""
+    Names say nothing of the check they belong to: a service can't tell one check from another.
+    """
+
+    def __init__(self, rng: random.Random, *, merchants: int = 1) -> None:
+        """Charges have keys like ``k-07-3fa2`` and go round ``merchants`` merchants of their own."""
         self._rng = rng
-        self._family = family
-        self.merchants = tuple(f"m-{family}-{rng.randrange(16**5):05x}-{index}" for index in range(merchants))
+        self._tag = f"{rng.randrange(16**4):04x}"
+        self.merchants = tuple(f"m-{rng.randrange(16**8):08x}" for _ in range(merchants))
         self._count = itertools.count(1)
         self._cents = _distinct(rng, 1_00, 399_99)
 
@@ -65,7 +68,7 @@ class Purse:
         cents = next(self._cents)
         return Charge(
             merchant=merchant or self.merchants[number % len(self.merchants)],
-            key=f"{self._family}-{number:02d}",
+            key=f"k-{number:02d}-{self._tag}",
             amount=amount or f"{cents // 100}.{cents % 100:02d}",
             currency=currency or self._rng.choice(("EUR", "USD")),
         )

@@ -148,7 +148,7 @@ def _malformed(good: Charge) -> list[tuple[str, str | None, Json | bytes]]:
         ("13 digits before the point", amount("1234567890123.00")),
     ]
     keyed: list[tuple[str, str | None, Json | bytes]] = [
-        (what, f"form-bad-{number}", body) for number, (what, body) in enumerate(cases)
+        (what, f"k-{number:02d}-none", body) for number, (what, body) in enumerate(cases)
     ]
     return [("no Idempotency-Key", None, good.body), ("a key of 65 characters", "k" * 65, good.body), *keyed]
 

@@ -210,9 +210,9 @@ class World:
 
     # Crowds
 
-    def purse(self, family: str, *, merchants: int = 1) -> Purse:
-        """Return charges for one check; equal seeds give equal charges."""
-        return Purse(generator(self.job, family), family, merchants=merchants)
+    def purse(self, name: str, *, merchants: int = 1) -> Purse:
+        """Return charges for one check; equal seeds and names give equal charges."""
+        return Purse(generator(self.job, f"purse/{name}"), merchants=merchants)
 
     def together(self, work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
         """Do ``work`` for all items at once, at most 64 in flight; return results in order."""
