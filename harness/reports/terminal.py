@@ -44,6 +44,7 @@ def render(view: View, style: Style = plain) -> str:
         *_losses(view, style),
         *_timeline(view, style),
         *(_entry("TRUST", view.trust) if view.trust else ()),
+        *(_entry("POSTURE", f"weaker here than the standard class: {view.posture}") if view.posture else ()),
         *_end(view, style),
     ]
     return "\n".join(line.rstrip() for line in lines) + "\n"

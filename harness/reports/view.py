@@ -67,6 +67,8 @@ class View:
     human: str
     """Items only a person can mark; empty when there are none."""
     trust: str
+    posture: str
+    """What this machine enforced in a weaker form; empty in the standard class, and for candidates."""
     again: str
     """The command that repeats the grading; empty for candidates."""
 
@@ -87,7 +89,8 @@ def build(grading: Grading, audience: Audience = Audience.ASSESSOR) -> View:
         owed=tuple(o for o in shown.outcomes if o.status is Status.INCONCLUSIVE),
         losses=losses,
         human=words.human(shown.exercise.human),
-        trust=_trust(shown, audience),
+        trust=_trust(shown),
+        posture="; ".join(shown.posture) if audience is Audience.ASSESSOR else "",
         again=_again(shown) if audience is Audience.ASSESSOR else "",
     )
 
@@ -133,12 +136,10 @@ def _notes(outcome: Outcome, caps: Sequence[float], grading: Grading) -> tuple[s
     return tuple(note for note in notes if note)
 
 
-def _trust(grading: Grading, audience: Audience) -> str:
+def _trust(grading: Grading) -> str:
     if not grading.outcomes:
         return ""
-    base = grading.trust or f"no validation of {grading.exercise.id} {grading.exercise.version} is on record"
-    weaker = f"; on this machine: {'; '.join(grading.posture)}" if grading.posture else ""
-    return base + (weaker if audience is Audience.ASSESSOR else "")
+    return grading.trust or f"no validation of {grading.exercise.id} {grading.exercise.version} is on record"
 
 
 def _again(grading: Grading) -> str:

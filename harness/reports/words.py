@@ -73,7 +73,10 @@ def skill(outcomes: Sequence[Outcome]) -> str:
     """Return what held and what did not, in a few words."""
     if len(outcomes) == 1 and outcomes[0].status is not Status.INCONCLUSIVE:
         only = outcomes[0]
-        return one_line(only.feedback or f"{'' if only.status is Status.PASSED else 'not: '}{only.check.title}", 100)
+        return one_line(
+            only.feedback.partition("\n")[0] or f"{'' if only.status is Status.PASSED else 'not: '}{only.check.title}",
+            100,
+        )
     good = [_short(o) for o in outcomes if o.status is Status.PASSED]
     bad = [_short(o) for o in outcomes if o.status in {Status.FAILED, Status.UNPROVEN}]
     owed = [_short(o) for o in outcomes if o.status is Status.INCONCLUSIVE]
