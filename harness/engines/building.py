@@ -13,42 +13,50 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, cast
 
 from harness.errors import EngineError
 
 if TYPE_CHECKING:
-    import docker
+    from docker.api import APIClient
+
+    from harness.model import Json
 
 _STEP = re.compile(r"^Step (\d+)/(\d+) : (.*)")
 _HEARTBEAT_SECONDS = 8.0
 _KEPT_LINES = 15
 
-_ADVICE = (
-    (
-        r"no space left on device",
-        "the engine's disk is full: free some (`harness images remove` takes away images of ours), then run it again",
+_ADVICE = {
+    r"no space left on device": (
+        "the engine's disk is full: free some (`harness images remove` takes away images of ours), then run it again"
+    ),
+    r"certificate verify failed|CERTIFICATE_VERIFY_FAILED|unknown authority|Certificate verification failed": (
+        "a registry's certificate was not trusted: set HARNESS_CA_BUNDLE to a file with your company's CA certificates"
+    ),
+    r"non-overlapping IPv4 address pool|could not find an available": (
+        "the engine has no free address range left: remove unused networks, or widen its default address pools"
     ),
     (
-        r"certificate verify failed|CERTIFICATE_VERIFY_FAILED|unknown authority|Certificate verification failed",
-        "a registry's certificate was not trusted: set HARNESS_CA_BUNDLE to a file with your company's CA certificates",
-    ),
-    (
-        r"non-overlapping IPv4 address pool|could not find an available",
-        "the engine has no free address range left: remove unused networks, or widen its default address pools",
-    ),
-    (
-        r"[Tt]emporary failure resolving|Could not resolve|Name or service not known|no such host|"
+        r"[Tt]emporary failure resolving|Could not resolve|Name or service not known|no such host|i/o timeout|"
         r"[Nn]etwork is unreachable|Failed to establish a new connection|Unable to connect to|Connection timed out|"
-        r"i/o timeout|Temporary failure in name resolution|Could not connect to",
+        r"Temporary failure in name resolution|Could not connect to"
+    ): (
         "no package registry was reached: check the network, or name mirrors with HARNESS_APT_MIRROR, PIP_INDEX_URL "
-        "and GOPROXY (docs/how-to/set-up.md)",
+        "and GOPROXY (docs/how-to/set-up.md)"
     ),
-    (
-        r"No matching distribution|Unable to locate package|404\s+Not Found",
-        "a mirror lacks a package of the recipe: complete the mirror, or unset it",
+    r"No matching distribution|Unable to locate package|404\s+Not Found": (
+        "a mirror lacks a package of the recipe: complete the mirror, or unset it"
     ),
-)
+}
+"""What a failed step's output shows -> what a person can do; the first that is found counts."""
+
+
+class _Untyped(Protocol):
+    """What docker-py's stubs leave untyped."""
+
+    def inspect_image(self, image: str) -> dict[str, Json]: ...
+
+    def prune_images(self, filters: dict[str, bool | str]) -> object: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,13 +70,13 @@ class Job:
     labels: Mapping[str, str]
 
 
-def build(client: docker.DockerClient, job: Job, progress: Callable[[str], None]) -> None:
+def build(client: APIClient, job: Job, progress: Callable[[str], None]) -> None:
     """Build ``job``; leave the tagged image and nothing of its work stages. Raises EngineError when it fails."""
     output: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
     step = "sending the build context"
     try:
-        with translated(f"{job.title}: building"), heartbeat(job.title, progress) as beat:
-            for event in client.api.build(
+        with explained(f"{job.title}: building"), heartbeat(job.title, progress) as beat:
+            for event in client.build(
                 fileobj=io.BytesIO(job.context),
                 custom_context=True,
                 tag=job.tag,
@@ -88,7 +96,7 @@ def build(client: docker.DockerClient, job: Job, progress: Callable[[str], None]
     finally:
         with contextlib.suppress(Exception):
             # The work stages hold the company's settings and a second copy of everything.
-            client.images.prune(filters={"dangling": True, "label": "harness.stage=work"})
+            cast("_Untyped", client).prune_images(filters={"dangling": True, "label": "harness.stage=work"})
 
 
 def _short(instruction: str) -> str:
@@ -107,18 +115,43 @@ def _failure(title: str, step: str, output: collections.deque[str]) -> str:
 
 def advice(text: str) -> str:
     """Return what a person can do about a build that ended with ``text``."""
-    for pattern, sentence in _ADVICE:
+    for pattern, sentence in _ADVICE.items():
         if re.search(pattern, text):
             return sentence
     return "read the lines above; `harness images build` continues with the image that failed"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Present:
+    """An image the engine has."""
+
+    size_mb: float
+    labels: Mapping[str, str]
+
+
+def present(client: APIClient, reference: str) -> Present | None:
+    """Return what the engine has under that name, None when nothing."""
+    from docker.errors import ImageNotFound
+
+    try:
+        with explained(f"looking for image {reference}", passed=(ImageNotFound,)):
+            found = cast("_Untyped", client).inspect_image(reference)
+    except ImageNotFound:
+        return None
+    size, config = found.get("Size"), found.get("Config")
+    labels = config.get("Labels") if isinstance(config, dict) else None
+    return Present(
+        size_mb=size / 1e6 if isinstance(size, int) else 0.0,
+        labels={name: str(value) for name, value in labels.items()} if isinstance(labels, dict) else {},
+    )
+
+
 @contextlib.contextmanager
-def translated(doing: str, *, passed: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+def explained(doing: str, *, passed: tuple[type[Exception], ...] = ()) -> Iterator[None]:
     """Turn what docker-py and its transport raise into EngineError, but for the types ``passed``."""
-    from docker.errors import DockerException  # noqa: PLC0415 - keeps `harness --help` fast
-    from requests.exceptions import RequestException  # noqa: PLC0415
-    from urllib3.exceptions import HTTPError  # noqa: PLC0415
+    from docker.errors import DockerException
+    from requests.exceptions import RequestException
+    from urllib3.exceptions import HTTPError
 
     try:
         yield
@@ -132,23 +165,25 @@ def translated(doing: str, *, passed: tuple[type[Exception], ...] = ()) -> Itera
 @contextlib.contextmanager
 def heartbeat(title: str, progress: Callable[[str], None]) -> Iterator[Callable[[str], None]]:
     """Yield a function that reports a step; while a step lasts, say so before ten seconds are over."""
-    current = ["", time.monotonic(), time.monotonic()]
+    step = ""
+    began = said = time.monotonic()
     lock = threading.Lock()
     ended = threading.Event()
 
-    def report(step: str) -> None:
+    def report(new: str) -> None:
+        nonlocal step, began, said
         with lock:
-            current[:] = [step, time.monotonic(), time.monotonic()]
+            step, began, said = new, time.monotonic(), time.monotonic()
             progress(f"{title}: {step}")
 
     def beat() -> None:
+        nonlocal said
         while not ended.wait(1.0):
             with lock:
-                step, began, last = current
                 now = time.monotonic()
-                if now - float(last) >= _HEARTBEAT_SECONDS:
-                    current[2] = now
-                    progress(f"{title}: {step or 'waiting for the engine'}, {now - float(began):.0f} s so far")
+                if now - said >= _HEARTBEAT_SECONDS:
+                    said = now
+                    progress(f"{title}: {step or 'waiting for the engine'}, {now - began:.0f} s so far")
 
     thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
     thread.start()

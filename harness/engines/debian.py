@@ -14,16 +14,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.engines.building import heartbeat, translated
+from harness.engines.building import advice, explained, heartbeat, present
 from harness.errors import EngineError
 
 if TYPE_CHECKING:
     from typing import IO
 
-    import docker
+    from harness.engines.connect import Link
 
 PUBLIC = "debian:bookworm-slim"
 """Used where its registry answers; ``HARNESS_DEBIAN`` names another one (a company's registry)."""
+NAME = "debian"
+"""``harness.image`` of a bootstrapped one: no recipe, the start of them."""
 _SUITE = "bookworm"
 _OPTIONS = (
     "--variant=minbase",
@@ -48,41 +50,30 @@ class Base:
     """``public`` or ``bootstrapped``."""
 
 
-def obtain(client: docker.DockerClient, progress: Callable[[str], None]) -> Base:
+def obtain(link: Link, progress: Callable[[str], None]) -> Base:
     """Return a Debian image on the engine, pulled or bootstrapped. Raises EngineError when neither can be."""
     named = os.environ.get("HARNESS_DEBIAN", "")
     public = named or PUBLIC
-    if _has(client, public):
+    if present(link.api(), public):
         progress(f"starts from {public}, which is here")
         return Base(reference=public, origin="public")
     progress(f"asking the registry for {public}")
-    reason = _pull(client, public, progress)
+    reason = _pull(link, public, progress)
     if not reason:
         return Base(reference=public, origin="public")
     if named:
         msg = f"HARNESS_DEBIAN={named} cannot be pulled: {reason}. Correct or unset it."
         raise EngineError(msg)
-    tag = f"harness/debian:{hashlib.sha256(repr((_SUITE, _OPTIONS)).encode()).hexdigest()[:16]}"
-    if _has(client, tag):
+    tag = f"harness/{NAME}:{hashlib.sha256(repr((_SUITE, _OPTIONS)).encode()).hexdigest()[:16]}"
+    if present(link.api(), tag):
         progress(f"the registry does not answer ({reason}); starts from {tag}, bootstrapped before")
     else:
         progress(f"the registry does not answer ({reason}); bootstrapping Debian {_SUITE} from its packages")
-        _bootstrap(client, tag, progress)
+        _bootstrap(link, tag, progress)
     return Base(reference=tag, origin="bootstrapped")
 
 
-def _has(client: docker.DockerClient, reference: str) -> bool:
-    from docker.errors import ImageNotFound  # noqa: PLC0415 - keeps `harness --help` fast
-
-    try:
-        with translated(f"looking for {reference}", passed=(ImageNotFound,)):
-            client.images.get(reference)
-    except ImageNotFound:
-        return False
-    return True
-
-
-def _pull(client: docker.DockerClient, reference: str, progress: Callable[[str], None]) -> str:
+def _pull(link: Link, reference: str, progress: Callable[[str], None]) -> str:
     """Pull ``reference``; return why it did not work, or nothing when it did.
 
     A registry that is blocked rather than refused would hold us for minutes, so the pull is given up from outside.
@@ -92,7 +83,7 @@ def _pull(client: docker.DockerClient, reference: str, progress: Callable[[str],
 
     def run() -> None:
         try:
-            for event in client.api.pull(repository, tag=tag, stream=True, decode=True):
+            for event in link.api().pull(repository, tag=tag, stream=True, decode=True):
                 events.put(f"error {event['error']}" if "error" in event else "more")
             events.put("end")
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the reason
@@ -118,7 +109,7 @@ def _reason(text: str) -> str:
     return text.strip().rstrip(")\"'").split(": ")[-1] or "no reason given"
 
 
-def _bootstrap(client: docker.DockerClient, tag: str, progress: Callable[[str], None]) -> None:
+def _bootstrap(link: Link, tag: str, progress: Callable[[str], None]) -> None:
     system = _release().get("ID", "") if platform.system() == "Linux" else ""
     tool = shutil.which("mmdebstrap")
     if not tool or os.geteuid() != 0:
@@ -136,15 +127,15 @@ def _bootstrap(client: docker.DockerClient, tag: str, progress: Callable[[str], 
     with tempfile.TemporaryFile(prefix="harness-debian-") as archive:
         _mmdebstrap(tool, archive, progress)
         archive.seek(0)
-        with translated("importing the bootstrapped Debian"), heartbeat("importing it", progress) as beat:
+        with explained("importing the bootstrapped Debian"), heartbeat("importing it", progress) as beat:
             beat("as " + tag)
             repository, _, name = tag.partition(":")
             # A generator, so that it is sent in chunks: for a file both lengths would be announced and be refused.
             chunks = iter(lambda: archive.read(1 << 20), b"")
-            client.api.import_image_from_stream(
-                chunks, repository=repository, tag=name, changes=["LABEL harness.image=debian"]
+            link.api().import_image_from_stream(
+                chunks, repository=repository, tag=name, changes=[f"LABEL harness.image={NAME}"]
             )
-    if not _has(client, tag):
+    if not present(link.api(), tag):
         msg = f"importing the bootstrapped Debian failed: the engine took it and has no {tag}. Is its disk full?"
         raise EngineError(msg)
 
@@ -167,8 +158,6 @@ def _mmdebstrap(tool: str, archive: IO[bytes], progress: Callable[[str], None]) 
                 process.terminate()
                 process.wait()
     if code != 0:
-        from harness.engines.building import advice  # noqa: PLC0415
-
         text = "\n".join(f"    {line}" for line in lines[-_KEPT_LINES:])
         msg = f"mmdebstrap ended with {code}. The end of its output:\n{text}\nWhat to do: {advice(text)}."
         raise EngineError(msg)

@@ -12,10 +12,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.engines import building, company, debian, recipes
+from harness.engines.connect import connect
 from harness.errors import EngineError
 
 if TYPE_CHECKING:
-    import docker
+    from docker.api import APIClient
+
+    from harness.engines.connect import Link
+
+_LABEL = "harness.image"
 
 Progress = Callable[[str], None]
 """Takes one line a step, and a sign of life at least every ten seconds while a step lasts."""
@@ -55,23 +60,24 @@ def ensure(names: Iterable[str], *, progress: Progress = lambda _line: None) -> 
     """
     wanted = tuple(names)
     tags = {name: tag(name) for name in wanted}
-    with _engine() as client:
-        if not _missing(client, wanted):
+    with _engine() as link:
+        if not _missing(link.api(), wanted):
             return tags
         with building.exclusive(progress):
-            missing = _missing(client, recipes.closure(wanted))
+            missing = _missing(link.api(), recipes.closure(wanted))
             for number, name in enumerate(missing, start=1):
-                _build(client, name, f"image {number}/{len(missing)} {name}", progress)
+                _build(link, name, f"image {number}/{len(missing)} {name}", progress)
     return tags
 
 
 def listing() -> list[ImageInfo]:
-    """Return every image of ours: one entry a recipe, built or not, then stale ones."""
-    with _engine() as client, building.translated("listing images"):
+    """Return every image of ours: one entry a recipe, built or not, then what else is there."""
+    with _engine() as link, building.explained("listing images"):
         present = {
-            one: (image.attrs["Size"] / 1e6, image.labels)
-            for image in client.images.list(filters={"label": "harness.image"})
-            for one in image.tags
+            one: (float(image["Size"]) / 1e6, dict(image["Labels"]))
+            for image in link.api().images(filters={"label": _LABEL})
+            for one in image["RepoTags"] or ()
+            if one.startswith(f"{recipes.REPOSITORY}/")
         }
     found = []
     for name in recipes.names():
@@ -88,30 +94,28 @@ def listing() -> list[ImageInfo]:
             )
         )
     for one, (size_mb, labels) in sorted(present.items()):
-        name = labels["harness.image"]
-        found.append(ImageInfo(name=name, tag=one, recipe="", built=True, stale=name != "debian", size_mb=size_mb))
+        name = labels[_LABEL]
+        stale = name != debian.NAME
+        found.append(ImageInfo(name=name, tag=one, recipe="", built=True, stale=stale, size_mb=size_mb))
     return found
 
 
 def remove(names: Iterable[str] = (), *, stale_only: bool = False) -> list[str]:
-    """Remove images of ours (all of them without ``names``); return a line for each, one kept because it is in use too."""
+    """Remove images of ours, all of them without ``names``; return a line for each, one that is kept included."""
     chosen = set(names)
-    lines = []
-    doomed = [one for one in listing() if one.built and (not chosen or one.name in chosen)]
-    with _engine() as client:
-        for one in reversed(doomed):
-            if stale_only and not one.stale:
-                continue
-            lines.append(_remove(client, one.tag))
-    return lines
+    doomed = [
+        one for one in listing() if one.built and (not chosen or one.name in chosen) and (one.stale or not stale_only)
+    ]
+    with _engine() as link:
+        return [_remove(link.api(), one.tag) for one in reversed(doomed)]
 
 
-def _remove(client: docker.DockerClient, reference: str) -> str:
-    from docker.errors import APIError, ImageNotFound  # noqa: PLC0415 - keeps `harness --help` fast
+def _remove(client: APIClient, reference: str) -> str:
+    from docker.errors import APIError, ImageNotFound
 
     try:
-        with building.translated(f"removing {reference}", passed=(APIError,)):
-            client.images.remove(reference)
+        with building.explained(f"removing {reference}", passed=(APIError,)):
+            client.remove_image(reference)
     except ImageNotFound:
         return f"image {reference} was removed already"
     except APIError as error:
@@ -119,56 +123,42 @@ def _remove(client: docker.DockerClient, reference: str) -> str:
     return f"image {reference} removed"
 
 
-def _missing(client: docker.DockerClient, names: Iterable[str]) -> list[str]:
-    from docker.errors import ImageNotFound  # noqa: PLC0415 - keeps `harness --help` fast
-
-    missing = []
-    for name in names:
-        try:
-            with building.translated(f"looking for image {name}", passed=(ImageNotFound,)):
-                client.images.get(tag(name))
-        except ImageNotFound:
-            missing.append(name)
-    return missing
+def _missing(client: APIClient, names: Iterable[str]) -> list[str]:
+    return [name for name in names if not building.present(client, tag(name))]
 
 
-def _build(client: docker.DockerClient, name: str, title: str, progress: Progress) -> None:
+def _build(link: Link, name: str, title: str, progress: Progress) -> None:
     source = recipes.recipe(name)
+    client = link.api()
     began = time.monotonic()
-    labels = {"harness.image": name, "harness.recipe": source.digest}
+    labels = {_LABEL: name, "harness.recipe": source.digest}
     if source.parent:
-        parent = client.images.get(tag(source.parent))
-        labels["harness.debian"] = parent.labels.get("harness.debian", "")
+        parent = building.present(client, tag(source.parent))
+        labels["harness.debian"] = parent.labels.get("harness.debian", "") if parent else ""
         arguments = {"BASE": tag(source.parent)}
     else:
-        base = debian.obtain(client, lambda line: progress(f"{title}: {line}"))
+        base = debian.obtain(link, lambda line: progress(f"{title}: {line}"))
         labels["harness.debian"] = base.origin
         arguments = {"DEBIAN": base.reference}
-    building.build(
-        client,
-        building.Job(
-            title=title,
-            tag=source.tag,
-            context=recipes.context(source, company.settings()),
-            arguments=arguments,
-            labels=labels,
-        ),
-        progress,
+    job = building.Job(
+        title=title,
+        tag=source.tag,
+        context=recipes.context(source, company.settings()),
+        arguments=arguments,
+        labels=labels,
     )
-    size_mb = client.images.get(source.tag).attrs["Size"] / 1e6
-    progress(f"{title}: built in {time.monotonic() - began:.0f} s, {size_mb:.0f} MB")
+    building.build(client, job, progress)
+    made = building.present(client, source.tag)
+    if made is None:
+        msg = f"{title}: the engine took the build and has no {source.tag}. Run `harness images build {name}` again."
+        raise EngineError(msg)
+    progress(f"{title}: built in {time.monotonic() - began:.0f} s, {made.size_mb:.0f} MB")
 
 
 @contextlib.contextmanager
-def _engine() -> Iterator[docker.DockerClient]:
-    import docker  # noqa: PLC0415 - keeps `harness --help` fast
-
+def _engine() -> Iterator[Link]:
+    link = connect()
     try:
-        client = docker.from_env(timeout=60)
-    except docker.errors.DockerException as error:
-        msg = f"no container engine answers: {error}. Run `harness doctor`."
-        raise EngineError(msg) from error
-    try:
-        yield client
+        yield link
     finally:
-        client.close()
+        link.close()
