@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.engines import containers, holders, oneshot, usage
@@ -28,6 +29,18 @@ _LIMITS = {
     "PidsLimit": "process limits",
     "CpuCfsQuota": "CPU limits",
 }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Machine:
+    """What the engine runs on."""
+
+    place: str
+    """Where it was found, and who said so."""
+    cpus: int
+    memory_mb: int
+    storage: str
+    """Directory it keeps images and containers in, on its own machine."""
 
 
 class DockerEngine:
@@ -61,6 +74,18 @@ class DockerEngine:
                 api = self.link.api()
                 self._known = describe(api.info(), api.version())
         return self._known
+
+    def machine(self) -> Machine:
+        """Return what the engine runs on. Raises EngineError when it does not answer."""
+        with translated("say what it runs on"):
+            info = self.link.api().info()
+        place = self.link.place
+        return Machine(
+            place=f"{place.url} ({place.source})",
+            cpus=int(info.get("NCPU", 0)),
+            memory_mb=int(info.get("MemTotal", 0)) // (1024 * 1024),
+            storage=str(info.get("DockerRootDir", "")),
+        )
 
     @contextlib.contextmanager
     def open_scenario(self, spec: ScenarioSpec) -> Iterator[Scenario]:

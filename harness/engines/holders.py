@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from harness.engines.base import SandboxSpec, ScenarioSpec
     from harness.model import Json
 
-DEFAULT_RANGE = "10.213.0.0/16"
+DEFAULT_RANGE = "10.212.0.0/16"
 """Where scenarios' networks are cut from; ``network_range`` in harness.toml changes it."""
 _SMALLEST_PREFIX = 28
 _RESERVED = 3

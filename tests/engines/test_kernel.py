@@ -380,7 +380,7 @@ def test_an_image_that_is_not_there_is_said(docker_engine: DockerEngine, owner: 
 
 def test_a_range_that_is_taken_is_said(docker_engine: DockerEngine, owner: Owner, base_image: str) -> None:
     """When every subnet of the range is in use, the error says what to do."""
-    engine = DockerEngine(docker_engine.link, network_range="10.212.255.240/28")
+    engine = DockerEngine(docker_engine.link, network_range="10.211.255.240/28")
     spec = ScenarioSpec(owner=owner, sandboxes=(SandboxSpec(name="app", image=base_image),))
     with (
         engine.open_scenario(spec),

@@ -1,0 +1,116 @@
+"""``harness clean``: remove what gradings that ended or died left behind, and nothing that is alive or not ours."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness import console, owners
+from harness.errors import EngineError, ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from harness.engines.base import Engine, Owner
+
+_PASSES = 5
+_SETTLE_SECONDS = 0.5
+
+
+def clean(*, all_: bool, dry_run: bool, yes: bool, engine: str | None) -> ExitCode:
+    """Reap containers, networks, volumes and scratch of dead owners; with ``all_`` also our images and ``.venv``.
+
+    Raises EngineError, after everything else was cleaned, when no engine answers.
+    """
+    from harness.engines import open_engine
+
+    if all_ and not dry_run:
+        _confirm(yes=yes)
+    problem: EngineError | None = None
+    lines: list[str] = []
+    try:
+        opened = open_engine(engine)
+        try:
+            lines += _left(opened) if dry_run else _reaped(opened)
+        finally:
+            opened.close()
+        if all_:
+            lines += _images(dry_run=dry_run)
+    except EngineError as error:
+        problem = error
+    lines += owners.reap_scratch(remove=not dry_run)
+    if all_:
+        lines += _environment(checkout(), dry_run=dry_run)
+    for text in lines:
+        console.line(f"{'would remove' if dry_run else 'removed'} {text}")
+    if problem is not None:
+        raise problem
+    if not lines:
+        console.line("nothing of ours is left behind")
+    return ExitCode.PASSED
+
+
+def checkout() -> Path | None:
+    """Return the checkout this package runs from, None when it is installed."""
+    root = Path(__file__).resolve().parents[2]
+    return root if (root / "pyproject.toml").is_file() else None
+
+
+def _left(engine: Engine) -> list[str]:
+    things: Counter[str] = Counter()
+
+    def look(owner: Owner) -> bool:
+        if owners.is_dead(owner):
+            things[owner.run] += 1
+        return False
+
+    engine.reap(look)
+    return [
+        f"what is left of run {run}: {count} of container, network, volume" for run, count in sorted(things.items())
+    ]
+
+
+def _reaped(engine: Engine) -> list[str]:
+    """Reap until nothing is left, twice at least: what a killed process asked for last may still be being made."""
+    lines = engine.reap(owners.is_dead)
+    for _ in range(_PASSES):
+        time.sleep(_SETTLE_SECONDS)
+        more = engine.reap(owners.is_dead)
+        if not more:
+            break
+        lines += more
+    return lines
+
+
+def _confirm(*, yes: bool) -> None:
+    if yes or os.environ.get("YES", "") == "1":
+        return
+    if not sys.stdin.isatty():
+        text = "expected --yes (or YES=1) with --all where nobody can be asked: it removes all images of ours and .venv"
+        raise UsageError(text)
+    sys.stderr.write("Remove all images of ours and .venv? They are made again in minutes. [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        text = "nothing was removed: the answer was not yes"
+        raise UsageError(text)
+
+
+def _images(*, dry_run: bool) -> list[str]:
+    from harness.engines import images
+
+    if dry_run:
+        return [f"image {image.tag}" for image in images.listing() if image.built]
+    return [f"image: {line}" for line in images.remove()]
+
+
+def _environment(root: Path | None, *, dry_run: bool) -> list[str]:
+    directory = root / ".venv" if root is not None else None
+    # Only what a virtual environment's own maker marked as one.
+    if directory is None or directory.is_symlink() or not (directory / "pyvenv.cfg").is_file():
+        return []
+    if not dry_run:
+        shutil.rmtree(directory, ignore_errors=True)
+    return [f"virtual environment {directory}"]
