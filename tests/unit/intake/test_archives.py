@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import tarfile
 import tracemalloc
 from collections.abc import Callable, Iterable
@@ -21,6 +22,7 @@ from harness.model import SubmissionFile
 from harness.submission import load
 
 Packed = Callable[..., Path]
+SOLVE = b"print(1)\n"
 ROOMY = Caps(bytes_unpacked=4 * 1024 * 1024, members=200)
 
 
@@ -133,13 +135,17 @@ def test_file_below_a_file_is_a_collision(paths: list[str]) -> None:
     assert names.collision([path + "1" for path in ("a", "a/b", "ab", "a/c")]) is None
 
 
-def test_files_must_be_those_that_are_listed(packed: Packed, catalogue: Catalogue) -> None:
+def test_files_must_be_those_that_are_listed(
+    packed: Packed, catalogue: Catalogue, manifest_of: Callable[..., bytes]
+) -> None:
     """A file that is not listed, is missing, or differs from its digest is refused by name."""
     assert '"solve.py" is not the file that' in refusal(packed(unlisted=("solve.py",)), catalogue)
     good = packed()
     raw = gzip.decompress(good.read_bytes())
     good.write_bytes(gzip.compress(raw.replace(b"print(sum(", b"print(max(")))
     assert '"solve.py" is not the file that' in refusal(good, catalogue)
+    twice = json.loads(manifest_of({"solve.py": SOLVE}))["files"] * 2
+    assert "lists a file twice" in refusal(packed(own={"solve.py": SOLVE}, files=twice), catalogue)
     only_listing = packed(own={})
     raw = gzip.decompress(packed().read_bytes())
     end = raw.index(b"files/solve.py\0")
@@ -310,6 +316,24 @@ def test_extension_headers_carry_a_path_and_nothing_else(records: dict[str, str]
     assert [file.path for file in twin] == ["ok.py"]
     with pytest.raises(SubmissionError, match=words):
         list(archives.read(io.BytesIO(archive(records)), ROOMY))
+
+
+def test_stream_that_dribbles_is_read_to_its_end() -> None:
+    """A read may return less than was asked for, also less than a whole header."""
+
+    class Dribble(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            return super().read(min(size or 0, 1))
+
+    assert list(archives.read(Dribble(GOOD), ROOMY)) == list(archives.read(io.BytesIO(GOOD), ROOMY))
+
+
+def test_header_that_was_changed_is_refused(packed: Packed, catalogue: Catalogue) -> None:
+    """A header without its checksum is damage, whatever it says."""
+    file = packed()
+    raw = gzip.decompress(file.read_bytes())
+    file.write_bytes(gzip.compress(raw.replace(b"files/solve.py\0", b"files/solvi.py\0")))
+    assert "a header whose checksum is wrong" in refusal(file, catalogue)
 
 
 def test_gnu_and_global_headers_are_refused() -> None:

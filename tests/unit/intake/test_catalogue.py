@@ -101,6 +101,13 @@ def test_digest_does_not_depend_on_place_or_time(home: Path, tmp_path: Path) -> 
     assert Catalogue([home]).digests("tiny") == Catalogue([tmp_path / "elsewhere"]).digests("tiny")
 
 
+def test_digest_changes_with_the_executable_bit(home: Path, catalogue: Catalogue) -> None:
+    """A script that can't be run any more is another script."""
+    before = catalogue.digests("tiny")
+    (home / "exercises/tiny/starter/solve.py").chmod(0o755)
+    assert catalogue.digests("tiny")["exercise"] != before["exercise"]
+
+
 def test_digest_refuses_links(home: Path, catalogue: Catalogue) -> None:
     """What a link points to could change without the digest changing."""
     (home / "exercises/tiny/checks/more").symlink_to("/etc")

@@ -190,6 +190,16 @@ def test_file_that_cannot_be_read_is_named(tiny: Exercise, folder: Path, monkeyp
     assert '"service.toml" can\'t be read (Permission denied)' in refusal(tiny, folder)
 
 
+def test_file_that_becomes_a_link_or_pipe_is_not_read(tiny: Exercise, folder: Path) -> None:
+    """What changed between looking and reading is refused; nothing is followed and nothing blocks."""
+    (folder / "link.py").symlink_to("/etc/passwd")
+    os.mkfifo(folder / "pipe.py")
+    for name, words in (("link.py", "can't be read"), ("pipe.py", "changed into a special file")):
+        entry = folders._Entry(path=name, full=folder / name, regular=True)
+        with pytest.raises(SubmissionError, match=words):
+            folders._read(entry, 100, tiny)
+
+
 def test_folder_needs_to_know_its_exercise(catalogue: Catalogue, folder: Path) -> None:
     """A plain folder needs ``--exercise``; a workspace knows."""
     with pytest.raises(UsageError, match="say which exercise it is for, with --exercise ID"):
