@@ -1,0 +1,1 @@
+exec java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -ea -cp "classes:$HARNESS_CLASSPATH" ServiceTest
