@@ -19,6 +19,8 @@ if [ -n "${HARNESS_APT_MIRROR:-}" ]; then
   } >/company/sources.list
   echo 'Dir::Etc::sourcelist "/company/sources.list"; Dir::Etc::sourceparts "-";' >>/company/apt.conf
 fi
+# clean.sh takes dns away again: a sandbox knows names from its hosts file only, and fails at once on others.
+sed -i 's/^hosts:.*/hosts: files dns/' /etc/nsswitch.conf
 export APT_CONFIG=/company/apt.conf
 
 packages() {

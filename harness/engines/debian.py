@@ -52,6 +52,19 @@ class Base:
 
 def obtain(link: Link, progress: Callable[[str], None]) -> Base:
     """Return a Debian image on the engine, pulled or bootstrapped. Raises EngineError when neither can be."""
+    base = without_bootstrap(link, progress)
+    if base is not None:
+        return base
+    progress(f"bootstrapping Debian {_SUITE} from its packages")
+    _bootstrap(link, _bootstrapped(), progress)
+    return Base(reference=_bootstrapped(), origin="bootstrapped")
+
+
+def without_bootstrap(link: Link, progress: Callable[[str], None]) -> Base | None:
+    """Return a Debian image that is here or that its registry gives, None when one must be bootstrapped.
+
+    Raises EngineError when ``HARNESS_DEBIAN`` names one that cannot be had.
+    """
     named = os.environ.get("HARNESS_DEBIAN", "")
     public = named or PUBLIC
     if present(link.api(), public):
@@ -64,13 +77,15 @@ def obtain(link: Link, progress: Callable[[str], None]) -> Base:
     if named:
         msg = f"HARNESS_DEBIAN={named} cannot be pulled: {reason}. Correct or unset it."
         raise EngineError(msg)
-    tag = f"harness/{NAME}:{hashlib.sha256(repr((_SUITE, _OPTIONS)).encode()).hexdigest()[:16]}"
-    if present(link.api(), tag):
-        progress(f"the registry does not answer ({reason}); starts from {tag}, bootstrapped before")
-    else:
-        progress(f"the registry does not answer ({reason}); bootstrapping Debian {_SUITE} from its packages")
-        _bootstrap(link, tag, progress)
-    return Base(reference=tag, origin="bootstrapped")
+    if present(link.api(), _bootstrapped()):
+        progress(f"the registry does not answer ({reason}); starts from {_bootstrapped()}, bootstrapped before")
+        return Base(reference=_bootstrapped(), origin="bootstrapped")
+    progress(f"the registry does not answer ({reason})")
+    return None
+
+
+def _bootstrapped() -> str:
+    return f"harness/{NAME}:{hashlib.sha256(repr((_SUITE, _OPTIONS)).encode()).hexdigest()[:16]}"
 
 
 def _pull(link: Link, reference: str, progress: Callable[[str], None]) -> str:
@@ -78,12 +93,14 @@ def _pull(link: Link, reference: str, progress: Callable[[str], None]) -> str:
 
     A registry that is blocked rather than refused would hold us for minutes, so the pull is given up from outside.
     """
-    repository, _, tag = reference.rpartition(":")
+    from docker.utils import parse_repository_tag
+
+    repository, tag = parse_repository_tag(reference)
     events: queue.Queue[str] = queue.Queue()
 
     def run() -> None:
         try:
-            for event in link.api().pull(repository, tag=tag, stream=True, decode=True):
+            for event in link.api().pull(repository, tag=tag or "latest", stream=True, decode=True):
                 events.put(f"error {event['error']}" if "error" in event else "more")
             events.put("end")
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the reason

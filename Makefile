@@ -1,0 +1,40 @@
+# Works with make 3.81 and later. Everything made here is in .venv, .setup and labelled images; `make clean` removes it.
+.DEFAULT_GOAL := help
+PYTHON := .venv/bin/python
+HARNESS := .venv/bin/harness
+
+.PHONY: help venv setup images demo test test-all check bench clean
+
+help:    ## this list
+	@sed -n 's/^\([a-z-]*\): *[a-z ]*## /  make \1  /p' $(MAKEFILE_LIST) | awk '{ printf "  %s %-9s", $$1, $$2; $$1 = $$2 = ""; print }'
+
+venv:    ## .venv with the package and what developing it needs
+	@sh scripts/setup-python
+
+setup: venv    ## the same, and a container engine that answers (installs one only on Debian or Ubuntu as root)
+	@sh scripts/setup-engine
+
+images: setup    ## build the container images that are missing
+	@$(HARNESS) images build
+
+demo: images    ## grade two real submissions and show why each got its verdict
+	@$(PYTHON) scripts/demo.py
+
+test: images    ## the tests, without those that grade whole submissions for minutes
+	$(PYTHON) -m pytest -m "not e2e"
+
+test-all: images check    ## the gates and every test
+	$(PYTHON) -m pytest
+
+check: venv    ## lint, format, types, imports
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+	.venv/bin/lint-imports
+
+bench: images    ## timings beside the plain things a grading is made of; run nothing else meanwhile
+	$(PYTHON) benchmarks/bench.py
+
+clean:    ## remove all of it: what gradings left, images of ours, .venv, .setup
+	@if [ -x $(HARNESS) ]; then $(HARNESS) clean --all; fi
+	@sh scripts/clean

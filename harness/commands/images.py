@@ -1,0 +1,64 @@
+"""``harness images``: build, list and remove the container images that gradings use."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from typing import TYPE_CHECKING
+
+from harness import console
+from harness.errors import ExitCode
+
+if TYPE_CHECKING:
+    from harness.engines.images import ImageInfo
+
+
+def images_build(names: tuple[str, ...], *, engine: str | None) -> ExitCode:
+    """Build what is missing of ``names`` (all when there are none); progress on stderr, tags on stdout."""
+    from harness.engines import images, recipes
+
+    if engine == "fake":
+        console.notice("the fake engine needs no images")
+        return ExitCode.PASSED
+    began = time.monotonic()
+    for name, tag in images.ensure(names or recipes.names(), progress=console.notice).items():
+        console.line(f"{name}  {tag}")
+    console.notice(f"all there, after {time.monotonic() - began:.1f} s")
+    return ExitCode.PASSED
+
+
+def images_list(*, as_json: bool, engine: str | None) -> ExitCode:
+    """Write a line for each image: one a recipe, built or not, then old ones that nothing uses any more."""
+    from harness.engines import images
+
+    found = [] if engine == "fake" else images.listing()
+    if as_json:
+        console.line(json.dumps([dataclasses.asdict(one) for one in found]))
+        return ExitCode.PASSED
+    rows = [("name", "size", "state", "tag")]
+    rows += [(one.name, f"{one.size_mb:.0f} MB" if one.built else "-", _state(one), one.tag) for one in found]
+    console.table(rows)
+    return ExitCode.PASSED
+
+
+def images_remove(names: tuple[str, ...], *, stale: bool = False, engine: str | None) -> ExitCode:
+    """Remove images of ours: all, those named, or only those no present recipe makes (``stale``)."""
+    from harness.engines import images, recipes
+
+    if engine == "fake":
+        console.notice("the fake engine has no images")
+        return ExitCode.PASSED
+    for name in names:
+        recipes.recipe(name)
+    for text in images.remove(names, stale_only=stale) or ["no image of ours to remove"]:
+        console.line(text)
+    return ExitCode.PASSED
+
+
+def _state(one: ImageInfo) -> str:
+    if not one.built:
+        return "not built"
+    if one.stale:
+        return "old"
+    return f"on {one.debian} Debian" if one.debian else "bootstrapped here"
