@@ -7,7 +7,7 @@ import secrets
 import tarfile
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 from harness.engines import containers, holders, netfault, policy, streams
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _UNPACK_SECONDS = 60.0
 _FAULT_SECONDS = 30.0
+_CLOSE_SECONDS = 15
 
 
 class DockerScenario:
@@ -51,8 +52,13 @@ class DockerScenario:
         shared = [sandbox for sandbox in self._spec.sandboxes if sandbox.volume_of]
         found: dict[str, Holder] = {}
         for group in (own, shared):
-            for sandbox, holder in zip(group, pool.map(self._reopen, group), strict=True):
-                found[sandbox.name] = holder
+            futures = [pool.submit(self._reopen, sandbox) for sandbox in group]
+            try:
+                holders_of_group = [future.result() for future in futures]
+            finally:
+                # Interrupted or failed: what is being created must be there before close() looks for it.
+                wait(futures)
+            found |= {sandbox.name: holder for sandbox, holder in zip(group, holders_of_group, strict=True)}
         boxes = {sandbox.name: Box() for sandbox in own}
         ground = Ground(
             link=self._link,
@@ -199,13 +205,28 @@ class DockerScenario:
         with self._closing:
             if self._closed:
                 return
-            # By label, not by what we remember: a create call that was cut off may have created all the same.
-            things = containers.labelled(self._link, f"{containers.LABEL_SCENARIO}={self._uid}")
+            self._remove_all()
+            self._closed = True
+
+    def _remove_all(self) -> None:
+        # By label, not by what we remember, and again: a create call that an interrupt cut off may still create, and
+        # what it creates holds a volume.
+        until = time.monotonic() + _CLOSE_SECONDS
+        while things := containers.labelled(self._link, f"{containers.LABEL_SCENARIO}={self._uid}"):
+            refusals: list[SandboxError] = []
             with ThreadPoolExecutor(4) as pool:
                 for kind in ("container", "network", "volume"):
                     some = [thing for thing in things if thing.kind == kind]
-                    list(pool.map(lambda thing: containers.remove(self._link, thing), some))
-            self._closed = True
+                    refusals += [error for error in pool.map(self._try_to_remove, some) if error is not None]
+            if refusals and time.monotonic() > until:
+                raise refusals[0]
+
+    def _try_to_remove(self, thing: containers.Thing) -> SandboxError | None:
+        try:
+            containers.remove(self._link, thing)
+        except SandboxError as error:
+            return error
+        return None
 
     def _sandbox(self, name: str) -> Sandbox:
         if self._closed:

@@ -89,15 +89,20 @@ class Broker:
         """
         evidence = Evidence()
         watch = threading.Thread(target=self._end_at_deadline, args=(evidence,), daemon=True, name="deadline")
-        with ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="broker") as pool:
-            try:
-                self._attachment.write(wire.encode({"type": "job", "job": job}))
-                watch.start()
-                self._read_until_finished(evidence, pool)
-            except SandboxError as error:
-                _log.info("grader stream ended: %s", error)
-            finally:
-                self._machine.release()
+        pool = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="broker")
+        try:
+            self._attachment.write(wire.encode({"type": "job", "job": job}))
+            watch.start()
+            self._read_until_finished(evidence, pool)
+        except SandboxError as error:
+            _log.info("grader stream ended: %s", error)
+        except BaseException:
+            # Interrupted, or a broken stream: calls under way end when their sandboxes are closed, not before.
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        finally:
+            self._machine.release()
+        pool.shutdown()
         if self._trouble is not None:
             raise self._trouble
         return evidence

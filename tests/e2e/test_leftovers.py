@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -26,10 +25,20 @@ SECONDS = 4.0
 """About how long one grading of the tiny exercise takes here: kill points are spread over it."""
 
 
-def ours() -> set[str]:
-    """Return what is on the engine under our labels, and our scratch directories."""
-    things = {f"{thing}" for thing in containers.labelled(connect(), owners.LABEL_RUN)}
-    return things | {str(path) for path in Path(tempfile.gettempdir()).glob(f"{owners.SCRATCH_PREFIX}*")}
+def ownerless() -> list[str]:
+    """Return a line for everything of ours that nobody answers for any more. What others run now is not among it."""
+    left = containers.reap(connect(), owners.is_dead, remove_them=False)
+    return left + owners.reap_scratch(remove=False)
+
+
+def opened_by(process: subprocess.Popen[bytes]) -> int:
+    """Return how many things on the engine belong to a living process of this command."""
+    count = 0
+    for thing in containers.labelled(connect(), owners.LABEL_RUN):
+        owner = owners.owner_of(thing.labels)
+        with contextlib.suppress(ProcessLookupError):
+            count += owner is not None and os.getsid(int(owner.token.split(":")[2])) == process.pid
+    return count
 
 
 @contextmanager
@@ -56,21 +65,25 @@ def grading(cli: Cli, *prefix: str, paths: Sequence[str] = ()) -> Iterator[subpr
         process.communicate(timeout=60)
 
 
-def wait_until_seen(before: set[str], *, seconds: float = 30) -> set[str]:
-    """Return what is new on the engine as soon as a container of it is there."""
+def end_of(process: subprocess.Popen[bytes], seconds: float = 120) -> tuple[int, str]:
+    """Return the exit code of a command and what it said on the way."""
+    _, said = process.communicate(timeout=seconds)
+    return process.returncode, said.decode()
+
+
+def wait_until_open(process: subprocess.Popen[bytes], *, seconds: float = 60) -> None:
+    """Return as soon as a grading has something on the engine."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        new = ours() - before
-        if len(new) >= 3:
-            return new
+        if opened_by(process) >= 3:
+            return
         time.sleep(0.05)
     raise AssertionError("the grading opened nothing")
 
 
 def test_clean_after_sigkill_at_random_points_leaves_nothing(cli: Cli) -> None:
     """At each of 20 points spread over a grading: SIGKILL, clean, and everything is as it was before."""
-    before = ours()
-    rng = random.Random(20)  # noqa: S311 - spreads points, guards nothing
+    rng = random.Random(20)
     seen = 0
     for point in range(POINTS):
         with grading(cli) as process:
@@ -78,22 +91,22 @@ def test_clean_after_sigkill_at_random_points_leaves_nothing(cli: Cli) -> None:
             # Only the process itself, as an out-of-memory killer would: its workers must notice by themselves.
             process.kill()
             process.wait()
-        seen += bool(ours() - before)
+        seen += bool(ownerless())
         time.sleep(0.2)
         cleaned = cli("clean")
         assert cleaned.code == 0, cleaned.err
-        assert ours() - before == set(), f"left at point {point}"
+        assert ownerless() == [], f"left at point {point}"
     assert seen >= POINTS // 4, "most points were outside the grading: nothing was proven"
 
 
 def test_clean_spares_a_grading_that_is_alive(cli: Cli) -> None:
     """A clean in the middle of somebody's grading changes nothing for them."""
-    before = ours()
     with grading(cli) as process:
-        wait_until_seen(before)
+        wait_until_open(process)
         cleaned = cli("clean")
         assert cleaned.code == 0, cleaned.err
-        assert process.wait(timeout=120) == 0
+        code, said = end_of(process)
+        assert code == 0, said
 
 
 def test_clean_spares_a_grading_in_another_pid_namespace(cli: Cli) -> None:
@@ -101,36 +114,36 @@ def test_clean_spares_a_grading_in_another_pid_namespace(cli: Cli) -> None:
     unshare = ["unshare", "--pid", "--fork", "--mount-proc"]
     if subprocess.run([*unshare, "true"], check=False, capture_output=True).returncode != 0:
         pytest.skip("this machine does not permit a new pid namespace")
-    before = ours()
     with grading(cli, *unshare) as process:
-        wait_until_seen(before)
+        wait_until_open(process)
         cleaned = cli("clean")
         assert cleaned.code == 0, cleaned.err
-        assert process.wait(timeout=120) == 0
+        code, said = end_of(process)
+        assert code == 0, said
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_interrupted_grading_cleans_up_by_itself(cli: Cli, sent: signal.Signals, code: int) -> None:
     """One Ctrl-C or SIGTERM: nothing is left and the code says what happened."""
-    before = ours()
     with grading(cli) as process:
-        wait_until_seen(before)
+        wait_until_open(process)
         process.send_signal(sent)
-        assert process.wait(timeout=60) == code
-    assert ours() - before == set()
+        found, said = end_of(process)
+        assert found == code, said
+    assert ownerless() == []
 
 
 def test_second_interrupt_ends_at_once_and_clean_does_the_rest(cli: Cli) -> None:
     """Who presses Ctrl-C twice does not want to wait."""
-    before = ours()
     with grading(cli) as process:
-        wait_until_seen(before)
+        wait_until_open(process)
         process.send_signal(signal.SIGINT)
         time.sleep(0.1)
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30) == 130
+        code, said = end_of(process, 30)
+        assert code == 130, said
     assert cli("clean").code == 0
-    assert ours() - before == set()
+    assert ownerless() == []
 
 
 def test_interrupted_batch_ends_its_workers(cli: Cli) -> None:
@@ -138,12 +151,12 @@ def test_interrupted_batch_ends_its_workers(cli: Cli) -> None:
     tiny.catalogue(cli.folder / "catalogue")
     paths = [str(tiny.submission(cli.folder / str(number))) for number in range(3)]
     tiny.submission(cli.folder)
-    before = ours()
     with grading(cli, paths=paths) as process:
-        wait_until_seen(before)
+        wait_until_open(process)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=90) == 143
-    assert ours() - before == set()
+        code, said = end_of(process)
+        assert code == 143, said
+    assert ownerless() == []
 
 
 def test_two_gradings_of_one_submission_at_once_do_not_disturb_each_other(cli: Cli) -> None:
