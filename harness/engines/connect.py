@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import json
 import os
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -167,6 +168,10 @@ def _probe(place: Place) -> Link:
     from requests.exceptions import RequestException
 
     try:
+        if place.url.startswith("unix://"):
+            # docker-py leaves a socket open where nobody listens, and says less about it.
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.connect(place.url.removeprefix("unix://"))
         client = _client(place, "auto", PROBE_SECONDS)
         try:
             client.ping()

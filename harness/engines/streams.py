@@ -80,10 +80,12 @@ class Stream:
             self._connection.shutdown(socket.SHUT_RDWR)
         with contextlib.suppress(OSError):
             self._connection.close()
-        close = getattr(self._keep, "close", None)
-        if close is not None:
-            with contextlib.suppress(OSError, ValueError):
-                close()
+        # The descriptor stays open as long as one of the file objects over it does.
+        for holder in (self._reader, self._keep):
+            close = getattr(holder, "close", None)
+            if close is not None:
+                with contextlib.suppress(OSError, ValueError):
+                    close()
 
     def _header(self) -> tuple[int, int] | None:
         header = b""

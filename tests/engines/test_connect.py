@@ -1,0 +1,138 @@
+"""Finding an engine: where it is looked for, in which order, and what is said when there is none."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from harness.engines import connect as connecting
+from harness.engines.connect import Place, connect, places, translated
+from harness.errors import EngineError
+
+
+def test_docker_host_is_the_only_place(tmp_path: Path) -> None:
+    """Whoever sets DOCKER_HOST means that engine."""
+    _context(tmp_path, "other", "unix:///other.sock", current=True)
+    found = places({"DOCKER_HOST": "tcp://engine:2375"}, tmp_path)
+    assert found == [Place(url="tcp://engine:2375", source="DOCKER_HOST")]
+
+
+def test_docker_host_with_tls(tmp_path: Path) -> None:
+    """DOCKER_TLS_VERIFY and DOCKER_CERT_PATH mean what they mean to the docker command."""
+    environ = {"DOCKER_HOST": "tcp://engine:2376", "DOCKER_TLS_VERIFY": "1"}
+    assert places(environ, tmp_path)[0].certificates == tmp_path / ".docker"
+    assert places({**environ, "DOCKER_CERT_PATH": "/certs"}, tmp_path)[0].certificates == Path("/certs")
+
+
+@pytest.mark.parametrize("by", ["file", "variable"])
+def test_current_context_is_used(tmp_path: Path, by: str) -> None:
+    """The context chosen with ``docker context use``, or DOCKER_CONTEXT, names the engine."""
+    _context(tmp_path, "colima", "unix:///colima.sock", current=by == "file")
+    environ = {"DOCKER_CONTEXT": "colima"} if by == "variable" else {}
+    assert places(environ, tmp_path) == [Place(url="unix:///colima.sock", source="docker context colima")]
+
+
+def test_context_with_certificates(tmp_path: Path) -> None:
+    """A context's own certificates are used, and its wish not to verify."""
+    digest = _context(tmp_path, "far", "tcp://far:2376", current=True, skip=True)
+    certificates = tmp_path / ".docker" / "contexts" / "tls" / digest / "docker"
+    certificates.mkdir(parents=True)
+    (place,) = places({}, tmp_path)
+    assert (place.certificates, place.verify) == (certificates, False)
+
+
+def test_a_context_that_is_not_there_is_said(tmp_path: Path) -> None:
+    """A context without a description is an error with what to do."""
+    with pytest.raises(EngineError, match=r"context nowhere.*docker context use"):
+        places({"DOCKER_CONTEXT": "nowhere"}, tmp_path)
+
+
+def test_usual_sockets_are_tried(tmp_path: Path) -> None:
+    """Sockets of rootless Docker, Docker Desktop, colima and Podman are found when they exist."""
+    wanted = [
+        tmp_path / "run" / "docker.sock",
+        tmp_path / ".docker" / "run" / "docker.sock",
+        tmp_path / ".colima" / "default" / "docker.sock",
+        tmp_path / "run" / "podman" / "podman.sock",
+    ]
+    for path in wanted:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    found = [place.url for place in places({"XDG_RUNTIME_DIR": str(tmp_path / "run")}, tmp_path)]
+    assert [url for url in found if str(tmp_path) in url] == [f"unix://{path}" for path in wanted]
+
+
+def test_no_engine_says_every_place_and_what_to_do(tmp_path: Path) -> None:
+    """The error names what was tried, why it failed, and the next step."""
+    with pytest.raises(EngineError) as caught:
+        connect({"DOCKER_HOST": f"unix://{tmp_path}/none.sock"}, tmp_path)
+    text = str(caught.value)
+    assert f"unix://{tmp_path}/none.sock (DOCKER_HOST)" in text
+    assert "DOCKER_HOST to where it listens" in text
+
+
+def test_ssh_is_refused_with_a_way_out(tmp_path: Path) -> None:
+    """An engine over ssh is refused, and how to reach it said."""
+    with pytest.raises(EngineError, match="forward the engine's socket"):
+        connect({"DOCKER_HOST": "ssh://somewhere"}, tmp_path)
+
+
+def test_an_engine_that_goes_away_is_an_engine_error(tmp_path: Path) -> None:
+    """Whatever the client library raises about a connection is ours to report."""
+    server = HTTPServer(("127.0.0.1", 0), _Answers)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    link = connect({"DOCKER_HOST": f"tcp://127.0.0.1:{server.server_port}"}, tmp_path)
+    try:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        with pytest.raises(EngineError, match="expected the engine to list things"), translated("list things"):
+            link.api().containers()
+    finally:
+        link.close()
+
+
+def test_each_thread_has_its_own_client(tmp_path: Path) -> None:
+    """Two threads never share a client, one thread always has the same; closing closes all."""
+    link = connecting.Link(Place(url=f"unix://{tmp_path}/x.sock", source="test"), "1.41")
+    found = []
+    threads = [threading.Thread(target=lambda: found.append((link.api(), link.api()))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(first is second for first, second in found)
+    assert len({id(first) for first, _ in found}) == 3
+    link.close()
+
+
+class _Answers(BaseHTTPRequestHandler):
+    """An engine that knows its version and how to be pinged."""
+
+    def do_GET(self) -> None:
+        body = json.dumps({"ApiVersion": "1.41"}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments: object) -> None:
+        """Say nothing."""
+
+
+def _context(home: Path, name: str, url: str, *, current: bool, skip: bool = False) -> str:
+    configuration = home / ".docker"
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    meta = configuration / "contexts" / "meta" / digest
+    meta.mkdir(parents=True)
+    endpoint = {"Host": url, "SkipTLSVerify": skip}
+    (meta / "meta.json").write_text(json.dumps({"Name": name, "Endpoints": {"docker": endpoint}}), encoding="utf-8")
+    if current:
+        (configuration / "config.json").write_text(json.dumps({"currentContext": name}), encoding="utf-8")
+    return digest
