@@ -341,9 +341,10 @@ def images_list(context: click.Context, *, as_json: bool, engine: str | None) ->
 
 @images.command("remove")
 @click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.option("--stale", is_flag=True, help="Only images that no present recipe makes.")
 @_ENGINE
 @click.pass_context
-def images_remove(context: click.Context, names: tuple[str, ...], *, engine: str | None) -> ExitCode:
+def images_remove(context: click.Context, names: tuple[str, ...], *, stale: bool, engine: str | None) -> ExitCode:
     """Remove images of ours (all, or those named), and no others.
 
     \b
@@ -352,7 +353,7 @@ def images_remove(context: click.Context, names: tuple[str, ...], *, engine: str
     """  # noqa: D301
     from harness.commands.images import images_remove
 
-    return images_remove(names, engine=_engine(context, engine))
+    return images_remove(names, stale=stale, engine=_engine(context, engine))
 
 
 @cli.command()
