@@ -32,12 +32,16 @@ def ownerless() -> list[str]:
 
 
 def opened_by(process: subprocess.Popen[bytes]) -> int:
-    """Return how many things on the engine belong to a living process of this command."""
+    """Return how many things on the engine belong to a living process of this command, or to another pid namespace."""
     count = 0
+    _, here, *_ = owners.token().split(":")
     for thing in containers.labelled(connect(), owners.LABEL_RUN):
         owner = owners.owner_of(thing.labels)
+        if owner is None:
+            continue
+        _, namespace, pid, _ = owner.token.split(":")
         with contextlib.suppress(ProcessLookupError):
-            count += owner is not None and os.getsid(int(owner.token.split(":")[2])) == process.pid
+            count += namespace != here or os.getsid(int(pid)) == process.pid
     return count
 
 
