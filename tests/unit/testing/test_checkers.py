@@ -100,6 +100,12 @@ def test_recovery_is_counted_to_the_first_stable_success() -> None:
     assert ratios.recovery(samples, healed_at=10, timeout_seconds=2, window_seconds=6) is None
 
 
+def test_recovery_begins_with_a_success() -> None:
+    """A failed probe is never the first stable success, however good the rest of its window is."""
+    samples = [Sample(at=float(i), ok=i > 0) for i in range(60)]
+    assert ratios.stable_since(samples, window_seconds=40) == 1.0
+
+
 @given(st.lists(st.tuples(st.floats(0, 100), st.booleans())))
 def test_stable_since_is_a_success(points: list[tuple[float, bool]]) -> None:
     """When it returns a time, a probe succeeded then."""

@@ -76,6 +76,7 @@ def test_assert_elsewhere_is_ours(grader: Grader) -> None:
         ("raise SystemExit(0)", "inconclusive"),
         ("t = threading.Thread(target=lambda: 1 / 0)\nt.start()\nt.join()", "inconclusive"),
         ("t = threading.Thread(target=fail, args=('x',))\nt.start()\nt.join()", "inconclusive"),
+        ("t = threading.Thread(target=lambda: 1 / 0)\nt.start()\nt.join()\nfail('x')", "inconclusive"),
         ("credit(1.5, 'x')", "inconclusive"),
         ("credit(float('nan'), 'x')", "inconclusive"),
         ("broker.state('app')", "inconclusive"),
@@ -152,6 +153,7 @@ def test_d(): pass
     seen = grader.run(job({"test_it.py": text}, "a/one", "a/missing"))
     assert seen.collected == ["a/one", "a/one", "a/unknown", "no-check-id: test_it.py::test_d"]
     assert seen.outcomes == {}
+    assert seen.of("phase") == []
     assert seen.finished["exit"] == 1
     for wanted in ("'a/one', found 2", "'a/unknown'", "test_d", "no test judges it: a/missing"):
         assert wanted in seen.notes

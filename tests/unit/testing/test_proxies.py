@@ -81,6 +81,17 @@ def test_commit_of_a_failed_block_is_no_commit_point() -> None:
     assert points(query("BEGIN"), ready(b"T"), query("insert"), ready(b"E"), query("COMMIT"), ready()) == [0, 0, 0]
 
 
+def test_commit_of_a_failed_block_ends_it() -> None:
+    """After it the session is idle, so that a write in the same query string commits."""
+    steps = query("BEGIN"), ready(b"T"), query("insert"), ready(b"E"), query("COMMIT; insert into t values (1)")
+    assert points(*steps) == [0, 0, 1]
+
+
+def test_write_before_a_pipelined_begin_commits_with_the_block() -> None:
+    """A BEGIN takes what the implicit transaction wrote into its block: Sync commits nothing."""
+    assert points(extended(INSERT) + extended("BEGIN") + SYNC) == [0] * 7
+
+
 def test_extended_autocommit_commits_at_sync() -> None:
     """A write executed while idle commits at its Sync (psycopg, pgx and pgjdbc with autocommit)."""
     assert points(extended(INSERT) + SYNC, ready(), extended("SELECT 1") + SYNC) == [0, 0, 0, 1, 0, 0, 0, 0]
@@ -310,6 +321,31 @@ def test_trap_after_lets_earlier_answers_of_a_pipeline_pass(proxy: PostgresProxy
     client.sock.sendall(extended("SELECT 1") + SYNC + extended(INSERT) + SYNC + extended(INSERT) + SYNC)
     assert trap.held.wait(2)
     assert [client.until_ready(), client.until_ready()] == ["11CZ", "11CZ"]
+    assert client.silent()
+    trap.release("forward")
+    assert client.until_ready() == "11CZ"
+
+
+def test_trap_after_commit_lets_earlier_answers_of_a_pipeline_pass(proxy: PostgresProxy) -> None:
+    """The answer of a COMMIT is that of the Sync after it."""
+    client = Client(proxy.port)
+    client.ask(query("begin"))
+    trap = proxy.trap(1, "after")
+    client.sock.sendall(extended("SELECT 1") + SYNC + extended("COMMIT") + SYNC)
+    assert trap.held.wait(2)
+    assert client.until_ready() == "11CZ"
+    assert client.silent()
+    trap.release("forward")
+    assert client.until_ready() == "11CZ"
+
+
+def test_trap_before_forwards_what_came_before_it(proxy: PostgresProxy) -> None:
+    """What a client sent in the same breath, ahead of the commit point, reaches the server and is answered."""
+    client = Client(proxy.port)
+    trap = proxy.trap(1, "before")
+    client.sock.sendall(extended("SELECT 1") + SYNC + extended(INSERT) + SYNC)
+    assert trap.held.wait(2)
+    assert client.until_ready() == "11CZ"
     assert client.silent()
     trap.release("forward")
     assert client.until_ready() == "11CZ"

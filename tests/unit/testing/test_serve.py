@@ -21,6 +21,7 @@ import tempfile
 def test_a():
     sys.modules["leak"] = sys
     os.environ["LEAK"] = "1"
+    assert tempfile.gettempdir() == os.path.abspath(".tmp")
     tempfile.NamedTemporaryFile(delete=False)
     open("leak.txt", "w").close()
 """

@@ -166,6 +166,9 @@ def test_upstream_script_that_raises_is_ours(monkeypatch: pytest.MonkeyPatch) ->
 
     with Scripted(broken) as upstream:
         assert ask(upstream).status is None
+        deadline = time.monotonic() + 2
+        while not died and time.monotonic() < deadline:
+            time.sleep(0.01)
     assert died == [KeyError]
 
 
