@@ -239,7 +239,7 @@ def report(path: Path, *, fmt: str, audience: str) -> ExitCode:
 @cli.command()
 @click.argument("exercise_id", metavar="[ID]", required=False)
 @click.option(
-    "--only", metavar="KIND/NAME", default="", help="Only this one: starter/L, reference/N, mutant/N, cheat/N."
+    "--only", metavar="KIND/NAME", multiple=True, help="Only this one (mutant/N), or this kind (mutant); repeatable."
 )
 @click.option("--repeat", metavar="N", type=click.IntRange(min=1), help="Run each reference N times, also if recorded.")
 @click.option("--jobs", metavar="N", type=click.IntRange(min=1), default=1, show_default=True, help="Gradings at once.")
@@ -251,7 +251,7 @@ def validate(
     context: click.Context,
     exercise_id: str | None,
     *,
-    only: str,
+    only: tuple[str, ...],
     repeat: int | None,
     jobs: int,
     recorded: bool,

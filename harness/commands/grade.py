@@ -94,7 +94,7 @@ def _finish(done: Done, out: Path, *, as_json: bool, alone: bool) -> ExitCode:
     if as_json:
         console.line(summary.line(summary.summary(grading)))
     elif alone:
-        console.line(report(grading))
+        console.line(report(grading).rstrip())
         console.line(f"RESULT    {folder}")
     else:
         console.line(_row(grading, folder))

@@ -22,7 +22,7 @@ _SCRATCH_SECONDS = 6 * 3600
 def validate(
     exercise_id: str | None,
     *,
-    only: str,
+    only: tuple[str, ...],
     repeat: int | None,
     jobs: int,
     as_json: bool,
@@ -47,7 +47,7 @@ def validate(
 
 
 def _validate(
-    catalogue: Catalogue, exercise_id: str, *, only: str, repeat: int | None, jobs: int, engine: str | None
+    catalogue: Catalogue, exercise_id: str, *, only: tuple[str, ...], repeat: int | None, jobs: int, engine: str | None
 ) -> Sequence[Line]:
     """Run missing rows (all chosen ones when ``repeat`` is given) and judge what was asked for."""
     table = _matrix(catalogue, exercise_id, only=only, repeat=REPEATS if repeat is None else repeat)
@@ -71,7 +71,7 @@ def _validate(
     return [*errors, *validation.verdict(catalogue, table, rows, whole=not only)]
 
 
-def _recorded(catalogue: Catalogue, exercise_id: str, only: str) -> Sequence[Line]:
+def _recorded(catalogue: Catalogue, exercise_id: str, only: tuple[str, ...]) -> Sequence[Line]:
     table = _matrix(catalogue, exercise_id, only=only, repeat=REPEATS)
     lines = list(validation.verdict(catalogue, table, table.current, whole=not only))
     if table.missing:
@@ -81,7 +81,7 @@ def _recorded(catalogue: Catalogue, exercise_id: str, only: str) -> Sequence[Lin
     return lines
 
 
-def _matrix(catalogue: Catalogue, exercise_id: str, *, only: str, repeat: int) -> Matrix:
+def _matrix(catalogue: Catalogue, exercise_id: str, *, only: tuple[str, ...], repeat: int) -> Matrix:
     exercise = catalogue.exercise(exercise_id)
     names = {name for language in exercise.languages or ("",) for name in plan.images_needed(exercise, language)}
     fingerprint = plan.fingerprint({name: images.tag(name) for name in sorted(names)})

@@ -111,7 +111,8 @@ def run_attached(engine: Engine, job: Job, attachment: Attachment) -> Run:
     desk = Desk(sandboxes=frozenset({spec.name}), commands=commands, env={}, builds={}, one_shot=one_shot)
     began = time.monotonic()
     evidence = Broker(attachment, None, desk, Deadline(job.exercise.deadline_seconds)).serve(job.frame({}))
-    return Run(evidence=evidence, phases=[Phase(name="grader", seconds=time.monotonic() - began)])
+    logs = {plan.GRADER: log} if (log := attachment.logs()) else {}
+    return Run(evidence=evidence, phases=[Phase(name="grader", seconds=time.monotonic() - began)], logs=logs)
 
 
 def _run_scenario(engine: Engine, job: Job, progress: Progress) -> Run:

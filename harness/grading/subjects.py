@@ -65,15 +65,21 @@ def all_of(catalogue: Catalogue, exercise_id: str) -> tuple[Subject, ...]:
     return (*found, *_mutants(grader), *_cheats(grader))
 
 
-def choose(subjects: tuple[Subject, ...], only: str) -> tuple[Subject, ...]:
-    """Return the subjects named ``KIND``, ``KIND/NAME`` or ``NAME``, all when empty. Raises UsageError for none."""
+def choose(subjects: tuple[Subject, ...], only: tuple[str, ...]) -> tuple[Subject, ...]:
+    """Return the subjects that ``only`` names by ``KIND``, ``KIND/NAME`` or ``NAME``, all when it is empty.
+
+    What a chosen one is compared with is chosen too. Raises UsageError for a name that nothing has.
+    """
     if not only:
         return subjects
-    chosen = tuple(one for one in subjects if only in {one.name, one.kind, one.name.partition("/")[2]})
-    if not chosen:
-        text = f"expected KIND/NAME of a known submission after --only, found {only!r}: there are "
-        raise UsageError(text + ", ".join(one.name for one in subjects))
-    return chosen
+    chosen: set[str] = set()
+    for wanted in only:
+        found = [one for one in subjects if wanted in {one.name, one.kind, one.name.partition("/")[2]}]
+        if not found:
+            text = f"expected KIND/NAME of a known submission after --only, found {wanted!r}: there are "
+            raise UsageError(text + ", ".join(one.name for one in subjects))
+        chosen.update(name for one in found for name in (one.name, one.like) if name)
+    return tuple(one for one in subjects if one.name in chosen)
 
 
 def _mutants(grader: Path) -> list[Subject]:

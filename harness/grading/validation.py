@@ -63,7 +63,7 @@ class Matrix:
         return tuple(one for one in self.wanted if not any(one.is_row(row) for row in self.record.rows))
 
 
-def matrix(catalogue: Catalogue, exercise_id: str, *, only: str, repeat: int, images: str) -> Matrix:
+def matrix(catalogue: Catalogue, exercise_id: str, *, only: tuple[str, ...], repeat: int, images: str) -> Matrix:
     """Return what should be in the record of an exercise, and what is. ``images`` is one digest of all recipes used."""
     exercise = catalogue.exercise(exercise_id)
     chosen = subjects.choose(subjects.all_of(catalogue, exercise_id), only)

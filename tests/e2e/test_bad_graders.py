@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e import tiny
-from tests.e2e.conftest import Cli, Ended
+from tests.e2e.cli import Cli, Ended
 
 pytestmark = [pytest.mark.docker, pytest.mark.e2e]
 HEAD = "import os, threading, time\nimport pytest\nfrom harness.testing import check, expect\n"

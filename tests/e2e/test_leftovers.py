@@ -17,7 +17,7 @@ from harness import owners
 from harness.engines import containers
 from harness.engines.connect import connect
 from tests.e2e import tiny
-from tests.e2e.conftest import Cli
+from tests.e2e.cli import Cli
 
 pytestmark = [pytest.mark.docker, pytest.mark.e2e]
 POINTS = 20

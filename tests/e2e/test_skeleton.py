@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Cli
+from tests.e2e.cli import Cli
 
 pytestmark = [pytest.mark.docker, pytest.mark.e2e]
 SKELETON = "graders/skeleton"
