@@ -85,6 +85,10 @@ class GraderPlugin:
         with self._lock:
             self._thread_errors.append(f"an exception in thread {name}:\n{trace[-TRACE_CHARS:]}")
 
+    def pytest_collection(self) -> None:
+        """Watch the import of the tests as well."""
+        self.watchdog.begin("collecting the tests")
+
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Keep what could not be imported."""
         if report.failed:
@@ -93,6 +97,7 @@ class GraderPlugin:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Say what was collected; select and order it, or run nothing when it does not fit the declaration."""
+        self.watchdog.done()
         found = [_check_id(item) for item in items]
         declared = [check.id for check in self._job.checks]
         names = [item.nodeid for item in items]

@@ -23,7 +23,9 @@ from harness.testing.traps import AFTER, BEFORE, Action, CommitPoint, Counter, T
 __all__ = ["Forwarder", "PostgresProxy", "ProxyCounts", "Trap"]
 
 CONNECT_SECONDS = 5.0
-MAX_CONNECTIONS = 256
+MAX_CONNECTIONS = 128
+MAX_KEPT_BYTES = 4 << 20
+"""Of an answer that is held."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -151,6 +153,9 @@ class _Link:
             while (message := messages.next()) is not None:
                 keep, complete = self._note(message)
                 (kept if keep else out).extend(message)
+                if len(kept) > MAX_KEPT_BYTES:
+                    text = f"an answer of more than {MAX_KEPT_BYTES} bytes is to be held"
+                    raise pgwire.TooBigError(text)
                 if not complete:
                     continue
                 self._client.sendall(out)
@@ -188,6 +193,7 @@ class _Link:
 class PostgresProxy:
     """Listens from ``__enter__`` to ``__exit__``. Counts nothing until it is armed.
 
+    Messages of more than 1 MiB end their connection: what a service sends must not fill the grader's memory.
     A connection that the server ends, or whose server is not there (a restart), is closed at the client's side as
     well: the service sees what it would see without a proxy.
     """

@@ -44,6 +44,7 @@ def serve(incoming: int, outgoing: int, root: str) -> int:
         return 0
     finally:
         server.end_child()
+        shutil.rmtree(root, ignore_errors=True)
 
 
 def _import_early() -> None:

@@ -22,8 +22,10 @@ _TOKEN = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
-MAX_LEXED_CHARS = 256 * 1024
+MAX_LEXED_CHARS = 64 * 1024
 """Statements longer than this are judged by their beginning."""
+MAX_CACHED_CHARS = 4096
+MAX_TEXT_CHARS = 1000
 
 
 class Effect(enum.Enum):
@@ -73,14 +75,20 @@ _WRITES = frozenset(
 _INSIDE_WITH = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE"})
 
 
-@functools.lru_cache(maxsize=2048)
 def statements(sql: str) -> tuple[Statement, ...]:
     """Return the statements of a query string; empty ones are left out."""
+    return _cached(sql) if len(sql) <= MAX_CACHED_CHARS else _read(sql)
+
+
+def _read(sql: str) -> tuple[Statement, ...]:
     return tuple(
-        Statement(effect=_effect(tokens), text=" ".join(tokens)[:4000])
+        Statement(effect=_effect(tokens), text=" ".join(tokens)[:MAX_TEXT_CHARS])
         for tokens in _split(sql[:MAX_LEXED_CHARS])
         if tokens
     )
+
+
+_cached = functools.lru_cache(maxsize=1024)(_read)
 
 
 def _split(sql: str) -> list[list[str]]:

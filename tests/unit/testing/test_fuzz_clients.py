@@ -171,7 +171,7 @@ def test_garbage_never_makes_a_check_inconclusive(garbage: Callable[[int], Answe
         answers = list(pool.map(garbage, range(RESPONDERS)))
     for seed, answer in enumerate(answers):
         assert (answer.status is None) == (answer.error is not None), seed
-        assert answer.seconds < TIMEOUT_SECONDS + 0.9, (seed, answer)
+        assert answer.seconds < TIMEOUT_SECONDS + 1.2, (seed, answer)
         assert len(answer.body) <= MAX_BODY_BYTES
         assert judged(answer) in {Status.PASSED, Status.FAILED}, seed
     kinds = {answer.status is None for answer in answers}

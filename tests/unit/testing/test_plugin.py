@@ -232,6 +232,14 @@ def test_hang_costs_one_check(grader: Grader) -> None:
     assert time.monotonic() - started < 5
 
 
+def test_file_that_hangs_while_it_is_imported_runs_nothing(grader: Grader) -> None:
+    """An endless import is told and ends the job."""
+    text = f"{HEAD}\ntime.sleep(60)\n@check('a/b')\ndef test_a(): pass\n"
+    seen = grader.run(job({"test_it.py": text}, "a/b", limits={"check_seconds": 0.3}))
+    assert "hung: collecting the tests" in seen.notes
+    assert (seen.outcomes, seen.finished["exit"]) == ({}, 1)
+
+
 def test_deadline_leaves_the_rest_inconclusive(grader: Grader) -> None:
     """What the job's deadline cuts off is ours; what was said before it stands."""
     text = f"""{HEAD}

@@ -376,6 +376,14 @@ def test_trap_holds_the_nth_point_and_others_pass(proxy: PostgresProxy) -> None:
     assert trap.statement == "INSERT INTO T VALUES ( ? )"
 
 
+def test_proxy_cuts_what_would_fill_its_memory(proxy: PostgresProxy, database: FakePostgres) -> None:
+    """A message bigger than any a service needs ends its connection, and never reaches the database."""
+    client = Client(proxy.port)
+    client.sock.sendall(b"Q" + (pgwire.MAX_MESSAGE_BYTES + 1).to_bytes(4, "big") + b"x" * 1000)
+    assert client.closed()
+    assert database.kinds() == ""
+
+
 def test_trap_of_a_client_that_died_drops_the_server_side(proxy: PostgresProxy, database: FakePostgres) -> None:
     """Killed while held: after the release the server's connection ends, and nothing was committed."""
     client = Client(proxy.port)
