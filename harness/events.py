@@ -68,7 +68,11 @@ class Note(_Event):
 
 
 class Finished(_Event):
-    """The last event of a job. ``exit`` is pytest's code, or of the process that died."""
+    """The last event of a job.
+
+    ``exit`` is 0 when every outcome was said, 1 when what was collected does not fit what was declared (nothing ran), 2
+    after a hang, 3 after an internal error, or that of the process that died (``crashed``).
+    """
 
     event: Literal["finished"]
     exit: int
@@ -95,7 +99,7 @@ class Evidence:
     @property
     def complete(self) -> bool:
         """Whether the grader came to its end by itself."""
-        return self.finished is not None and not self.finished.crashed
+        return self.finished is not None and not self.finished.crashed and self.finished.exit in {0, 1}
 
     def take(self, message: dict[str, Json]) -> None:
         """Add the event in a frame. Raises GraderError when it is not one, or after ``finished``."""

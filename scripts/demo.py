@@ -6,15 +6,17 @@ most candidates make. Both are graded as any candidate's submission would be, at
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
-from harness import console, owners, progress
+from harness import console, progress
 from harness.catalogue import Catalogue
 from harness.commands import grade
 from harness.commands.opening import runner_opener
 from harness.grading import pool, subjects
 from harness.grading.runner import Task
+from harness.grading.subjects import Subject
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 EXERCISE = "idempotent-payments"
@@ -27,22 +29,27 @@ def main(out: Path) -> int:
     catalogue = Catalogue((CHECKOUT,))
     known = {one.name: one for one in subjects.all_of(catalogue, EXERCISE)}
     verdicts = {}
-    with owners.scratch(owners.make_owner("demo", seconds=3600)) as scratch:
-        tasks = [
-            Task(path=str(known[name].lay_out(scratch / alias)), exercise_id=EXERCISE, alias=alias)
-            for alias, name in DEMO.items()
-        ]
-        with progress.step("make demo: grading otter and heron, two at once") as say:
-            for done in pool.grade_all(tasks, len(tasks), runner_opener(catalogue, None, say)):
-                if done.graded is None:
-                    console.notice(f"{done.task.alias}: {done.error}")
-                    continue
-                folder = grade.keep(done.graded, out)
-                verdicts[done.task.alias or ""] = str(done.graded.grading.verdict)
-                console.line(grade.report(done.graded.grading))
-                console.line(f"RESULT    {folder}\n")
+    tasks = [_submission(known[name], out / "submissions" / alias) for alias, name in DEMO.items()]
+    with progress.step("grading otter and heron, both at once") as say:
+        for done in pool.grade_all(tasks, len(tasks), runner_opener(catalogue, None, say)):
+            if done.graded is None:
+                console.notice(f"{done.task.alias}: {done.error}")
+                continue
+            folder = grade.keep(done.graded, out)
+            verdicts[done.task.alias or ""] = str(done.graded.grading.verdict)
+            console.line(grade.report(done.graded.grading).rstrip())
+            console.line(f"RESULT    {folder}\n")
     console.line("  ".join(f"{alias} {verdicts.get(alias, 'not graded')}" for alias in DEMO))
     return 0 if verdicts == {"otter": "passed", "heron": "failed"} else 1
+
+
+def _submission(subject: Subject, folder: Path) -> Task:
+    """Lay a known submission out where it stays, so that it can be read and graded again."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    subject.lay_out(folder)
+    return Task(path=str(folder), exercise_id=EXERCISE, alias=folder.name)
 
 
 if __name__ == "__main__":

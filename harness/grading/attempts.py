@@ -61,4 +61,7 @@ def _attempt(run_job: RunJob, job: Job) -> tuple[Run, str]:
     if run.evidence.complete:
         return run, ""
     ended = run.evidence.finished
-    return run, "it overran or its stream ended" if ended is None else f"it died with {ended.exit}"
+    if ended is None:
+        return run, "it overran or its stream ended"
+    notes = "; ".join(run.evidence.notes[-2:])
+    return run, f"it {'died' if ended.crashed else 'ended'} with {ended.exit}" + (f": {notes[:300]}" if notes else "")

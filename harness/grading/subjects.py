@@ -37,16 +37,14 @@ class Subject:
         """One of KINDS."""
         return self.name.partition("/")[0]
 
-    def lay_out(self, folder: Path) -> Path:
-        """Copy the submission below ``folder``, patched when it is a mutant; return where it is.
+    def lay_out(self, target: Path) -> None:
+        """Copy the submission to ``target``, which must not exist, patched when it is a mutant.
 
         Raises ExerciseError when a patch does not apply exactly.
         """
-        target = folder / self.name.replace("/", "-")
         shutil.copytree(self.source, target)
         if self.patch is not None:
             _apply(self.patch, target)
-        return target
 
 
 def all_of(catalogue: Catalogue, exercise_id: str) -> tuple[Subject, ...]:

@@ -79,7 +79,8 @@ def run(
     """Yield each wanted row's grading as it ends."""
     tasks = {}
     for number, one in enumerate(wanted):
-        folder = one.subject.lay_out(scratch / str(number))
+        folder = scratch / str(number)
+        one.subject.lay_out(folder)
         task = Task(
             path=str(folder),
             exercise_id=table.exercise.id,
