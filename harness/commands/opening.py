@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 
-from harness import owners
+from harness import owners, settings
 from harness.catalogue import Catalogue
 from harness.grading.pool import OpenRunner
 from harness.grading.runner import Runner
@@ -21,7 +21,7 @@ def runner_opener(
     def open_runner(stack: ExitStack) -> Runner:
         from harness.engines import images, open_engine
 
-        engine = open_engine(engine_name)
+        engine = open_engine(engine_name, network_range=settings.load().network_range)
         stack.callback(engine.close)
         engine.reap(owners.is_dead)
         owners.reap_scratch()
