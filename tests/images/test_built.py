@@ -36,7 +36,7 @@ exec 2>&1
 serve() { setsid env ALLOW_FROM=192.0.2.7/32 harness-postgres >/box/log 2>&1 & server=$!; until pg_isready -q; do sleep 0.1; done; }
 serve
 psql -qAt -U app app -c 'create table t(x int)' -c 'insert into t values (42)'
-kill -KILL -$server; wait $server
+kill -KILL -$server; wait $server 2>/dev/null
 serve
 psql -qAt -U app app -c 'select x from t'
 PGPASSWORD=x psql -qAt -h 127.0.0.1 -U app app -c 'select 1' 2>&1 | grep -o 'password authentication failed'
