@@ -79,9 +79,7 @@ def one_shot(image: str, out: Path) -> list[tuple[str, float, float]]:
 
 def batch(docker_run_seconds: float, out: Path) -> list[tuple[str, float, float]]:
     """Gradings a second at 1, 2 and 4 jobs; the ratio is a grading's share beside one sequential ``docker run``."""
-    copies = []
-    for number in range(BATCH):
-        copies.append(str(shutil.copytree(reference(), out / f"copy-{number}")))
+    copies = [str(shutil.copytree(reference(), out / f"copy-{number}")) for number in range(BATCH)]
     rows = []
     for jobs in (1, 2, 4):
         command = [

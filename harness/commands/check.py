@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
-from harness import console, progress, workspace
+from harness import console, progress, scoring, workspace
 from harness.catalogue import Catalogue
 from harness.commands.opening import runner_opener
 from harness.errors import ExitCode
-from harness.grading.runner import Graded, Task
+from harness.grading.runner import Task
 from harness.model import Grading, Outcome, Status, Verdict
 from harness.reports import summary
 
@@ -39,24 +40,28 @@ def check(
     workspace.save_claim(here.root, {o.check.id: str(o.status) for o in graded.grading.outcomes})
     if keep:
         _keep_logs(here.root / ".harness" / "logs", graded.logs)
+    grading = _of_checks_alone(graded.grading)
     if as_json:
-        console.line(summary.line(summary.summary(graded.grading)))
+        console.line(summary.line(summary.summary(grading)))
     else:
-        _say(graded, kept=keep)
-    return _code(graded.grading)
+        _say(grading, kept=keep)
+    return ExitCode(grading.exit_code)
 
 
-def _code(grading: Grading) -> ExitCode:
+def _of_checks_alone(grading: Grading) -> Grading:
+    """Return the grading with a verdict on what was run: hidden checks, and so the bar, are not in it."""
     if grading.verdict in {Verdict.REFUSED, Verdict.HELD}:
-        return ExitCode(grading.exit_code)
+        return grading
     statuses = {outcome.status for outcome in grading.outcomes}
+    verdict = Verdict.PASSED
     if statuses & {Status.FAILED, Status.UNPROVEN}:
-        return ExitCode.FAILED
-    return ExitCode.INCONCLUSIVE if Status.INCONCLUSIVE in statuses or not statuses else ExitCode.PASSED
+        verdict = Verdict.FAILED
+    elif Status.INCONCLUSIVE in statuses or not statuses:
+        verdict = Verdict.INCONCLUSIVE
+    return replace(grading, verdict=verdict, exit_code=int(scoring.exit_code(verdict)))
 
 
-def _say(graded: Graded, *, kept: bool) -> None:
-    grading = graded.grading
+def _say(grading: Grading, *, kept: bool) -> None:
     console.line(f"{grading.exercise.id} {grading.exercise.version} | {grading.language} | {grading.submission_alias}")
     console.line(f"engine  {grading.engine}")
     for sentence in grading.posture:
@@ -74,7 +79,7 @@ def _say(graded: Graded, *, kept: bool) -> None:
 def _lines(outcome: Outcome, width: int) -> list[str]:
     head = f"{_WORDS[outcome.status]}  {outcome.check.id:<{width}}  {outcome.check.title}  {outcome.seconds:.1f} s"
     if outcome.status is Status.PASSED:
-        return [head]
+        return [head, *(f"      {line}" for line in outcome.feedback.splitlines())]
     why = outcome.feedback or outcome.detail
     lines = [head, *(f"      {line}" for line in why.splitlines())]
     lines += [f"      | {line}" for line in outcome.evidence[:_EVIDENCE_LINES]]
@@ -84,13 +89,16 @@ def _lines(outcome: Outcome, width: int) -> list[str]:
 def _close(grading: Grading, *, kept: bool) -> None:
     counts = {word: sum(1 for o in grading.outcomes if _WORDS[o.status] == word) for word in ("PASS", "FAIL", "SKIP")}
     points = sum(check.points for check in grading.exercise.checks)
+    earned = sum(scoring.earned_points(outcome) for outcome in grading.outcomes)
     console.line(
-        f"{counts['PASS']} passed, {counts['FAIL']} failed, {counts['SKIP']} not measurable here, "
-        f"in {grading.seconds:.0f} s. Public checks stand for {points:g} of the 100 automatic points."
+        f"{counts['PASS']} passed, {counts['FAIL']} failed, {counts['SKIP']} not measurable here, in "
+        f"{grading.seconds:.0f} s: {earned:g} points before gates, of the {points:g} of 100 that public checks stand for."
     )
     console.line("This is not your score: grading has the same rules, other timings, and more cases of the brief.")
     if kept:
         console.line("logs    .harness/logs")
+    elif counts["FAIL"]:
+        console.line("logs of your service, the provider and the checks: harness check --keep")
     console.line(
         "Next: harness check, or harness submit (repeatable, the last one counts). Nothing has left this machine."
     )
