@@ -129,7 +129,7 @@ def _reason(text: str) -> str:
 def _bootstrap(link: Link, tag: str, progress: Callable[[str], None]) -> None:
     system = _release().get("ID", "") if platform.system() == "Linux" else ""
     tool = shutil.which("mmdebstrap")
-    if not tool or os.geteuid() != 0:
+    if tool is None or os.geteuid() != 0:
         able = (
             "as root run: apt-get install mmdebstrap debian-archive-keyring" if system in {"debian", "ubuntu"} else ""
         )

@@ -12,7 +12,7 @@ import certifi
 import pytest
 from docker.api import APIClient
 
-from harness.engines import building, company, debian, images, recipes
+from harness.engines import building, company, images, recipes
 from harness.engines.base import ExecResult
 from harness.engines.connect import Link, connect
 from harness.model import Json
@@ -195,8 +195,3 @@ def found_in(link: Link, tag: str, needles: list[bytes]) -> set[bytes]:
 def inspected(client: APIClient, tag: str) -> dict[str, Json]:
     """What the engine says of an image."""
     return cast("building._Untyped", client).inspect_image(tag)
-
-
-def test_debian_reason_is_the_last_cause() -> None:
-    """What the registry or the network said is what is shown."""
-    assert debian._reason('Get "x": dial tcp: lookup x on 1.1.1.1:53: no such host")') == "no such host"
