@@ -75,7 +75,9 @@ def test_debian_bootstrapped_before_is_used_where_the_registry_refuses() -> None
 def test_silent_registry_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A registry that never answers costs seconds, not minutes."""
     monkeypatch.setattr(debian, "_ANSWER_SECONDS", 0.2)
-    assert found(Engine(registry="silent")) is None
+    lines: list[str] = []
+    assert debian.without_bootstrap(cast("Link", Engine(registry="silent")), lines.append) is None
+    assert lines[-1] == "the registry does not answer (no answer in 0 s)"
 
 
 def test_named_debian_that_cannot_be_had_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
