@@ -118,13 +118,15 @@ def test_retry_storm(world: World) -> None:
     charges = purse.charges(STORM_KEYS)
     began = time.monotonic()
     with world.timeline.fault("retries"), world.provider.unwell(_unwell(world, charges, "storm")):
-        said = _storm(world, charges, seconds=max(1.5, 3 * world.reconcile))
+        with world.history.during("the storm"):
+            said = _storm(world, charges, seconds=max(world.answer_limit, 3 * world.reconcile))
     seconds = time.monotonic() - began
     calls = {charge: len(world.books.calls(charge)) for charge in charges}
     said = world.settle(said, until=time.monotonic() + world.pending_limit, repeat=charges)
     after = world.charge_until_final(purse.charges(LEAST_OK), f="after the storm")
     told |= said | after
     world.audit(told, of=" in a retry storm")
+    world.history.non_vacuous(LEAST_OK, f=["storm"], phases=["the storm"])
     enough(after.values(), least=LEAST_OK, what="new charges after the storm")
     enough(said.values(), least=len(said) - 1, what="charges of the storm")
     _not_multiplied(world, calls, seconds)

@@ -9,7 +9,7 @@ from judge import enough
 from plans import ambiguous_scripts, early_webhook_scripts
 from psp import message_of
 from schedule import Charge, deal, generator
-from service import Meaning, Said
+from service import Meaning
 from world import LEAST_OK, World
 
 from harness.testing import check, expect
@@ -91,16 +91,16 @@ def test_keys_per_merchant(world: World) -> None:
     world.begin()
     purse = world.purse("scope", merchants=3)
     told = dict(world.baseline(purse))
-    shared: dict[Charge, Said] = {}
+    charges: list[Charge] = []
     for _ in range(LEAST_OK):
         first = purse.charge(merchant=purse.merchants[0])
         second = purse.charge(merchant=purse.merchants[1])
-        charges = [
+        charges += [
             first,
             Charge(merchant=second.merchant, key=first.key, amount=second.amount, currency=second.currency),
             Charge(merchant=purse.merchants[2], key=first.key, amount=first.amount, currency=first.currency),
         ]
-        shared |= world.charge_until_final(charges)
+    shared = world.charge_until_final(charges)
     for charge, said in shared.items():
         expect(
             said.meaning is Meaning.FINAL,

@@ -30,49 +30,51 @@ class Judge:
 
         ``of`` names the situation in the sentence ("after a kill").
         """
-        bad = [(charge, text) for charge, said in told.items() if (text := self._wrong(charge, said))]
+        bad = [(charge, found) for charge, said in told.items() if (found := self._wrong(charge, said))]
         if not bad:
             return
-        charge, text = min(bad, key=lambda pair: len(self.diary.story(pair[0])))
-        more = f" The same happened to {len(bad)} of {len(told)} charges{of}." if len(bad) > 1 else ""
+        charge, (_, text) = min(bad, key=lambda pair: (pair[1][0], len(self.diary.story(pair[0]))))
+        more = f" Charges that went wrong{of}: {len(bad)} of {len(told)}." if len(bad) > 1 else ""
         fail(text + more, evidence=self.evidence(charge))
 
-    def _wrong(self, charge: Charge, said: Said) -> str:
+    def _wrong(self, charge: Charge, said: Said) -> tuple[int, str] | None:
+        """Return how grave it is (0 is worst) and what is wrong, None when nothing is."""
         captures = self.books.captures(charge)
         if len(captures) > 1:
-            return self._double(charge, captures)
+            return 0, self._double(charge, captures)
         if said.meaning is not Meaning.FINAL:
-            return ""
-        if said.status == self.client.captured and not captures:
-            return f"Charge {charge.key} was reported as {said.status}, but the provider never captured it."
+            return None
         if said.status == "declined" and captures:
-            at = self.diary.say(captures[0].at)
-            return (
-                f"Charge {charge.key} was reported as declined, but the customer has been charged: "
-                f"{captures[0].capture} at {at}."
-            )
+            what = f"the customer has been charged: {captures[0].capture} at {self.diary.say(captures[0].at)}"
+            return 1, f"Charge {charge.key} was reported as declined, but {what}."
+        if said.status == self.client.captured and not captures:
+            return 2, f"Charge {charge.key} was reported as {said.status}, but the provider never captured it."
         if said.status == "declined" and not self.books.declines(charge):
-            return f"Charge {charge.key} was reported as declined, but the provider never declined it."
-        return ""
+            return 3, f"Charge {charge.key} was reported as declined, but the provider never declined it."
+        return None
 
     def _double(self, charge: Charge, captures: Sequence[Outcome]) -> str:
         times = "; ".join(
-            f"{one.capture} at {self.diary.say(one.at)}{self._cause(charge, one)}" for one in captures[:3]
+            f"{one.capture} at {self.diary.say(one.at)}{self._cause(charge, captures[:number])}"
+            for number, one in enumerate(captures[:3], 1)
         )
         number = "twice" if len(captures) == 2 else f"{len(captures)} times"
         return f"Charge {charge.key} was captured {number}: {times}."
 
-    def _cause(self, charge: Charge, capture: Outcome) -> str:
-        """Say what stood next to a capture: a kill before or after it, the client's retry."""
+    def _cause(self, charge: Charge, captures: Sequence[Outcome]) -> str:
+        """Say what stood next to the last of some captures: a kill after it, or what led to it."""
         entries = self.diary.entries([charge])
-        kills = [entry.at for entry in entries if entry.value is None and "killed" in entry.text]
-        posts = [entry.at for entry in entries if entry.text.startswith("client sends")]
-        later = [at for at in kills if at >= capture.at]
-        if later and capture is self.books.captures(charge)[0]:
-            return f", before the kill at {self.diary.say(later[0])}"
-        if len([at for at in posts if at <= capture.at]) > 1:
-            return ", after the client's retry"
-        return ""
+        last = captures[-1]
+        kills = [entry for entry in entries if entry.value is None and "killed" in entry.text and entry.at >= last.at]
+        if len(captures) == 1:
+            if not kills:
+                return ""
+            return f", before {kills[0].text.replace(' is ', ' was ')} at {self.diary.say(kills[0].at)}"
+        asked = [entry.at for entry in entries if entry.text.startswith("client sends") and entry.at <= last.at]
+        again = [at for at in asked if at > captures[0].at]
+        if again:
+            return f", after the client asked again at {self.diary.say(again[-1])}"
+        return ", for an equal request" if len(asked) > 1 else ", by the service's own retry"
 
     def told_once(self, answers: Mapping[Charge, Sequence[Said]]) -> None:
         """Answers to equal requests name one charge."""
@@ -91,14 +93,12 @@ class Judge:
 
         A difference counts when it is still there at ``until`` and a moment later: a capture may just be happening.
         """
-        by_merchant: dict[str, list[Charge]] = {}
-        for charge in charges:
-            by_merchant.setdefault(charge.merchant, []).append(charge)
-        if self.await_ledgers(by_merchant, until=until):
+        merchants = sorted({charge.merchant for charge in charges})
+        if self.await_ledgers(merchants, until=until):
             return
         time.sleep(SETTLE_SECONDS)
-        for merchant, own in by_merchant.items():
-            self._ledger(merchant, own, self.client.ledger(merchant))
+        for merchant in merchants:
+            self._ledger(merchant, self.client.ledger(merchant))
 
     def await_ledgers(self, merchants: Iterable[str], *, until: float) -> bool:
         """Wait until the merchants' ledgers are what the provider captured; False when the time is over."""
@@ -118,21 +118,21 @@ class Judge:
         lost, invented = truth - ledger.entries, ledger.entries - truth
         return f"missing {_say(lost)}; too many {_say(invented)}" if lost or invented else ""
 
-    def _ledger(self, merchant: str, charges: Sequence[Charge], ledger: Ledger) -> None:
+    def _ledger(self, merchant: str, ledger: Ledger) -> None:
         problem = ledger.problem
         expect(not problem, f"The ledger of merchant {merchant} cannot be right: {problem}")
         truth = self.books.captured(merchant)
         lost, invented = truth - ledger.entries, ledger.entries - truth
-        for what, lines in (("is missing in the ledger", lost), ("is in the ledger too often", invented)):
+        for where, lines in (("is missing in the ledger", lost), ("is too often in the ledger", invented)):
             for currency, amount in lines:
-                charge = next((one for one in charges if one.value[1:] == (currency, amount)), None)
+                charge = self.client.asked.get((merchant, currency, amount))
                 captures = self.books.captures(charge) if charge else ()
                 if charge and len(captures) > 1:
                     fail(self._double(charge, captures), evidence=self.evidence(charge))
                 name = f"Charge {charge.key}" if charge else "An amount that nobody asked for"
                 captured, entered = truth[currency, amount], ledger.entries[currency, amount]
                 fail(
-                    f"{name} ({amount} {currency}) {what} of merchant {merchant}: "
+                    f"{name} ({amount} {currency}) {where} of merchant {merchant}: "
                     f"captured {_times(captured)}, entered {_times(entered)}.",
                     expected=f"ledger {_sums(truth)}",
                     found=f"ledger {_sums(ledger.entries)}",

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from books import parse_amount, totals
 from diary import Diary
-from schedule import Charge
+from schedule import Charge, Value
 
 from harness.model import Json
 from harness.testing.clients import Answer, HttpClient
@@ -67,6 +67,8 @@ class Client:
     ) -> None:
         """``captured`` is what this variant calls a captured charge; ``limit`` how long an answer may take."""
         self.http = http
+        self.asked: dict[Value, Charge] = {}
+        """Every charge that was asked for, by what its captures are recognised by."""
         self.captured = captured
         self._diary = diary
         self._history = history
@@ -75,6 +77,7 @@ class Client:
 
     def post(self, charge: Charge, *, f: str = "charge", limit: float | None = None) -> Said:
         """Ask for a charge."""
+        self.asked[charge.value] = charge
         start = time.monotonic()
         answer = self.http.request(
             "POST",

@@ -34,8 +34,8 @@ MOST_IN_FLIGHT = 64
 LEAST_OK = 5
 """Final outcomes of each kind that a safety verdict needs, in every window."""
 MOST_RESTARTS = 3
-REFUSED = 400
-"""An answer that asking again does not change."""
+TRY_AGAIN = frozenset({408, 409, 425, 429})
+"""Refusals that may end by themselves; asking again does not change any other 4xx."""
 DATABASE_SECONDS = 20.0
 
 Item = TypeVar("Item")
@@ -240,7 +240,8 @@ class World:
     def _follow(self, charge: Charge, said: Said, until: float, *, again: bool) -> Said:
         best = said
         while best.meaning is not Meaning.FINAL and time.monotonic() < until:
-            if best.answer.status == REFUSED or (not again and not best.id):
+            refused = best.meaning is Meaning.REFUSED and best.answer.status not in TRY_AGAIN
+            if refused or (not again and not best.id):
                 return best
             time.sleep(self.tick if again else self.tick / 2)
             now = self.client.post(charge, f="repeat") if again else self.client.read(charge, best.id)
