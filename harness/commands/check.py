@@ -63,9 +63,10 @@ def _of_checks_alone(grading: Grading) -> Grading:
 
 def _say(grading: Grading, *, kept: bool) -> None:
     console.line(f"{grading.exercise.id} {grading.exercise.version} | {grading.language} | {grading.submission_alias}")
-    console.line(f"engine  {grading.engine}")
-    for sentence in grading.posture:
-        console.line(f"        {sentence}")
+    weaker = (
+        f"; {len(grading.posture)} things are weaker here than when graded: harness doctor" if grading.posture else ""
+    )
+    console.line(f"engine  {grading.engine}{weaker}")
     if grading.verdict is Verdict.REFUSED:
         console.line(f"REFUSED {grading.reason}")
         return

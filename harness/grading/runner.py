@@ -7,6 +7,7 @@ connection, image tags, a warm grader for exercises without a network) is closed
 from __future__ import annotations
 
 import datetime as dt
+import fnmatch
 import hashlib
 import secrets
 import time
@@ -210,11 +211,12 @@ def _unreadable(task: Task, exercise: Exercise) -> Submission:
 
 def _judged(base: Grading, job: session.Job, settled: attempts.Settled, seconds: float) -> Grading:
     evidence = settled.run.evidence
-    wanted = job.checks
-    if job.only:
-        wanted = tuple(check for check in job.checks if check.id in evidence.collected)
     judgement = scoring.judge(
-        job.exercise, wanted, evidence.outcomes, base.bar, problems=collection_problems(evidence.collected, wanted)
+        job.exercise,
+        selected(job.checks, job.only),
+        evidence.outcomes,
+        base.bar,
+        problems=collection_problems(evidence.collected, job.checks),
     )
     verdict, exit_code = judgement.verdict, judgement.exit_code
     reason = "; ".join(judgement.problems)
@@ -231,6 +233,18 @@ def _judged(base: Grading, job: session.Job, settled: attempts.Settled, seconds:
         timeline=tuple(evidence.marks),
         reason=reason,
     )
+
+
+def selected(checks: tuple[Check, ...], only: Sequence[str]) -> tuple[Check, ...]:
+    """Return the checks that match a pattern of ``only``, all when it is empty.
+
+    What a chosen check requires counts only when it was chosen too: who asks for one check wants to see that one.
+    """
+    if not only:
+        return checks
+    chosen = tuple(check for check in checks if any(fnmatch.fnmatchcase(check.id, pattern) for pattern in only))
+    ids = {check.id for check in chosen}
+    return tuple(replace(check, requires=tuple(one for one in check.requires if one in ids)) for check in chosen)
 
 
 def collection_problems(collected: Sequence[str], declared: Sequence[Check]) -> tuple[str, ...]:

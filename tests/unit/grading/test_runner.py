@@ -1,0 +1,28 @@
+"""Which checks count when only some were asked for."""
+
+from __future__ import annotations
+
+from harness.grading.runner import collection_problems, selected
+from harness.model import Check
+
+READ = Check(id="contract/read", title="t", skill="s", points=10, public=True)
+FAST = Check(id="throughput/ratio", title="t", skill="s", points=10, public=True, requires=("contract/read",))
+
+
+def test_selected_is_everything_without_a_pattern() -> None:
+    """No pattern chooses all, requirements included."""
+    assert selected((READ, FAST), ()) == (READ, FAST)
+
+
+def test_selected_drops_requirements_on_what_was_not_chosen() -> None:
+    """Who asks for one check sees that one judged, not 'needs another'."""
+    (found,) = selected((READ, FAST), ("throughput/*",))
+    assert (found.id, found.requires) == ("throughput/ratio", ())
+    assert selected((READ, FAST), ("*",)) == (READ, FAST)
+
+
+def test_collection_problems_names_duplicates_and_strangers() -> None:
+    """One sentence for each id that does not fit; a missing one is no problem of integrity."""
+    assert collection_problems(["contract/read"], (READ, FAST)) == ()
+    found = collection_problems(["contract/read", "contract/read", "x/y"], (READ, FAST))
+    assert ["contract/read" in found[0], "x/y" in found[1], len(found)] == [True, True, 2]
