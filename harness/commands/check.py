@@ -64,7 +64,7 @@ def _of_checks_alone(grading: Grading) -> Grading:
 def _say(grading: Grading, *, kept: bool) -> None:
     console.line(f"{grading.exercise.id} {grading.exercise.version} | {grading.language} | {grading.submission_alias}")
     weaker = (
-        f"; {len(grading.posture)} things are weaker here than when graded: harness doctor" if grading.posture else ""
+        f"; {len(grading.posture)} things are weaker than the standard class: harness doctor" if grading.posture else ""
     )
     console.line(f"engine  {grading.engine}{weaker}")
     if grading.verdict is Verdict.REFUSED:
