@@ -31,10 +31,12 @@ def clean(*, all_: bool, dry_run: bool, yes: bool, engine: str | None) -> ExitCo
         _confirm(yes=yes)
     problem: EngineError | None = None
     lines: list[str] = []
+    stuck: list[str] = []
     try:
         opened = open_engine(engine)
         try:
             lines += _left(opened) if dry_run else _reaped(opened)
+            stuck = [] if dry_run else _left(opened)
         finally:
             opened.close()
         if all_:
@@ -48,6 +50,11 @@ def clean(*, all_: bool, dry_run: bool, yes: bool, engine: str | None) -> ExitCo
         console.line(f"{'would remove' if dry_run else 'removed'} {text}")
     if problem is not None:
         raise problem
+    if stuck:
+        text = (
+            f"expected everything of ended runs to be gone, found {'; '.join(stuck)}: end what uses it and clean again"
+        )
+        raise EngineError(text)
     if not lines:
         console.line("nothing of ours is left behind")
     return ExitCode.PASSED

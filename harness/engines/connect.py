@@ -72,7 +72,7 @@ class Link:
         self.version = version
         self._local = threading.local()
         self._lock = threading.Lock()
-        self._clients: list[APIClient] = []
+        self._clients: list[tuple[threading.Thread, APIClient]] = []
 
     @property
     def local(self) -> bool:
@@ -83,11 +83,20 @@ class Link:
         """Return this thread's client."""
         client: APIClient | None = getattr(self._local, "client", None)
         if client is None:
-            client = _client(self.place, self.version, CALL_SECONDS)
+            client = self._inherited() or _client(self.place, self.version, CALL_SECONDS)
             self._local.client = client
             with self._lock:
-                self._clients.append(client)
+                self._clients.append((threading.current_thread(), client))
         return client
+
+    def _inherited(self) -> APIClient | None:
+        """Return the client of a thread that has ended, so that many short threads make few connections."""
+        with self._lock:
+            for entry in self._clients:
+                if not entry[0].is_alive():
+                    self._clients.remove(entry)
+                    return entry[1]
+        return None
 
     def create(self, kind: str, body: dict[str, Json], name: str = "") -> dict[str, Json]:
         """Create one of the engine's ``kind`` from a body in the engine's own words.
@@ -103,7 +112,7 @@ class Link:
         """Close the clients of all threads."""
         with self._lock:
             clients, self._clients = self._clients, []
-        for client in clients:
+        for _, client in clients:
             client.close()
         self._local = threading.local()
 

@@ -190,15 +190,18 @@ def labelled(link: Link, label: str) -> list[Thing]:
     return things
 
 
-def reap(link: Link, dead: Callable[[Owner], bool], *, remove_them: bool = True) -> list[str]:
-    """Remove whatever of ours has a dead owner; return a line for each thing."""
+def reap(link: Link, dead: Callable[[Owner], bool]) -> list[str]:
+    """Remove whatever of ours has a dead owner; return a line for each thing removed."""
     lines = []
     for thing in labelled(link, owners.LABEL_OWNER):
         owner = owners.owner_of(thing.labels)
         if owner is None or not dead(owner):
             continue
-        if remove_them:
+        try:
             remove(link, thing)
+        except EngineRefusal:
+            # Somebody else uses it, or reaps it this moment. The next one who reaps tries again.
+            continue
         lines.append(f"{thing.kind} {thing.name} of run {owner.run}")
     return lines
 

@@ -91,9 +91,9 @@ class DockerEngine:
     def open_scenario(self, spec: ScenarioSpec) -> Iterator[Scenario]:
         """Create holders, volumes and the network of ``spec``; start no sandbox yet."""
         self._require()
-        scenario = DockerScenario(self.link, spec, network_range=self._range, sources=self._sources)
+        scenario = DockerScenario(self.link, self._pool, spec, network_range=self._range, sources=self._sources)
         try:
-            scenario.open(self._pool)
+            scenario.open()
             yield scenario
         finally:
             scenario.close()

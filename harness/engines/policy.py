@@ -93,7 +93,7 @@ def sandbox(
     if volume:
         host["Mounts"] = [_mount(volume)]
     if network == "none":
-        # Otherwise the engine copies its machine's resolvers in. Who joins a holder has the holder's files.
+        # As for a holder; who joins one has its files.
         host["Dns"] = [RESOLVER]
     body = _container(spec.image, command, labels)
     body |= {"Env": _environment(env), "HostConfig": host}
@@ -117,13 +117,13 @@ def holder(
     hosts file, which every container that joins its network namespace is given.
     """
     host = _hardened(network=network or "none", memory_bytes=HOLDER_MEMORY_MB * MEBIBYTE, pids=16)
-    host |= {"LogConfig": _NO_LOG}
+    # Without a resolver of ours the engine copies its machine's in.
+    host |= {"LogConfig": _NO_LOG, "Dns": [RESOLVER], "DnsOptions": ["timeout:1", "attempts:1"]}
     if volume:
         host["Mounts"] = [_mount(volume)]
     body = _container(image, ("sleep", str(seconds)), labels)
     body |= {"Env": [], "Hostname": HOSTNAME, "HostConfig": host}
     if network:
-        host |= {"Dns": [RESOLVER], "DnsOptions": ["timeout:1", "attempts:1"]}
         host |= {"ExtraHosts": [f"{name}:{ip}" for name, ip in sorted(hosts.items())]}
         endpoint: Json = {"IPAMConfig": {"IPv4Address": address}}
         body["NetworkingConfig"] = {"EndpointsConfig": {network: endpoint}}

@@ -7,8 +7,8 @@ import secrets
 import tarfile
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING
+from concurrent.futures import wait
+from typing import TYPE_CHECKING, TypeVar
 
 from harness.engines import containers, holders, netfault, policy, streams
 from harness.engines.base import BOX, SANDBOX_UID, ExecResult
@@ -18,13 +18,16 @@ from harness.engines.sandboxes import NOT_STARTED, Box, Ground, Sandbox
 from harness.errors import SandboxError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+    from concurrent.futures import ThreadPoolExecutor
 
     from harness.engines.base import Attachment, SandboxSpec, SandboxState, ScenarioSpec, Usage
     from harness.engines.connect import Link
     from harness.engines.holders import Holder
     from harness.model import Json
 
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
 _UNPACK_SECONDS = 60.0
 _FAULT_SECONDS = 30.0
 _CLOSE_SECONDS = 15
@@ -33,9 +36,18 @@ _CLOSE_SECONDS = 15
 class DockerScenario:
     """The sandboxes of one grading. See :class:`harness.engines.base.Scenario` for what each method promises."""
 
-    def __init__(self, link: Link, spec: ScenarioSpec, *, network_range: str, sources: tuple[str, ...]) -> None:
-        """Describe the scenario; :meth:`open` creates it."""
+    def __init__(
+        self,
+        link: Link,
+        pool: ThreadPoolExecutor,
+        spec: ScenarioSpec,
+        *,
+        network_range: str,
+        sources: tuple[str, ...],
+    ) -> None:
+        """Describe the scenario; :meth:`open` creates it. What can be done at once is, in ``pool``."""
         self._link = link
+        self._pool = pool
         self._spec = spec
         self._uid = secrets.token_hex(6)
         self._range = network_range
@@ -45,20 +57,15 @@ class DockerScenario:
         self._closing = threading.Lock()
         self._closed = False
 
-    def open(self, pool: ThreadPoolExecutor) -> None:
+    def open(self) -> None:
         """Create network, volumes and holders."""
         self._network = holders.open_network(self._link, self._spec, self._uid, self._range)
         own = [sandbox for sandbox in self._spec.sandboxes if not sandbox.volume_of]
         shared = [sandbox for sandbox in self._spec.sandboxes if sandbox.volume_of]
         found: dict[str, Holder] = {}
         for group in (own, shared):
-            futures = [pool.submit(self._reopen, sandbox) for sandbox in group]
-            try:
-                holders_of_group = [future.result() for future in futures]
-            finally:
-                # Interrupted or failed: what is being created must be there before close() looks for it.
-                wait(futures)
-            found |= {sandbox.name: holder for sandbox, holder in zip(group, holders_of_group, strict=True)}
+            opened = self._at_once(self._reopen, group)
+            found |= {sandbox.name: holder for sandbox, holder in zip(group, opened, strict=True)}
         boxes = {sandbox.name: Box() for sandbox in own}
         ground = Ground(
             link=self._link,
@@ -214,10 +221,9 @@ class DockerScenario:
         until = time.monotonic() + _CLOSE_SECONDS
         while things := containers.labelled(self._link, f"{containers.LABEL_SCENARIO}={self._uid}"):
             refusals: list[SandboxError] = []
-            with ThreadPoolExecutor(4) as pool:
-                for kind in ("container", "network", "volume"):
-                    some = [thing for thing in things if thing.kind == kind]
-                    refusals += [error for error in pool.map(self._try_to_remove, some) if error is not None]
+            for kind in ("container", "network", "volume"):
+                some = [thing for thing in things if thing.kind == kind]
+                refusals += [error for error in self._at_once(self._try_to_remove, some) if error is not None]
             if refusals and time.monotonic() > until:
                 raise refusals[0]
 
@@ -227,6 +233,16 @@ class DockerScenario:
         except SandboxError as error:
             return error
         return None
+
+    def _at_once(self, do: Callable[[_In], _Out], items: Sequence[_In]) -> list[_Out]:
+        """Return ``do(item)`` for each item. Interrupted or failed, none is still being done afterwards."""
+        futures = [self._pool.submit(do, item) for item in items]
+        try:
+            return [future.result() for future in futures]
+        finally:
+            for future in futures:
+                future.cancel()
+            wait(futures)
 
     def _sandbox(self, name: str) -> Sandbox:
         if self._closed:

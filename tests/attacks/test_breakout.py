@@ -148,6 +148,16 @@ def test_names_cannot_be_changed(attack: Attack) -> None:
     assert attack(code).stdout == b""
 
 
+@pytest.mark.parametrize("network", [True, False])
+def test_no_resolver_of_the_host_is_known(opened: Opener, base_image: str, *, network: bool) -> None:
+    """The only name servers a sandbox knows are loopback addresses, where nobody of the host listens."""
+    with opened(SandboxSpec(name="app", image=base_image, network=network), network=True) as scenario:
+        found = scenario.run("app", ("cat", "/etc/resolv.conf"), timeout_seconds=20).stdout.decode()
+        servers = [line.split()[1] for line in found.splitlines() if line.startswith("nameserver")]
+        assert servers
+        assert all(server.startswith("127.") for server in servers)
+
+
 def test_kernel_logs_and_other_kernel_files_are_closed(attack: Attack) -> None:
     """What tells of the host or its other sandboxes reads as nothing."""
     code = (
