@@ -51,7 +51,7 @@ def images_remove(names: tuple[str, ...], *, stale: bool = False, engine: str | 
         return ExitCode.PASSED
     for name in names:
         recipes.recipe(name)
-    for text in images.remove(names, stale_only=stale) or ["no image of ours to remove"]:
+    for text in images.remove(names, stale_only=stale, progress=console.notice) or ["no image of ours to remove"]:
         console.line(text)
     return ExitCode.PASSED
 

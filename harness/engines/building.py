@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _STEP = re.compile(r"^Step (\d+)/(\d+) : (.*)")
 _HEARTBEAT_SECONDS = 8.0
 _KEPT_LINES = 15
+_WORK = "harness.stage=work"
+_PRUNE_SECONDS = 5.0
 
 _ADVICE = {
     r"no space left on device": (
@@ -94,9 +96,23 @@ def build(client: APIClient, job: Job, progress: Callable[[str], None]) -> None:
                 if "error" in event:
                     raise EngineError(_failure(job.title, step, output))
     finally:
-        with contextlib.suppress(Exception):
-            # The work stages hold the company's settings and a second copy of everything.
-            cast("_Untyped", client).prune_images(filters={"dangling": True, "label": "harness.stage=work"})
+        prune(client)
+
+
+def prune(client: APIClient) -> None:
+    """Remove what work stages left: they hold the company's settings, and a second copy of everything.
+
+    A build that was interrupted is cancelled by the engine a moment after its client has gone; until then its last
+    stage is in use, so this tries again for a while. Never raises: the next build or removal tries as well.
+    """
+    filters: dict[str, bool | str] = {"dangling": True, "label": _WORK}
+    until = time.monotonic() + _PRUNE_SECONDS
+    with contextlib.suppress(Exception):
+        while True:
+            cast("_Untyped", client).prune_images(filters=filters)
+            if not client.images(filters=filters) or time.monotonic() > until:
+                return
+            time.sleep(0.2)
 
 
 def _short(instruction: str) -> str:

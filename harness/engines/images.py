@@ -100,13 +100,19 @@ def listing() -> list[ImageInfo]:
     return found
 
 
-def remove(names: Iterable[str] = (), *, stale_only: bool = False) -> list[str]:
-    """Remove images of ours, all of them without ``names``; return a line for each, one that is kept included."""
+def remove(
+    names: Iterable[str] = (), *, stale_only: bool = False, progress: Progress = lambda _line: None
+) -> list[str]:
+    """Remove images of ours, all of them without ``names``; return a line for each, one that is kept included.
+
+    Waits while another process builds: it may be about to use what would go.
+    """
     chosen = set(names)
     doomed = [
         one for one in listing() if one.built and (not chosen or one.name in chosen) and (one.stale or not stale_only)
     ]
-    with _engine() as link:
+    with _engine() as link, building.exclusive(progress):
+        building.prune(link.api())
         return [_remove(link.api(), one.tag) for one in reversed(doomed)]
 
 

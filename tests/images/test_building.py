@@ -34,6 +34,11 @@ class Builder:
         assert filters["label"] == "harness.stage=work"
         self.pruned += 1
 
+    def images(self, filters: dict[str, str]) -> list[str]:
+        """Tell that a work stage is in use until it was pruned twice."""
+        assert filters["label"] == "harness.stage=work"
+        return ["in use"] if self.pruned == 1 else []
+
 
 def build(builder: Builder) -> list[str]:
     """Build with ``builder``; return the progress lines."""
@@ -46,7 +51,7 @@ def test_build_says_a_line_a_step_and_prunes() -> None:
     """Each step is one line, without the shell noise; the work stages go."""
     builder = Builder({"stream": "Step 1/2 : FROM x"}, {"stream": "Step 2/2 : RUN . /company/settings.sh && make"})
     assert build(builder) == ["image 1/1 toy: step 1/2 FROM x", "image 1/1 toy: step 2/2 RUN make"]
-    assert builder.pruned == 1
+    assert builder.pruned == 2
 
 
 def test_build_gives_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +72,7 @@ def test_failed_build_shows_step_end_of_output_and_what_to_do() -> None:
     assert text.startswith("image 1/1 toy: step 3/9 RUN pip failed. The end of its output:\n    line 16\n")
     assert "    line 29\n    write: no space left on device\n" in text
     assert "disk is full" in text
-    assert builder.pruned == 1
+    assert builder.pruned == 2
 
 
 @pytest.mark.parametrize(
