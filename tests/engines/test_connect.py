@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -99,17 +100,37 @@ def test_an_engine_that_goes_away_is_an_engine_error(tmp_path: Path) -> None:
 
 
 def test_each_thread_has_its_own_client(tmp_path: Path) -> None:
-    """Two threads never share a client, one thread always has the same; closing closes all."""
+    """Threads that live at once never share a client; one thread always has the same."""
     link = connecting.Link(Place(url=f"unix://{tmp_path}/x.sock", source="test"), "1.41")
+    barrier = threading.Barrier(3)
     found = []
-    threads = [threading.Thread(target=lambda: found.append((link.api(), link.api()))) for _ in range(3)]
+
+    def work() -> None:
+        found.append((link.api(), link.api()))
+        barrier.wait()
+
+    _in_threads(work, 3)
+    assert all(first is second for first, second in found)
+    assert len({id(first) for first, _ in found}) == 3
+    link.close()
+
+
+def test_clients_of_ended_threads_are_used_again(tmp_path: Path) -> None:
+    """A hundred short threads make no hundred connections."""
+    link = connecting.Link(Place(url=f"unix://{tmp_path}/x.sock", source="test"), "1.41")
+    found = set()
+    for _ in range(20):
+        _in_threads(lambda: found.add(id(link.api())), 1)
+    assert len(found) == 1
+    link.close()
+
+
+def _in_threads(work: Callable[[], None], count: int) -> None:
+    threads = [threading.Thread(target=work) for _ in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert all(first is second for first, second in found)
-    assert len({id(first) for first, _ in found}) == 3
-    link.close()
 
 
 class _Answers(BaseHTTPRequestHandler):
