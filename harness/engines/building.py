@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _STEP = re.compile(r"^Step (\d+)/(\d+) : (.*)")
 _HEARTBEAT_SECONDS = 8.0
 _KEPT_LINES = 15
+LABEL = "harness.image"
+"""Carried by every image of ours; its value is the recipe's name."""
 _WORK = "harness.stage=work"
 _PRUNE_SECONDS = 5.0
 
@@ -108,6 +110,8 @@ def prune(client: APIClient) -> None:
     filters: dict[str, bool | str] = {"dangling": True, "label": _WORK}
     until = time.monotonic() + _PRUNE_SECONDS
     with contextlib.suppress(Exception):
+        # Whole ones too that lost their tag to another build of the same recipe.
+        cast("_Untyped", client).prune_images(filters={"dangling": True, "label": LABEL})
         while True:
             cast("_Untyped", client).prune_images(filters=filters)
             if not client.images(filters=filters) or time.monotonic() > until:

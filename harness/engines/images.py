@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from harness.engines.connect import Link
 
-_LABEL = "harness.image"
-
 Progress = Callable[[str], None]
 """Takes one line a step, and a sign of life at least every ten seconds while a step lasts."""
 
@@ -75,7 +73,7 @@ def listing() -> list[ImageInfo]:
     with _engine() as link, building.explained("listing images"):
         present = {
             one: (float(image["Size"]) / 1e6, dict(image["Labels"]))
-            for image in link.api().images(filters={"label": _LABEL})
+            for image in link.api().images(filters={"label": building.LABEL})
             for one in image["RepoTags"] or ()
             if one.startswith(f"{recipes.REPOSITORY}/")
         }
@@ -94,7 +92,7 @@ def listing() -> list[ImageInfo]:
             )
         )
     for one, (size_mb, labels) in sorted(present.items()):
-        name = labels[_LABEL]
+        name = labels[building.LABEL]
         stale = name != debian.NAME
         found.append(ImageInfo(name=name, tag=one, recipe="", built=True, stale=stale, size_mb=size_mb))
     return found
@@ -137,7 +135,7 @@ def _build(link: Link, name: str, title: str, progress: Progress) -> None:
     source = recipes.recipe(name)
     client = link.api()
     began = time.monotonic()
-    labels = {_LABEL: name, "harness.recipe": source.digest}
+    labels = {building.LABEL: name, "harness.recipe": source.digest}
     if source.parent:
         parent = building.present(client, tag(source.parent))
         labels["harness.debian"] = parent.labels.get("harness.debian", "") if parent else ""

@@ -29,10 +29,10 @@ class Builder:
             time.sleep(self.pause)
             yield event
 
-    def prune_images(self, filters: dict[str, str]) -> None:
+    def prune_images(self, filters: dict[str, bool | str]) -> None:
         """Count it."""
-        assert filters["label"] == "harness.stage=work"
-        self.pruned += 1
+        assert filters["dangling"]
+        self.pruned += filters["label"] == "harness.stage=work"
 
     def images(self, filters: dict[str, str]) -> list[str]:
         """Tell that a work stage is in use until it was pruned twice."""
