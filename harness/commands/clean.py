@@ -31,6 +31,7 @@ def clean(*, all_: bool, dry_run: bool, yes: bool, engine: str | None) -> ExitCo
         _confirm(yes=yes)
     problem: EngineError | None = None
     lines: list[str] = []
+    sentences: list[str] = []
     stuck: list[str] = []
     try:
         opened = open_engine(engine)
@@ -40,14 +41,15 @@ def clean(*, all_: bool, dry_run: bool, yes: bool, engine: str | None) -> ExitCo
         finally:
             opened.close()
         if all_:
-            lines += _images(dry_run=dry_run)
+            sentences += _images(dry_run=dry_run)
     except EngineError as error:
         problem = error
     lines += owners.reap_scratch(remove=not dry_run)
     if all_:
         lines += _environment(checkout(), dry_run=dry_run)
-    for text in lines:
-        console.line(f"{'would remove' if dry_run else 'removed'} {text}")
+    sentences += [f"{'would remove' if dry_run else 'removed'} {text}" for text in lines]
+    for text in sentences:
+        console.line(text)
     if problem is not None:
         raise problem
     if stuck:
@@ -55,7 +57,7 @@ def clean(*, all_: bool, dry_run: bool, yes: bool, engine: str | None) -> ExitCo
             f"expected everything of ended runs to be gone, found {'; '.join(stuck)}: end what uses it and clean again"
         )
         raise EngineError(text)
-    if not lines:
+    if not sentences:
         console.line("nothing of ours is left behind")
     return ExitCode.PASSED
 
@@ -109,8 +111,8 @@ def _images(*, dry_run: bool) -> list[str]:
     from harness.engines import images
 
     if dry_run:
-        return [f"image {image.tag}" for image in images.listing() if image.built]
-    return [f"image: {line}" for line in images.remove()]
+        return [f"would remove image {image.tag}" for image in images.listing() if image.built]
+    return images.remove()
 
 
 def _environment(root: Path | None, *, dry_run: bool) -> list[str]:
