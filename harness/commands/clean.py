@@ -23,41 +23,27 @@ _SETTLE_SECONDS = 0.5
 def clean(*, all_: bool, dry_run: bool, yes: bool, engine: str | None) -> ExitCode:
     """Reap containers, networks, volumes and scratch of dead owners; with ``all_`` also our images and ``.venv``.
 
-    Raises EngineError, after everything else was cleaned, when no engine answers.
+    Raises EngineError, after everything else was cleaned, when no engine answers or something could not be removed.
     """
-    from harness.engines import open_engine
-
     if all_ and not dry_run:
         _confirm(yes=yes)
+    verb = "would remove" if dry_run else "removed"
     problem: EngineError | None = None
-    lines: list[str] = []
-    sentences: list[str] = []
-    stuck: list[str] = []
+    said: list[str] = []
     try:
-        opened = open_engine(engine)
-        try:
-            lines += _left(opened) if dry_run else _reaped(opened)
-            stuck = [] if dry_run else _left(opened)
-        finally:
-            opened.close()
+        said += [f"{verb} {line}" for line in _on_the_engine(engine, dry_run=dry_run)]
         if all_:
-            sentences += _images(dry_run=dry_run)
+            said += _images(dry_run=dry_run)
     except EngineError as error:
         problem = error
-    lines += owners.reap_scratch(remove=not dry_run)
+    said += [f"{verb} {line}" for line in owners.reap_scratch(remove=not dry_run)]
     if all_:
-        lines += _environment(checkout(), dry_run=dry_run)
-    sentences += [f"{'would remove' if dry_run else 'removed'} {text}" for text in lines]
-    for text in sentences:
-        console.line(text)
+        said += [f"{verb} {line}" for line in _environment(checkout(), dry_run=dry_run)]
+    for sentence in said:
+        console.line(sentence)
     if problem is not None:
         raise problem
-    if stuck:
-        text = (
-            f"expected everything of ended runs to be gone, found {'; '.join(stuck)}: end what uses it and clean again"
-        )
-        raise EngineError(text)
-    if not sentences:
+    if not said:
         console.line("nothing of ours is left behind")
     return ExitCode.PASSED
 
@@ -68,7 +54,20 @@ def checkout() -> Path | None:
     return root if (root / "pyproject.toml").is_file() else None
 
 
-def _left(engine: Engine) -> list[str]:
+def _on_the_engine(name: str | None, *, dry_run: bool) -> list[str]:
+    from harness.engines import open_engine
+
+    engine = open_engine(name)
+    try:
+        if dry_run:
+            return [f"{count} things of run {run}" for run, count in sorted(_left(engine).items())]
+        return _reaped(engine)
+    finally:
+        engine.close()
+
+
+def _left(engine: Engine) -> Counter[str]:
+    """Count what each dead run has left, and remove nothing."""
     things: Counter[str] = Counter()
 
     def look(owner: Owner) -> bool:
@@ -77,9 +76,7 @@ def _left(engine: Engine) -> list[str]:
         return False
 
     engine.reap(look)
-    return [
-        f"what is left of run {run}: {count} of container, network, volume" for run, count in sorted(things.items())
-    ]
+    return things
 
 
 def _reaped(engine: Engine) -> list[str]:
@@ -91,6 +88,14 @@ def _reaped(engine: Engine) -> list[str]:
         if not more:
             break
         lines += more
+    before = _left(engine)
+    engine.reap(owners.is_dead)
+    # In both: an owner that died this moment is for the next clean, not for an error.
+    stuck = before & _left(engine)
+    if stuck:
+        found = ", ".join(f"{count} of run {run}" for run, count in sorted(stuck.items()))
+        text = f"expected everything of ended runs to be gone, found {found}: end what uses it and clean again"
+        raise EngineError(text)
     return lines
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def test_clean_removes_the_dead_only(alone: FakeEngine, capsys: pytest.CaptureFi
     ):
         one.start("app")
         clean(all_=False, dry_run=True, yes=False, engine="fake")
-        assert "would remove what is left of run dead" in capsys.readouterr().out
+        assert "would remove 1 things of run dead" in capsys.readouterr().out
         clean(all_=False, dry_run=False, yes=False, engine="fake")
         assert capsys.readouterr().out == "removed scenario of run dead\n"
 
@@ -74,6 +75,22 @@ def test_clean_without_an_engine_cleans_the_rest_first(
             clean(all_=False, dry_run=False, yes=False, engine="fake")
         assert list(tmp_path.iterdir()) == []
     assert "scratch directory" in capsys.readouterr().out
+
+
+def test_clean_says_what_it_could_not_remove(alone: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stays although its owner is dead is an error that names the run."""
+    dead = replace(owners.make_owner("dead", seconds=100), deadline=1)
+    with alone.open_scenario(ScenarioSpec(owner=dead, sandboxes=(SandboxSpec(name="app", image="i"),))):
+        reap = alone.reap
+
+        def refuse(is_dead: Callable[[Owner], bool]) -> list[str]:
+            is_dead(dead)
+            return []
+
+        monkeypatch.setattr(alone, "reap", refuse)
+        with pytest.raises(EngineError, match="1 of run dead"):
+            clean(all_=False, dry_run=False, yes=False, engine="fake")
+        monkeypatch.setattr(alone, "reap", reap)
 
 
 def test_clean_all_asks(alone: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,7 +84,7 @@ def test_dry_run_says_and_removes_nothing(
 
         clean(all_=False, dry_run=True, yes=False, engine=None)
 
-        assert f"would remove what is left of run {owner.run}" in capsys.readouterr().out
+        assert f"things of run {owner.run}" in capsys.readouterr().out
         assert f"of run {owner.run}" in "\n".join(owners.reap_scratch(remove=False))
         assert _left(docker_engine, owner.run) == before
         assert before
