@@ -20,12 +20,13 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from harness.engines.base import BOX, SANDBOX_UID
+from harness.model import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from harness.engines.base import SandboxSpec
-    from harness.model import Json, Limits
+    from harness.model import Json
 
 USER = f"{SANDBOX_UID}:{SANDBOX_UID}"
 MEBIBYTE = 1024 * 1024
@@ -82,8 +83,8 @@ def sandbox(
     if not volume:
         tmpfs[BOX] = f"rw,nosuid,nodev,exec,{volume_options(limits)}"
     host |= {
-        "NanoCpus": round(limits.cpus * 1_000_000_000),
         "Ulimits": _ulimits(limits),
+        "NanoCpus": round(limits.cpus * 1_000_000_000),
         "Tmpfs": tmpfs,
         "ShmSize": SHM_MB * MEBIBYTE,
         "Init": True,
@@ -200,12 +201,14 @@ def _hardened(*, network: str, memory_bytes: int, pids: int) -> dict[str, Json]:
         "Memory": memory_bytes,
         # Equal to Memory: no swap.
         "MemorySwap": memory_bytes,
+        "Ulimits": _ulimits(Limits()),
         "RestartPolicy": {"Name": "no"},
     }
 
 
 def _ulimits(limits: Limits) -> Json:
-    # All of them lower what an engine gives: raising a hard limit needs a capability a nested engine may lack.
+    # All of them lower what an engine gives: raising a hard limit needs a capability a nested engine may lack (as
+    # some engines do with their own default for nofile, so every container of ours says what it wants).
     values = {
         "core": 0,
         "fsize": limits.file_size_mb * MEBIBYTE,
