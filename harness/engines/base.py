@@ -140,6 +140,13 @@ class Attachment(Protocol):
         """Close both directions; the sandbox sees its stdin end."""
 
 
+class ReadyOnce(Protocol):
+    """A one-shot sandbox that waits for its files."""
+
+    def finish(self, *, stdin: bytes = b"", timeout_seconds: float) -> ExecResult:
+        """Send files and ``stdin``, run the command to its end. Once; the time counts from here."""
+
+
 class Scenario(Protocol):
     """The sandboxes of one grading. Opened by an engine, closed by whoever opened it."""
 
@@ -228,6 +235,9 @@ class Engine(Protocol):
         timeout_seconds: float,
     ) -> ExecResult:
         """Run ``spec.command`` once without network in a sandbox of its own; ``tar`` is in ``/box`` before it starts."""
+
+    def ready_once(self, owner: Owner, spec: SandboxSpec, *, tar: bytes) -> AbstractContextManager[ReadyOnce]:
+        """Like ``run_once`` in two steps: everything is there, and nothing of ``tar`` runs before ``finish``."""
 
     def attach_once(self, owner: Owner, spec: SandboxSpec) -> AbstractContextManager[Attachment]:
         """Like ``run_once`` for a process we talk to (a grader without a network)."""

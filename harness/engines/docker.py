@@ -110,7 +110,15 @@ class DockerEngine:
     ) -> ExecResult:
         """Run ``spec.command`` once without network in a sandbox of its own; ``tar`` is in ``/box`` first."""
         self._require()
-        return oneshot.run_once(self.link, owner, spec, tar=tar, stdin=stdin, timeout_seconds=timeout_seconds)
+        with oneshot.ready_once(self.link, owner, spec, tar=tar) as ready:
+            return ready.finish(stdin=stdin, timeout_seconds=timeout_seconds)
+
+    @contextlib.contextmanager
+    def ready_once(self, owner: Owner, spec: SandboxSpec, *, tar: bytes) -> Iterator[oneshot.Ready]:
+        """Like ``run_once`` in two steps: everything is there, and nothing of ``tar`` runs before ``finish``."""
+        self._require()
+        with oneshot.ready_once(self.link, owner, spec, tar=tar) as ready:
+            yield ready
 
     @contextlib.contextmanager
     def attach_once(self, owner: Owner, spec: SandboxSpec) -> Iterator[Attachment]:

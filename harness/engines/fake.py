@@ -26,7 +26,7 @@ from harness.errors import EngineError, SandboxError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from harness.engines.base import Attachment, Owner, SandboxSpec, Scenario, ScenarioSpec
+    from harness.engines.base import Attachment, Owner, ReadyOnce, SandboxSpec, Scenario, ScenarioSpec
     from harness.engines.fake_process import Command
 
 _NO_EXEC = 125
@@ -288,9 +288,14 @@ class FakeEngine:
         self, owner: Owner, spec: SandboxSpec, *, tar: bytes = b"", stdin: bytes = b"", timeout_seconds: float
     ) -> ExecResult:
         """Run ``spec.command`` once."""
+        with self.ready_once(owner, spec, tar=tar) as ready:
+            return ready.finish(stdin=stdin, timeout_seconds=timeout_seconds)
+
+    @contextlib.contextmanager
+    def ready_once(self, owner: Owner, spec: SandboxSpec, *, tar: bytes) -> Iterator[ReadyOnce]:
+        """Have everything there for ``spec.command``."""
         del owner
-        sandbox = _Sandbox(spec, self._commands, unpack(tar) if tar else {})
-        return _finish(sandbox.begin(spec.command, spec.env, stdin=stdin), timeout_seconds, sandbox.kill)
+        yield _FakeReady(_Sandbox(spec, self._commands, unpack(tar) if tar else {}))
 
     @contextlib.contextmanager
     def attach_once(self, owner: Owner, spec: SandboxSpec) -> Iterator[Attachment]:
@@ -316,6 +321,17 @@ class FakeEngine:
         """Close whatever is open."""
         for scenario in self._open:
             scenario.close()
+
+
+class _FakeReady:
+    def __init__(self, sandbox: _Sandbox) -> None:
+        self._sandbox = sandbox
+
+    def finish(self, *, stdin: bytes = b"", timeout_seconds: float) -> ExecResult:
+        """Run the command to its end."""
+        spec = self._sandbox.spec
+        process = self._sandbox.begin(spec.command, spec.env, stdin=stdin)
+        return _finish(process, timeout_seconds, self._sandbox.kill)
 
 
 class _FakeAttachment:

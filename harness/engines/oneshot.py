@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import time
 from typing import TYPE_CHECKING
 
 from harness import owners
 from harness.engines import containers, policy, streams
-from harness.engines.base import ExecResult
 from harness.engines.connect import EngineRefusal
 from harness.errors import SandboxError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.engines.base import Owner, SandboxSpec
+    from harness.engines.base import ExecResult, Owner, SandboxSpec
     from harness.engines.connect import Link
 
 UNPACK = (
@@ -43,28 +41,40 @@ def unpacked(tar: bytes) -> tuple[bytes, bytes]:
     return nonce, nonce + b"\n" + tar
 
 
-def run_once(
-    link: Link, owner: Owner, spec: SandboxSpec, *, tar: bytes, stdin: bytes, timeout_seconds: float
-) -> ExecResult:
-    """Run ``spec.command`` once; see :meth:`harness.engines.base.Engine.run_once`."""
-    nonce, head = unpacked(tar) if tar else (b"", b"")
-    command = (*UNPACK, str(len(tar)), *spec.command) if tar else spec.command
-    begin = time.monotonic()
-    with _opened(link, owner, spec, command) as (container, stream):
+class Ready:
+    """A one-shot sandbox that is started; with a tar, its command waits for that on stdin."""
+
+    def __init__(self, link: Link, spec: SandboxSpec, container: str, stream: streams.Stream, tar: bytes) -> None:
+        """``container`` runs ``spec.command`` behind :data:`UNPACK` when there is a ``tar``, else it runs already."""
+        self._link = link
+        self._spec = spec
+        self._container = container
+        self._stream = stream
+        self._nonce, self._head = unpacked(tar) if tar else (b"", b"")
+
+    def finish(self, *, stdin: bytes = b"", timeout_seconds: float) -> ExecResult:
+        """Send files and ``stdin``, run the command to its end."""
         captured = streams.drive(
-            stream,
-            stdin=head + stdin,
-            limit_bytes=spec.limits.output_kb * 1024,
+            self._stream,
+            stdin=self._head + stdin,
+            limit_bytes=self._spec.limits.output_kb * 1024,
             timeout_seconds=timeout_seconds,
-            kill=lambda: containers.kill_and_wait(link, container),
-            started=begin,
+            kill=lambda: containers.kill_and_wait(self._link, self._container),
         )
-        code = containers.exit_code(link, container)
-    if nonce and captured.stderr.startswith(nonce):
-        found = captured.stderr[len(nonce) :].decode("utf-8", "replace").strip()
-        text = f"expected the files to fit into sandbox {spec.name}, found: {found}; see its tmpfs limits"
-        raise SandboxError(text)
-    return captured.result(code)
+        code = containers.exit_code(self._link, self._container)
+        if self._nonce and captured.stderr.startswith(self._nonce):
+            found = captured.stderr[len(self._nonce) :].decode("utf-8", "replace").strip()
+            text = f"expected the files to fit into sandbox {self._spec.name}, found: {found}; see its tmpfs limits"
+            raise SandboxError(text)
+        return captured.result(code)
+
+
+@contextlib.contextmanager
+def ready_once(link: Link, owner: Owner, spec: SandboxSpec, *, tar: bytes) -> Iterator[Ready]:
+    """Start a sandbox for ``spec.command``; see :meth:`harness.engines.base.Engine.ready_once`."""
+    command = (*UNPACK, str(len(tar)), *spec.command) if tar else spec.command
+    with _opened(link, owner, spec, command) as (container, stream):
+        yield Ready(link, spec, container, stream, tar)
 
 
 @contextlib.contextmanager

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
-from harness.engines.base import Attachment, Engine, ExecResult, Owner, Scenario
+from harness.engines.base import Attachment, Engine, ExecResult, Owner, ReadyOnce, SandboxSpec, Scenario
 from harness.errors import SubmissionError
 from harness.events import Evidence
 from harness.grading import content, plan
@@ -92,27 +93,57 @@ def run_once(engine: Engine, job: Job, progress: Progress) -> Run:
     """
     if job.exercise.network:
         return _run_scenario(engine, job, progress)
-    with engine.attach_once(job.owner, plan.grader(job.exercise, job.tags)) as attachment:
-        return run_attached(engine, job, attachment)
+    with (
+        _prepared(engine, job) as one_shot,
+        engine.attach_once(job.owner, plan.grader(job.exercise, job.tags)) as attachment,
+    ):
+        return _serve_one_shots(engine, job, attachment, one_shot)
 
 
 def run_attached(engine: Engine, job: Job, attachment: Attachment) -> Run:
-    """Run a job without a scenario in a grader that is already there (a warm one, or a fresh one)."""
-    spec = plan.one_shot(job.exercise, job.services, job.tags)
-    tar = content.tar_of(job.contents["submission"])
-    facts = _facts(job, {})
-    env = plan.resolve(job.exercise.sandboxes[0].env, facts)
+    """Run a job without a scenario in a grader that is already there: a warm one."""
+    with _prepared(engine, job) as one_shot:
+        return _serve_one_shots(engine, job, attachment, one_shot)
+
+
+def _serve_one_shots(engine: Engine, job: Job, attachment: Attachment, first: Future[ReadyOnce]) -> Run:
+    """Serve a grader whose every ``run`` is a sandbox of its own; the first is under way already."""
+    spec, tar = _one_shot_spec(job), content.tar_of(job.contents["submission"])
+    unused = [first]
 
     def one_shot(argv: tuple[str, ...], stdin: bytes, seconds: float, extra: Mapping[str, str]) -> ExecResult:
-        this = replace(spec, command=argv or spec.command, env={**env, **extra})
+        with lock:
+            ready = unused.pop() if unused and not argv and not extra else None
+        if ready is not None:
+            return ready.result().finish(stdin=stdin, timeout_seconds=seconds)
+        this = replace(spec, command=argv or spec.command, env={**spec.env, **extra})
         return engine.run_once(job.owner, this, tar=tar, stdin=stdin, timeout_seconds=seconds)
 
+    lock = threading.Lock()
     commands = {spec.name: _commands(job, "submission")}
     desk = Desk(sandboxes=frozenset({spec.name}), commands=commands, env={}, builds={}, one_shot=one_shot)
     began = time.monotonic()
     evidence = Broker(attachment, None, desk, Deadline(job.exercise.deadline_seconds)).serve(job.frame({}))
     logs = {plan.GRADER: log} if (log := attachment.logs()) else {}
     return Run(evidence=evidence, phases=[Phase(name="grader", seconds=time.monotonic() - began)], logs=logs)
+
+
+def _one_shot_spec(job: Job) -> SandboxSpec:
+    spec = plan.one_shot(job.exercise, job.services, job.tags)
+    return replace(spec, env=plan.resolve(job.exercise.sandboxes[0].env, _facts(job, {})))
+
+
+@contextmanager
+def _prepared(engine: Engine, job: Job) -> Iterator[Future[ReadyOnce]]:
+    """Start the first one-shot sandbox while the grader starts: half of a trivial grading is starting two containers."""
+    tar = content.tar_of(job.contents["submission"])
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="one-shot") as pool, ExitStack() as stack:
+        future = pool.submit(lambda: stack.enter_context(engine.ready_once(job.owner, _one_shot_spec(job), tar=tar)))
+        try:
+            yield future
+        finally:
+            # It must be there before it can be closed, whether or not anybody wanted it.
+            wait([future])
 
 
 def _run_scenario(engine: Engine, job: Job, progress: Progress) -> Run:

@@ -19,6 +19,7 @@ from harness.engines import containers
 from harness.engines.connect import connect
 from tests.e2e import tiny
 from tests.e2e.cli import Cli
+from tests.e2e.test_leftovers import ownerless
 
 pytestmark = [pytest.mark.docker, pytest.mark.e2e]
 
@@ -105,7 +106,7 @@ def test_engine_that_dies_in_the_middle_of_a_grading_is_ours(cli: Cli) -> None:
     assert b"VERDICT" not in out
     assert b"Traceback" not in err
     assert cli("clean").code == 0
-    assert containers.reap(connect(), owners.is_dead, remove_them=False) == []
+    assert ownerless() == []
 
 
 def test_network_range_that_is_taken_is_said_in_words(cli: Cli) -> None:

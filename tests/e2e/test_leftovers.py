@@ -27,7 +27,8 @@ SECONDS = 4.0
 
 def ownerless() -> list[str]:
     """Return a line for everything of ours that nobody answers for any more. What others run now is not among it."""
-    left = containers.reap(connect(), owners.is_dead, remove_them=False)
+    things = containers.labelled(connect(), owners.LABEL_RUN)
+    left = [f"{one.kind} {one.name}" for one in things if (owner := owners.owner_of(one.labels)) and owners.is_dead(owner)]
     return left + owners.reap_scratch(remove=False)
 
 

@@ -50,6 +50,24 @@ def test_run_once_has_files_and_stdin(engine: Engine, image: str, owner: Owner, 
     assert engine.run_once(owner, spec, tar=tar, stdin=b"mine", timeout_seconds=20).stdout == b"mine"
 
 
+def test_ready_once_runs_nothing_before_it_is_told_to(engine: Engine, image: str, owner: Owner, pack: Packer) -> None:
+    """Everything is there, the time of the command counts from ``finish``, and its files are the given ones."""
+    spec = SandboxSpec(name="app", image=image, command=("cat", "a.txt"), network=False)
+    with engine.ready_once(owner, spec, tar=pack({"a.txt": b"content"})) as ready:
+        time.sleep(1.2)
+        result = ready.finish(timeout_seconds=20)
+    assert (result.exit_code, result.stdout) == (0, b"content")
+    assert result.seconds < 1.0
+
+
+def test_ready_once_that_nobody_finishes_leaves_nothing(engine: Engine, image: str, owner: Owner, pack: Packer) -> None:
+    """A sandbox that was made ready for nothing is removed like any other."""
+    spec = SandboxSpec(name="app", image=image, command=("cat", "a.txt"), network=False)
+    with engine.ready_once(owner, spec, tar=pack({"a.txt": b"content"})):
+        pass
+    assert engine.reap(lambda one: one.run == owner.run) == []
+
+
 def test_run_once_of_unknown_command_is_127(engine: Engine, image: str, owner: Owner) -> None:
     """A command that is not there is a result, as a shell would report it."""
     spec = SandboxSpec(name="one", image=image, command=("no-such-command",))
