@@ -187,6 +187,9 @@ def _probe(place: Place) -> Link:
             return Link(place, client.api_version)
         finally:
             client.close()
+    except PermissionError as error:
+        text = f"{error.strerror}: ask to be a member of the group that may use it (docker), or run as root"
+        raise EngineError(text) from error
     except (DockerException, RequestException, OSError) as error:
         raise EngineError(str(error)) from error
 

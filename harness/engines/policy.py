@@ -42,7 +42,8 @@ RESOLVER = "127.0.0.1"
 LOG_KB = 1024
 """What the engine keeps of a sandbox's output; it has no limit of its own."""
 
-_KEPT_LOG: Json = {"Type": "json-file", "Config": {"max-size": f"{LOG_KB}k", "max-file": "1"}}
+# Two files: with one, what was written last is gone each time it is full.
+_KEPT_LOG: Json = {"Type": "json-file", "Config": {"max-size": f"{LOG_KB // 2}k", "max-file": "2"}}
 _NO_LOG: Json = {"Type": "none", "Config": {}}
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import socket
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -81,6 +83,17 @@ def test_ssh_is_refused_with_a_way_out(tmp_path: Path) -> None:
     """An engine over ssh is refused, and how to reach it said."""
     with pytest.raises(EngineError, match="forward the engine's socket"):
         connect({"DOCKER_HOST": "ssh://somewhere"}, tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may connect to everything")
+def test_no_permission_says_what_to_ask_for(tmp_path: Path) -> None:
+    """A socket we may not use is said with what to do about it."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "engine.sock"))
+        listener.listen()
+        (tmp_path / "engine.sock").chmod(0)
+        with pytest.raises(EngineError, match="group"):
+            connect({"DOCKER_HOST": f"unix://{tmp_path}/engine.sock"}, tmp_path)
 
 
 def test_an_engine_that_goes_away_is_an_engine_error(tmp_path: Path) -> None:

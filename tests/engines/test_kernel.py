@@ -241,7 +241,7 @@ def test_timeout_leaves_no_daemon(kernel: Opener, base_image: str) -> None:
     """A process that left its session and parent dies with the sandbox."""
     daemon = "(setsid sh -c 'while :; do date +%s%N > /box/alive; sleep 0.05; done' >/dev/null 2>&1 &) ; sleep 60"
     with kernel(SandboxSpec(name="app", image=base_image)) as scenario:
-        assert scenario.run("app", ("sh", "-c", daemon), timeout_seconds=1.5).timed_out
+        assert scenario.run("app", ("sh", "-c", daemon), timeout_seconds=3).timed_out
         first = scenario.run("app", ("cat", "alive"), timeout_seconds=20).stdout
         second = scenario.run("app", ("cat", "alive"), timeout_seconds=20).stdout
         assert first
@@ -280,7 +280,7 @@ def test_log_flood_is_bounded(kernel: Opener, base_image: str) -> None:
         scenario.start("app")
         time.sleep(2)  # The flood takes this long.
         scenario.kill("app")
-        assert 1024 <= len(scenario.logs("app", tail_kb=4096)) <= 3 * 1024 * 1024
+        assert 64 * 1024 <= len(scenario.logs("app", tail_kb=4096)) <= 2 * 1024 * 1024
 
 
 @pytest.mark.parametrize("source", ["cgroup", "exec", "stats"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -121,6 +122,18 @@ def test_scratch_follows_no_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     link.symlink_to(target)
     assert owners.reap_scratch(lambda _: True) == []
     assert target.is_dir()
+
+
+@pytest.mark.skipif(shutil.which("ps") is None, reason="this machine has no ps")
+def test_start_time_without_proc() -> None:
+    """Where there is no /proc, ``ps`` tells when a process started, and that one is gone."""
+    mine = owners._start_time_by_ps(os.getpid())
+    assert mine == owners._start_time_by_ps(os.getpid())
+    assert mine not in {"unknown", "gone"}
+    assert ":" not in mine
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    assert owners._start_time_by_ps(process.pid) == "gone"
 
 
 def test_the_network_range_has_one_default() -> None:
