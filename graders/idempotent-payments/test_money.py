@@ -15,7 +15,7 @@ from harness.testing.clients import Answer
 
 def _charged(world: World, charges: list[Charge]) -> dict[Charge, Said]:
     """Return final answers; each must echo its amount to the digit."""
-    told = world.charge_until_final(charges)
+    told = world.ordinary(charges)
     for charge, said in told.items():
         expect(
             said.meaning is Meaning.FINAL,

@@ -102,12 +102,12 @@ class Judge:
 
     def await_ledgers(self, merchants: Iterable[str], *, until: float) -> bool:
         """Wait until the merchants' ledgers are what the provider captured; False when the time is over."""
-        left = list(merchants)
-        while True:
-            left = [merchant for merchant in left if self.ledger_problem(merchant)]
-            if not left or time.monotonic() >= until:
-                return not left
-            time.sleep(0.05)
+        for merchant in merchants:
+            while self.ledger_problem(merchant):
+                if time.monotonic() >= until:
+                    return False
+                time.sleep(0.05)
+        return True
 
     def ledger_problem(self, merchant: str) -> str:
         """Return how a merchant's ledger differs from the provider's books now, empty when it does not."""

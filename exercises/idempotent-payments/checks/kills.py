@@ -62,6 +62,7 @@ def _kill_while_held(world: World, plan: Round, holds: Mapping[Charge, Hold]) ->
             if held:
                 world.kill()
         finally:
+            world.provider.forget_holds()
             for charge, hold in holds.items():
                 hold.release(forward=plan.points[charge] is Point.BEFORE_LATE)
         told = {charge: future.result() for charge, future in asked.items()}

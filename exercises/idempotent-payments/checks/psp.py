@@ -102,6 +102,11 @@ class Provider:
             self._holds[charge.value] = hold
         return hold
 
+    def forget_holds(self) -> None:
+        """Take away every hold that no call has come to."""
+        with self._lock:
+            self._holds.clear()
+
     @contextmanager
     def unwell(self, step: Callable[[Call, int], Step]) -> Iterator[None]:
         """For the body, every POST /captures goes as ``step(call, calls before)`` says, and GET answers 503."""

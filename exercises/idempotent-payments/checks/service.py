@@ -17,7 +17,12 @@ from harness.testing.clients import Answer, HttpClient
 from harness.testing.history import History, Kind, Op
 from harness.testing.timeline import Timeline
 
-READ_SECONDS = 5.0
+READ_SECONDS = 2.0
+MOST_ID = 64
+MOST_STATUS = 40
+"""Characters of an id and of a status that are kept: what a service says is not ours to store without end."""
+CHARGE_BYTES = 16 << 10
+LEDGER_BYTES = 1 << 20
 
 
 class Meaning(enum.StrEnum):
@@ -63,10 +68,11 @@ class Client:
     """Requests to the service. Thread-safe; tells the diary, the history and the timeline."""
 
     def __init__(
-        self, http: HttpClient, diary: Diary, history: History, timeline: Timeline, *, captured: str, limit: float
+        self, url: str, diary: Diary, history: History, timeline: Timeline, *, captured: str, limit: float
     ) -> None:
         """``captured`` is what this variant calls a captured charge; ``limit`` how long an answer may take."""
-        self.http = http
+        self.http = HttpClient(url, timeout_seconds=limit, max_body_bytes=CHARGE_BYTES)
+        self._ledgers = HttpClient(url, timeout_seconds=READ_SECONDS, max_body_bytes=LEDGER_BYTES)
         self.asked: dict[Value, Charge] = {}
         """Every charge that was asked for, by what its captures are recognised by."""
         self.captured = captured
@@ -74,6 +80,11 @@ class Client:
         self._history = history
         self._timeline = timeline
         self._limit = limit
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.http.close()
+        self._ledgers.close()
 
     def post(self, charge: Charge, *, f: str = "charge", limit: float | None = None) -> Said:
         """Ask for a charge."""
@@ -101,7 +112,7 @@ class Client:
 
     def ledger(self, merchant: str) -> Ledger:
         """Ask for a merchant's ledger."""
-        answer = self.http.request("GET", f"/ledger?merchant={merchant}", timeout_seconds=READ_SECONDS)
+        answer = self._ledgers.request("GET", f"/ledger?merchant={merchant}")
         ledger = _ledger(answer, merchant)
         self._timeline.answered(not ledger.problem)
         return ledger
@@ -129,7 +140,9 @@ class Client:
             return Said(meaning=Meaning.BROKEN, answer=answer)
         if answer.status >= 400:
             return Said(meaning=Meaning.REFUSED, answer=answer)
-        status, charge_id = answer.text_at("status") or "", answer.text_at("id") or ""
+        status, charge_id = (answer.text_at("status") or "")[:MOST_STATUS], answer.text_at("id") or ""
+        if len(charge_id) > MOST_ID:
+            return Said(meaning=Meaning.BROKEN, answer=answer, status=status)
         echoed = all(answer.get(name) == value for name, value in charge.body.items())
         meaning = Meaning.BROKEN
         if charge_id and echoed and answer.status == final and status in {self.captured, "declined"}:

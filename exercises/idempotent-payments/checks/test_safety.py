@@ -17,6 +17,7 @@ ROUNDS = 3
 KEYS = 20
 COPIES = 3
 """60 keys in all, three equal requests each; 60 requests in flight."""
+KILLS = 3
 
 
 @check("safety/concurrent-duplicates")
@@ -69,14 +70,14 @@ def test_killed_mid_charge(world: World) -> None:
     told = dict(world.baseline(purse))
     rng = generator(world.job, "kill-points")
     points = [Point.BEFORE_LOST, Point.BEFORE_LATE, Point.AFTER]
-    for number in range(2):
+    for number in range(KILLS):
         charges = purse.charges(2 * len(points))
         dealt = {charge: Point(name) for charge, name in deal(rng, charges, points).items()}
         silent = set(rng.sample(charges, len(charges) // 2))
         told |= kill_round(world, Round(number=number + 1, points=dealt, silent=frozenset(silent)))
     told |= world.charge_until_final(purse.charges(LEAST_OK), f="after kills")
-    world.audit(told, of=" in 2 kills")
-    enough(told.values(), least=len(told) - 1, what="charges around two kills")
+    world.audit(told, of=f" in {KILLS} kills")
+    enough(told.values(), least=len(told) - 1, what="charges around the kills")
 
 
 @check("safety/webhooks")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import NoReturn, TypeVar
 
 import psycopg
@@ -15,7 +15,7 @@ from diary import Diary
 from judge import Judge
 from psp import Provider, Server
 from schedule import Charge, Purse, generator
-from service import Client, Meaning, Said
+from service import CHARGE_BYTES, Client, Meaning, Said
 
 from harness.testing import CheckFailed, Inconclusive, Unproven
 from harness.testing.broker import Broker, Interval
@@ -34,6 +34,8 @@ MOST_IN_FLIGHT = 64
 LEAST_OK = 5
 """Final outcomes of each kind that a safety verdict needs, in every window."""
 MOST_RESTARTS = 3
+PATIENCE_SECONDS = 130.0
+"""How long all checks together wait for the service. A right one needs a third of it; the deadline is far beyond."""
 TRY_AGAIN = frozenset({408, 409, 425, 429})
 """Refusals that may end by themselves; asking again does not change any other 4xx."""
 DATABASE_SECONDS = 20.0
@@ -58,12 +60,12 @@ class World:
         self.diary = Diary(timeline.since_start)
         self.history = History()
         self.books = Books(time.monotonic)
-        self._http = HttpClient(f"http://{job.address(APP)}:{PORT}", timeout_seconds=self.answer_limit)
+        url = f"http://{job.address(APP)}:{PORT}"
         captured = job.parameters.get("captured_state", "captured")
-        self.client = Client(self._http, self.diary, self.history, timeline, captured=captured, limit=self.answer_limit)
+        self.client = Client(url, self.diary, self.history, timeline, captured=captured, limit=self.answer_limit)
         self.judge = Judge(books=self.books, diary=self.diary, client=self.client)
         self.conflict_status = int(job.parameters.get("conflict_status", "409"))
-        self._webhooks = HttpClient(f"http://{job.address(APP)}:{PORT}", timeout_seconds=1.0)
+        self._webhooks = HttpClient(url, timeout_seconds=1.0, max_body_bytes=CHARGE_BYTES)
         self.provider = Provider(
             self.books, self.diary, lambda message: self._webhooks.request("POST", "/webhooks/psp", message)
         )
@@ -72,6 +74,7 @@ class World:
         self._was_ready = False
         self._starts = 0
         self._strikes = 0
+        self._waited = 0.0
         self._suspect = False
         self._hopeless = ""
 
@@ -100,7 +103,7 @@ class World:
         self.provider.close()
         self._open.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
-        self._http.close()
+        self.client.close()
         self._webhooks.close()
 
     def await_database(self) -> float:
@@ -132,6 +135,11 @@ class World:
 
         When it is not, checks of ``liveness`` fail, and all others are Unproven: a dead service loses no money.
         """
+        if not self._hopeless and self._waited > PATIENCE_SECONDS:
+            self._hopeless = (
+                f"The service is so slow that the checks before this one have waited for it for {self._waited:.0f} s, "
+                f"more than a whole grading may take."
+            )
         if self._hopeless:
             self._say_gone(self._hopeless, liveness=liveness)
         if self._was_ready and not self._suspect and self._healthy(timeout=1.0):
@@ -153,7 +161,8 @@ class World:
         """Start the service, which does not run, and wait until it is ready. False: it was not in its declared time."""
         self._starts += 1
         self.broker.start(APP)
-        up = self._healthy(timeout=self.startup + 4 * self.tick)
+        with self._waiting():
+            up = self._healthy(timeout=self.startup + 4 * self.tick)
         if up:
             self.diary.write(None, "your service is ready" + (" again" if self._was_ready else ""))
             if not self._was_ready:
@@ -188,10 +197,10 @@ class World:
         self._suspect = True
 
     def _healthy(self, *, timeout: float) -> bool:
-        return ready(self._http, "/health", timeout_seconds=timeout, alive=self.running)
+        return ready(self.client.http, "/health", timeout_seconds=timeout, alive=self.running)
 
     def _measure_tick(self) -> None:
-        seconds = [self._http.request("GET", "/health").seconds for _ in range(9)]
+        seconds = [self.client.http.request("GET", "/health").seconds for _ in range(9)]
         self.tick = max(0.05, min(1.0, 20 * statistics.median(seconds)))
 
     def _why_not_ready(self) -> str:
@@ -216,7 +225,17 @@ class World:
 
     def together(self, work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
         """Do ``work`` for all items at once, at most 64 in flight; return results in order."""
-        return list(self._pool.map(work, items))
+        with self._waiting():
+            return list(self._pool.map(work, items))
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        """Count the time of the body as waiting for the service."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self._waited += time.monotonic() - began
 
     def post_all(self, charges: Collection[Charge], *, f: str = "charge") -> dict[Charge, Said]:
         """Ask for charges at once."""
@@ -254,19 +273,24 @@ class World:
         told = self.post_all(charges, f=f)
         return self.settle(told, until=time.monotonic() + self.pending_limit, repeat=charges)
 
-    def baseline(self, purse: Purse) -> dict[Charge, Said]:
-        """Charge a few customers without any fault; Unproven when not one charge succeeds."""
-        told = self.charge_until_final(purse.charges(LEAST_OK), f="baseline")
-        if any(said.meaning is Meaning.FINAL for said in told.values()):
+    def ordinary(self, charges: Collection[Charge], *, f: str = "charge") -> dict[Charge, Said]:
+        """Charge without any fault. When nothing at all comes of it twice in a row, later checks don't wait again."""
+        told = self.charge_until_final(charges, f=f)
+        if any(said.meaning in {Meaning.FINAL, Meaning.REFUSED} for said in told.values()):
             self._strikes = 0
             return told
         self._strikes += 1
         self._suspect = True
-        found = "; ".join(sorted({str(said) for said in told.values()})[:3])
-        text = f"Of {len(told)} ordinary charges without any fault, none got a final outcome (201). Answers: {found}."
         if self._strikes > 1:
-            self._hopeless = text
-        raise Unproven(text, detail=self._log())
+            self._hopeless = _nothing_came(told)
+        return told
+
+    def baseline(self, purse: Purse) -> dict[Charge, Said]:
+        """Charge a few customers without any fault; Unproven when not one charge succeeds."""
+        told = self.ordinary(purse.charges(LEAST_OK), f="baseline")
+        if any(said.meaning is Meaning.FINAL for said in told.values()):
+            return told
+        raise Unproven(_nothing_came(told), detail=self._log())
 
     def audit(self, told: Mapping[Charge, Said], *, of: str = "") -> dict[Charge, Said]:
         """Judge I1, I2 and I3 over charges whose time to become final is over; return what replays were told.
@@ -279,3 +303,8 @@ class World:
         self.judge.money(again, of=of)
         self.judge.replays(told, again)
         return again
+
+
+def _nothing_came(told: Mapping[Charge, Said]) -> str:
+    found = "; ".join(sorted({str(said) for said in told.values()})[:3])
+    return f"Of {len(told)} ordinary charges without any fault, none got a final outcome (201). Answers: {found}."
