@@ -20,7 +20,7 @@ from harness.grading.subjects import Subject
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 EXERCISE = "idempotent-payments"
-DEMO = {"otter": "reference/go-outbox", "heron": "mutant/timeout-means-failed"}
+DEMO = {"otter": "reference/go-outbox", "heron": "mutant/new-ref-on-retry"}
 """Alias -> which known submission plays it."""
 
 
