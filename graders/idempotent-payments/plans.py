@@ -1,6 +1,6 @@
 """Fault schedules of the hidden checks: pure functions of a random generator and the declared timeouts.
 
-Canary of this grader: see README.md.
+canary-8d41f6b2-payments-c07e95a3
 """
 
 from __future__ import annotations

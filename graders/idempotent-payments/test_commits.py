@@ -1,4 +1,7 @@
-"""Killing the service exactly around its commits."""
+"""Killing the service exactly around its commits.
+
+canary-8d41f6b2-payments-c07e95a3
+"""
 
 from __future__ import annotations
 

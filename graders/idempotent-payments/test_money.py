@@ -1,4 +1,7 @@
-"""Exact money: currencies with other decimals, and values that floating point gets wrong."""
+"""Exact money: currencies with other decimals, and values that floating point gets wrong.
+
+canary-8d41f6b2-payments-c07e95a3
+"""
 
 from __future__ import annotations
 

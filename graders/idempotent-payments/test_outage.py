@@ -1,4 +1,7 @@
-"""The provider is unwell for a while: nothing stays open, and impatient clients do not make it worse."""
+"""The provider is unwell for a while: nothing stays open, and impatient clients do not make it worse.
+
+canary-8d41f6b2-payments-c07e95a3
+"""
 
 from __future__ import annotations
 

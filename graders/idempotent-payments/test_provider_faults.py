@@ -1,4 +1,7 @@
-"""What the provider leaves unclear: ambiguous outcomes, early webhooks, refs nobody knows, keys of two merchants."""
+"""What the provider leaves unclear: ambiguous outcomes, early webhooks, refs nobody knows, keys of two merchants.
+
+canary-8d41f6b2-payments-c07e95a3
+"""
 
 from __future__ import annotations
 
