@@ -9,7 +9,7 @@ import time
 
 from plans import EXACT
 from schedule import Charge
-from service import Meaning, Said
+from service import Meaning, Said, short
 from world import World
 
 from harness.testing import check, expect
@@ -24,7 +24,7 @@ def _charged(world: World, charges: list[Charge]) -> dict[Charge, Said]:
             said.meaning is Meaning.FINAL,
             f"{charge.amount} {charge.currency} did not become a final charge with the same amount.",
             expected=f"201 with amount {charge.amount!r}",
-            found=str(said.answer),
+            found=short(said.answer),
             evidence=world.judge.evidence(charge),
         )
     return told
@@ -42,7 +42,7 @@ def test_currency_decimals(world: World) -> None:
     since = time.monotonic()
     for currency, amount in wrong:
         answer = _post(world, purse.charge(amount=amount, currency=currency))
-        expect(answer.status == 400, f"{amount} {currency} was not refused.", expected=400, found=str(answer))
+        expect(answer.status == 400, f"{amount} {currency} was not refused.", expected=400, found=short(answer))
     expect(not world.books.captured_since(since), "An amount with wrong decimals was captured.")
     world.audit(told)
 

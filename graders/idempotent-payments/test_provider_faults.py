@@ -12,7 +12,7 @@ from judge import enough
 from plans import ambiguous_scripts, early_webhook_scripts
 from psp import message_of
 from schedule import Charge, deal, generator
-from service import Meaning
+from service import Meaning, short
 from world import LEAST_OK, World
 
 from harness.testing import check, expect
@@ -109,7 +109,7 @@ def test_keys_per_merchant(world: World) -> None:
             said.meaning is Meaning.FINAL,
             f"Merchant {charge.merchant} was refused because another merchant has used the key {charge.key}.",
             expected="201: keys belong to their merchant",
-            found=str(said.answer),
+            found=short(said.answer),
             evidence=world.judge.evidence(charge),
         )
     ids = [said.id for said in shared.values()]

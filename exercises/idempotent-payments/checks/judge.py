@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from books import Books, Outcome, totals
 from diary import Diary
 from schedule import Charge
-from service import Client, Ledger, Meaning, Said
+from service import Client, Ledger, Meaning, Said, short
 
 from harness.testing import Unproven, expect, fail
 
@@ -153,8 +153,8 @@ class Judge:
             expect(
                 same and _same_body(said, other),
                 f"Charge {charge.key} was final, and the same request was answered differently afterwards.",
-                expected=f"201 and {said.answer.body[:200]!r}",
-                found=str(other.answer),
+                expected=f"201 {said.status}, id {said.id}, the same body",
+                found=f"{other}, id {other.id}" if other.id else short(other.answer),
                 evidence=self.evidence(charge),
             )
 
@@ -166,7 +166,7 @@ class Judge:
                 not known or said.status == told[charge].status,
                 f"Charge {charge.key} was {told[charge].status}, and {said.status or 'nothing'} when it was read later.",
                 expected=told[charge].status,
-                found=str(said.answer),
+                found=short(said.answer),
                 evidence=self.evidence(charge),
             )
 

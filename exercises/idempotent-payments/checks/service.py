@@ -18,6 +18,7 @@ from harness.testing.history import History, Kind, Op
 from harness.testing.timeline import Timeline
 
 READ_SECONDS = 2.0
+SHORT = 90
 MOST_ID = 64
 MOST_STATUS = 40
 """Characters of an id and of a status that are kept: what a service says is not ours to store without end."""
@@ -62,6 +63,14 @@ class Ledger:
     entries: Counter[tuple[str, Decimal]]
     charges: tuple[str, ...] = ()
     problem: str = ""
+
+
+def short(answer: Answer) -> str:
+    """Say an answer in a few words: ``409 {"error":"used"}``, ``no answer (out of time)``."""
+    if answer.status is None:
+        return f"no answer ({answer.error})"
+    body = answer.body[: SHORT + 1].decode("utf-8", "replace").strip()
+    return f"{answer.status} {body if len(body) <= SHORT else body[:SHORT] + '...'}".strip()
 
 
 class Client:
@@ -155,7 +164,7 @@ class Client:
 def _ledger(answer: Answer, merchant: str) -> Ledger:
     entries = answer.get("entries")
     if answer.status != 200 or answer.get("merchant") != merchant or not isinstance(entries, list):
-        return Ledger(entries=Counter(), problem=f"expected 200 with merchant and entries, found {answer}")
+        return Ledger(entries=Counter(), problem=f"expected 200 with merchant and entries, found {short(answer)}")
     found: Counter[tuple[str, Decimal]] = Counter()
     charges = []
     for entry in entries:
