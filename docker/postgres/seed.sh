@@ -1,4 +1,5 @@
-# Makes the cluster every database sandbox starts from: role app owning database app, small write-ahead segments.
+# Makes the cluster every database sandbox starts from: role app owning database app, a superuser for graders, who must
+# get in whatever role app does, and small write-ahead segments.
 seed=/usr/local/lib/harness/seed
 bin=/usr/lib/postgresql/15/bin
 install -d -o sandbox -g sandbox -m 0700 "$seed"
@@ -13,6 +14,7 @@ unix_socket_directories = '/box'
 dynamic_shared_memory_type = mmap
 shared_buffers = 64MB
 max_connections = 100
+superuser_reserved_connections = 6
 max_wal_size = 48MB
 min_wal_size = 8MB
 fsync = off
@@ -24,5 +26,6 @@ log_line_prefix = '%m [%p] '
 CONF
 single() { printf '%s\n' "$2" | sandboxed $bin/postgres --single -j -D "$seed" "$1" >/dev/null; }
 single postgres 'CREATE ROLE app LOGIN'
+single postgres 'CREATE ROLE grader LOGIN SUPERUSER'
 single postgres 'CREATE DATABASE app OWNER app'
 single app 'ALTER SCHEMA public OWNER TO app'

@@ -59,6 +59,8 @@ class SandboxSpec:
     """Name in this sandbox's hosts file -> name of a sandbox of the scenario."""
     network: bool = True
     """False: no network at all, whatever the scenario has."""
+    peers: tuple[str, ...] | None = None
+    """The only sandboxes it may exchange packets with, from its first moment, enforced outside it. None: all."""
     volume_of: str = ""
     """Share the ``/box`` of this other sandbox instead of having one (a build sandbox)."""
     stdin: bool = False

@@ -1,4 +1,4 @@
-"""Packet faults: rules in the network namespace of a holder, written by a short-lived helper of ours.
+"""Packet faults and walls: rules in the network namespace of a holder, written by a short-lived helper of ours.
 
 The candidate's container has no capability in that namespace, so it can neither see nor remove the rules; they outlive
 its crashes and go with the holder. The helper runs ``nft`` from the sandbox's own image, which is ours.
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 NFT = "/usr/sbin/nft"
 TABLE = "ip harness_faults"
+WALL = "inet harness_wall"
+"""A table of its own: healing a fault takes no wall down. Both address families: link-local IPv6 is a way as well."""
 _NOT_FOUND = 127
 
 
@@ -30,6 +32,20 @@ def drop_command(addresses: tuple[str, ...]) -> tuple[str, ...]:
             f"add chain {TABLE} {hook} {{ type filter hook {hook} priority -300 ; policy accept ; }}",
             f"add rule {TABLE} {hook} ip {side} {{ {peers} }} counter drop",
         ]
+    return (NFT, " ; ".join(rules))
+
+
+def wall_command(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the command that lets nothing in or out but loopback and IPv4 from and to ``addresses``."""
+    peers = ", ".join(sorted(set(addresses)))
+    rules = [f"add table {WALL}"]
+    for hook, side, interface in (("input", "saddr", "iif"), ("output", "daddr", "oif")):
+        rules += [
+            f"add chain {WALL} {hook} {{ type filter hook {hook} priority -310 ; policy drop ; }}",
+            f"add rule {WALL} {hook} {interface} lo accept",
+        ]
+        if peers:
+            rules.append(f"add rule {WALL} {hook} ip {side} {{ {peers} }} accept")
     return (NFT, " ; ".join(rules))
 
 

@@ -256,7 +256,12 @@ class DockerScenario:
             raise SandboxError(text) from None
 
     def _reopen(self, sandbox: SandboxSpec) -> Holder:
-        return holders.open_holder(self._link, self._spec, sandbox, self._uid, self._network)
+        holder = holders.open_holder(self._link, self._spec, sandbox, self._uid, self._network)
+        if sandbox.peers is not None and holder.container and sandbox.name in self._network.addresses:
+            addresses = tuple(self._network.addresses[peer] for peer in sandbox.peers)
+            run = self._helper_at(sandbox, holder)
+            netfault.apply(run, netfault.wall_command(addresses), sandbox.name)
+        return holder
 
     def _unpack_inside(self, sandbox: Sandbox, tar: bytes) -> None:
         head, data = unpacked(tar)
@@ -282,11 +287,12 @@ class DockerScenario:
 
     def _helper(self, name: str) -> Callable[[tuple[str, ...]], ExecResult]:
         sandbox = self._sandbox(name)
-        network = f"container:{sandbox.holder().container}"
+        return self._helper_at(sandbox.spec, sandbox.holder())
 
+    def _helper_at(self, sandbox: SandboxSpec, holder: Holder) -> Callable[[tuple[str, ...]], ExecResult]:
         def run(argv: tuple[str, ...]) -> ExecResult:
-            ours = holders.labels(self._spec, self._uid, name)
-            body = policy.fault_helper(sandbox.spec.image, argv, network=network, labels=ours)
+            ours = holders.labels(self._spec, self._uid, sandbox.name)
+            body = policy.fault_helper(sandbox.image, argv, network=f"container:{holder.container}", labels=ours)
             return self._throwaway(body, stdin=b"", seconds=_FAULT_SECONDS)
 
         return run

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from harness.errors import GraderError
+from harness.errors import GraderError, SubmissionError
 from harness.grading.session import Job, Progress, Run
 
 _log = logging.getLogger(__name__)
@@ -23,6 +23,7 @@ class Settled:
     """The run that counts, and why it is held when it is."""
 
     run: Run
+    """Of the submission, always: what a control left is not about it, but for its logs, named ``control-*``."""
     hold: str = ""
 
 
@@ -32,6 +33,7 @@ def settle(run_job: RunJob, job: Job, control: Callable[[], Job], progress: Prog
     ``control`` makes the job of the starter. Raises GraderError when the control does not complete either.
     """
     reasons: list[str] = []
+    run = Run.empty()
     for attempt in (1, 2):
         run, reason = _attempt(run_job, job)
         if not reason:
@@ -40,7 +42,11 @@ def settle(run_job: RunJob, job: Job, control: Callable[[], Job], progress: Prog
         progress(
             f"the grader did not complete ({reason}), {'once more' if attempt == 1 else 'now a starter as control'}"
         )
-    run, reason = _attempt(run_job, control())
+    try:
+        known, reason = _attempt(run_job, control())
+    except SubmissionError as error:
+        # The starter is ours: that it does not build says nothing about the submission.
+        known, reason = Run.empty(), str(error)
     if reason:
         text = (
             f"expected the grader to complete, found that it did not, twice on the submission ({'; '.join(reasons)}) "
@@ -48,6 +54,7 @@ def settle(run_job: RunJob, job: Job, control: Callable[[], Job], progress: Prog
         )
         raise GraderError(text)
     why = f"the grader completes on the starter, and twice did not on this submission ({'; '.join(reasons)})"
+    run.logs.update({f"control-{name}": log for name, log in known.logs.items()})
     return Settled(run=run, hold=why)
 
 

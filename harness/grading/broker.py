@@ -141,7 +141,8 @@ class Broker:
         except RequestError as error:
             reply |= {"ok": False, "error": {"kind": "request", "message": str(error)}}
         except SandboxError as error:
-            reply |= {"ok": False, "error": {"kind": "sandbox", "message": str(error)}}
+            # What a candidate's process did is a result; this is ours, so the check that asked is inconclusive.
+            reply |= {"ok": False, "error": {"kind": "engine", "message": str(error)}}
         with self._writing:
             try:
                 self._attachment.write(wire.encode(reply))

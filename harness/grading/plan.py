@@ -36,7 +36,7 @@ def images_needed(exercise: Exercise, language: str) -> tuple[str, ...]:
 
 def scenario(exercise: Exercise, services: Services, tags: Mapping[str, str], owner: Owner) -> ScenarioSpec:
     """Return the scenario of a grading: the exercise's sandboxes, a build sandbox where one is needed, the grader."""
-    specs = [_spec(plan, services, tags) for plan in exercise.sandboxes]
+    specs = [replace(_spec(plan, services, tags), peers=_peers(plan, exercise)) for plan in exercise.sandboxes]
     specs += [
         SandboxSpec(
             name=plan.name + BUILD_SUFFIX,
@@ -108,6 +108,17 @@ def memory_mb(spec: ScenarioSpec) -> int:
 
 def _memory(limits: Limits) -> int:
     return limits.memory_mb + limits.tmpfs_mb
+
+
+def _peers(plan: SandboxPlan, exercise: Exercise) -> tuple[str, ...] | None:
+    """Return whom a sandbox with a candidate's code may talk with: the grader, and who is declared. None: anybody.
+
+    So it can neither use up the connections of what it is compared with, nor help its own tests.
+    """
+    if plan.role != "candidate":
+        return None
+    named = {*plan.hosts.values(), GRADER}
+    return tuple(sorted(named | {one.name for one in exercise.sandboxes if plan.name in one.hosts.values()}))
 
 
 def _is_wanted(plan: SandboxPlan, services: Services) -> bool:

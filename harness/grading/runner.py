@@ -29,6 +29,8 @@ from harness.service import parse_service
 Progress = Callable[[str], None]
 Images = Callable[[tuple[str, ...]], Mapping[str, str]]
 """Names of image recipes -> tags that exist on the engine."""
+_WARM_SECONDS = 3600
+"""How long a warm grader serves before a fresh one takes its place."""
 _SLACK_SECONDS = 900
 """Over a grading's own deadline, until anybody may reap it: builds, retries and waits for the machine-wide lock."""
 
@@ -69,6 +71,7 @@ class Runner:
         self._keep_warm = keep_warm
         self._warm = ExitStack()
         self._warm_graders: dict[str, Attachment] = {}
+        self._warm_until = 0.0
 
     def close(self) -> None:
         """Close warm graders."""
@@ -147,16 +150,25 @@ class Runner:
     def _run(self, job: session.Job) -> session.Run:
         if job.exercise.network or not self._keep_warm:
             return session.run_once(self._engine, job, self._progress)
-        spec = plan.grader(job.exercise, job.tags)
-        attachment = self._warm_graders.get(spec.image)
-        if attachment is None:
-            attachment = self._warm.enter_context(self._engine.attach_once(job.owner, spec))
-            self._warm_graders[spec.image] = attachment
-        run = session.run_attached(self._engine, job, attachment)
-        if not run.evidence.complete:
-            # Whatever it died of must not reach the next grading.
-            self.close()
+        complete = False
+        try:
+            run = session.run_attached(self._engine, job, self._warm_grader(job))
+            complete = run.evidence.complete
+        finally:
+            if not complete:
+                # Whatever it died of, or left unread, must not reach the next grading.
+                self.close()
         return run
+
+    def _warm_grader(self, job: session.Job) -> Attachment:
+        spec = plan.grader(job.exercise, job.tags)
+        if spec.image not in self._warm_graders or time.time() > self._warm_until:
+            self.close()
+            # Its labels outlive the job that opened it: renewed well before anybody may reap it.
+            owner = owners.make_owner(f"warm-{job.owner.run}", seconds=2 * _WARM_SECONDS)
+            self._warm_until = time.time() + _WARM_SECONDS
+            self._warm_graders[spec.image] = self._warm.enter_context(self._engine.attach_once(owner, spec))
+        return self._warm_graders[spec.image]
 
     def _with_engine(self, base: Grading, job: session.Job) -> Grading:
         able = self._engine.capabilities()

@@ -144,6 +144,25 @@ def test_partition_and_heal(kernel: Opener, base_image: str) -> None:
         assert _talk(scenario, "db", scenario.address("app")) == "answer hello"
 
 
+def test_a_sandbox_with_peers_exchanges_packets_with_nobody_else(kernel: Opener, base_image: str) -> None:
+    """The wall is there from the first moment, stands when a fault is healed and when the sandbox is lost."""
+    names = ("app", "db", "other")
+    specs = [
+        SandboxSpec(name=name, image=base_image, command=SERVER, peers=("db",) if name == "app" else None)
+        for name in names
+    ]
+    with kernel(*specs, network=True) as scenario:
+        for spec in specs:
+            _serve(scenario, spec.name)
+        for disturb in (lambda: None, lambda: scenario.heal("app"), lambda: scenario.lose("app")):
+            disturb()
+            _until(lambda: _talk(scenario, "db", scenario.address("app")) == "answer hello")
+            assert _talk(scenario, "app", scenario.address("db")) == "answer hello"
+            assert _talk(scenario, "app", scenario.address("other")).startswith("no")
+            assert _talk(scenario, "other", scenario.address("app")).startswith("no")
+            assert _talk(scenario, "other", scenario.address("db")) == "answer hello"
+
+
 def test_memory_over_the_limit_is_killed(kernel: Opener, base_image: str) -> None:
     """A process that takes more memory than its limit dies of it, and the state says so."""
     limits = Limits(memory_mb=48, tmpfs_mb=16)

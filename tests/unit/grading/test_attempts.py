@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from harness.errors import EngineError, GraderError
+from harness.errors import EngineError, GraderError, SubmissionError
 from harness.events import Evidence
 from harness.grading.attempts import settle
 from harness.grading.session import Job, Run
@@ -62,6 +62,23 @@ def test_settle_holds_what_only_this_submission_breaks() -> None:
     jobs, run_job = scripted(False, GraderError("broken frame"), True)
     assert "completes on the starter" in settled(run_job)
     assert jobs == [SUBMISSION, SUBMISSION, STARTER]
+
+
+def test_settle_keeps_what_the_submission_said_when_it_holds() -> None:
+    """A held result is about the submission: of the control, only logs are kept, under names that say so."""
+    own, known = run(complete=False), run(complete=True)
+    own.logs["app"], known.logs["app"] = b"mine", b"the starter's"
+    ends = [run(complete=False), own, known]
+    found = settle(lambda _: ends.pop(0), SUBMISSION, lambda: STARTER, lambda _: None)
+    assert found.run is own
+    assert found.run.logs == {"app": b"mine", "control-app": b"the starter's"}
+
+
+def test_settle_takes_a_starter_that_does_not_build_for_ours() -> None:
+    """A control that is refused must not refuse the candidate."""
+    _, run_job = scripted(False, False, SubmissionError("does not build"))
+    with pytest.raises(GraderError, match="does not build"):
+        settled(run_job)
 
 
 def test_settle_raises_when_the_control_dies_as_well() -> None:

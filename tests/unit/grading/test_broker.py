@@ -209,13 +209,13 @@ def test_broker_refuses_what_is_not_on_its_list(verb: str, args: dict[str, Json]
     assert scenario.calls == []
 
 
-def test_broker_tells_sandbox_trouble_apart_and_goes_on() -> None:
-    """A sandbox that could not be driven is a reply; the grading goes on."""
+def test_broker_says_that_a_sandbox_it_cannot_drive_is_ours_and_goes_on() -> None:
+    """What the candidate does is a result; a sandbox that could not be driven is our trouble, and only that check's."""
 
     def talk(peer: Peer) -> None:
         error = peer.ask("crash", sandbox="app")["error"]
         assert isinstance(error, dict)
-        assert error["kind"] == "sandbox"
+        assert error["kind"] == "engine"
         assert peer.ask("built", sandbox="app")["value"] == {"ok": False, "log": "no"}
         peer.finish()
 
