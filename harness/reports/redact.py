@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from harness import scoring
-from harness.model import Check, Gate, GateHit, Grading, Outcome, Status, Verdict
+from harness.model import Check, Gate, GateHit, Grading, Outcome, Score, Status, Verdict
 from harness.reports.text import count
 
 HELD_OUT = "held-out"
@@ -22,7 +22,10 @@ _PATH = re.compile(r"(?<![\w.-])(?:~|\.{1,2})?/(?:[^\s/:'\"]+/)*[^\s/:'\"]+")
 
 
 def for_candidate(grading: Grading) -> Grading:
-    """Return ``grading`` with everything removed that its candidate may not see."""
+    """Return ``grading`` with everything removed that its candidate may not see. Of a held one nothing is left to read."""
+    if grading.verdict is Verdict.HELD:
+        nothing = Score(earned=0.0, decided=0.0, possible=grading.score.possible, by_skill={}, gates=())
+        grading = dataclasses.replace(grading, outcomes=(), score=nothing)
     names = {o.check.id: o.check.id if o.check.public else _held_out_id(o.check.skill) for o in grading.outcomes}
     public = {o.check.id for o in grading.outcomes if o.check.public}
     gates = {gate.id: _gate(gate, names) for gate in grading.exercise.gates}
