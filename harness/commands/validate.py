@@ -60,6 +60,9 @@ def _validate(
             if done.graded is None:
                 found = str(done.error)
                 errors.append(Line(subject=one.subject.name, rule="can be graded", holds=None, found=found))
+            elif validation.changed(one, done.graded.grading):
+                found = "the exercise or its grader was changed meanwhile: validate again"
+                errors.append(Line(subject=one.subject.name, rule="is graded as it is now", holds=None, found=found))
             else:
                 row = validation.row_of(one, done.graded.grading)
                 table = validation.save(catalogue, table, row)

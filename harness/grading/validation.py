@@ -111,6 +111,11 @@ def row_of(wanted: Wanted, grading: Grading) -> Row:
     )
 
 
+def changed(wanted: Wanted, grading: Grading) -> bool:
+    """Whether the exercise or its grader is not what it was when the row was wanted: then the row would lie."""
+    return not wanted.key.startswith(trust.shared_key(grading.digests))
+
+
 def save(catalogue: Catalogue, table: Matrix, row: Row) -> Matrix:
     """Add a row to the record on disk, in place of the one it renews; return the matrix with it.
 

@@ -1,0 +1,120 @@
+"""The validation record: which rows are current, and what a change makes of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from harness.catalogue import Catalogue
+from harness.errors import ExerciseError, UsageError
+from harness.grading import subjects, trust, validation
+from tests.unit.factories import grading
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Catalogue:
+    """A copy of the skeleton that a test may change, without a record."""
+    for kind in ("exercises", "graders"):
+        shutil.copytree(ROOT / kind / "skeleton", tmp_path / kind / "skeleton")
+    (tmp_path / "graders" / "skeleton" / "validation.json").unlink(missing_ok=True)
+    return Catalogue((tmp_path,))
+
+
+def table(catalogue: Catalogue, *, images: str = "i" * 64, only: tuple[str, ...] = ()) -> validation.Matrix:
+    """Return the matrix with two repeats of each reference."""
+    return validation.matrix(catalogue, "skeleton", only=only, repeat=2, images=images)
+
+
+def filled(catalogue: Catalogue) -> validation.Matrix:
+    """Record every wanted row."""
+    matrix = table(catalogue)
+    for wanted in matrix.wanted:
+        matrix = validation.save(catalogue, matrix, validation.row_of(wanted, grading()))
+    return matrix
+
+
+def test_matrix_wants_references_repeated_and_everything_else_once(catalogue: Catalogue) -> None:
+    """Two repeats differ in seed, a mutant has one row."""
+    wanted = table(catalogue).wanted
+    names = [one.subject.name for one in wanted]
+    assert {name: names.count(name) for name in names} == {
+        "starter/plain": 1,
+        "reference/digit-by-digit": 2,
+        "reference/plain": 2,
+        "mutant/wraps-at-64-bits": 1,
+        "cheat/hard-coded": 1,
+    }
+    assert len({one.seed for one in wanted if one.subject.name == "reference/plain"}) == 2
+
+
+def test_saved_rows_are_current_and_read_back(catalogue: Catalogue) -> None:
+    """What was run is not run again, by this process or the next."""
+    filled(catalogue)
+    assert table(catalogue).missing == ()
+    assert len(table(catalogue).current) == 7
+
+
+@pytest.mark.parametrize(
+    ("path", "stale"),
+    [
+        ("exercises/skeleton/brief.md.j2", 7),
+        ("graders/skeleton/checks.toml", 7),
+        ("graders/skeleton/references/plain/solve.py", 3),
+        ("graders/skeleton/mutants/wraps-at-64-bits.patch", 1),
+        ("graders/skeleton/README.md", 0),
+    ],
+)
+def test_change_makes_stale_what_depends_on_it(catalogue: Catalogue, tmp_path: Path, path: str, stale: int) -> None:
+    """The exercise and the grader concern all; a reference itself and its mutants; prose nothing."""
+    filled(catalogue)
+    with (tmp_path / path).open("a") as file:
+        file.write("\n")
+    assert len(table(catalogue).missing) == stale
+
+
+def test_other_images_make_everything_stale(catalogue: Catalogue) -> None:
+    """A row says what happened in particular images."""
+    filled(catalogue)
+    assert len(table(catalogue, images="j" * 64).missing) == 7
+
+
+def test_row_of_a_grading_with_other_digests_is_refused(catalogue: Catalogue) -> None:
+    """Files that change while a validation runs must not get a row that says they did not."""
+    wanted = table(catalogue).wanted[0]
+    as_wanted = dataclasses.replace(grading(), digests=catalogue.digests("skeleton"))
+    assert not validation.changed(wanted, as_wanted)
+    assert validation.changed(wanted, dataclasses.replace(as_wanted, digests={"exercise": "x", "grader": "y"}))
+
+
+def test_only_chooses_and_brings_what_a_cheat_is_compared_with(catalogue: Catalogue) -> None:
+    """A cheat is judged beside the starter, so that is run as well."""
+    names = {one.subject.name for one in table(catalogue, only=("cheat/hard-coded",)).wanted}
+    assert names == {"cheat/hard-coded", "starter/plain"}
+    with pytest.raises(UsageError, match="mutant/wraps-at-64-bits"):
+        table(catalogue, only=("mutant/nothing",))
+
+
+def test_damaged_record_is_told_in_words(catalogue: Catalogue, tmp_path: Path) -> None:
+    """A record that can't be read is never taken for an empty one."""
+    file = tmp_path / "graders" / "skeleton" / trust.RECORD
+    file.write_text("{")
+    with pytest.raises(ExerciseError, match="remove it and validate"):
+        table(catalogue)
+    file.write_text(json.dumps({"schema": 99, "rows": []}))
+    with pytest.raises(ExerciseError, match="expected schema 1, found 99"):
+        table(catalogue)
+
+
+def test_patch_that_does_not_apply_exactly_is_refused(catalogue: Catalogue, tmp_path: Path) -> None:
+    """A mutant is a patch on a reference as it is, without fuzz."""
+    reference = tmp_path / "graders" / "skeleton" / "references" / "plain" / "solve.py"
+    reference.write_text(reference.read_text().replace("sum(", "total(", 1))
+    (mutant,) = [one for one in subjects.all_of(catalogue, "skeleton") if one.kind == "mutant"]
+    with pytest.raises(ExerciseError, match="applies exactly"):
+        mutant.lay_out(tmp_path / "laid-out")
