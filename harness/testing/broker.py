@@ -14,15 +14,11 @@ from typing import Protocol
 
 from harness.errors import GraderError
 from harness.model import Json
-from harness.testing.check import Inconclusive, Unproven
+from harness.testing.check import Inconclusive
 
 
 class EngineTrouble(Inconclusive):
     """The engine failed us: the check that asked is inconclusive."""
-
-
-class SandboxTrouble(Unproven):
-    """The engine call failed because of what runs in the sandbox (its holder still answers): no evidence."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,8 +92,9 @@ class _Waiter:
 class Broker:
     """The verbs. Thread-safe: any number of threads may wait for replies at once.
 
-    Every method raises EngineTrouble when the engine failed (the check becomes inconclusive), SandboxTrouble when
-    the sandbox is to blame (unproven), GraderError when the host refused the request (an author's mistake).
+    Every method raises EngineTrouble when the engine or a sandbox failed us, GraderError when the host refused the
+    request (an author's mistake); either makes the check inconclusive. Neither is ever the candidate's: what runs in a
+    sandbox is told by ``state``, ``wait`` and the results of ``run`` and ``exec``.
     """
 
     def __init__(self, sender: Sender, *, clock: Callable[[], float] = time.monotonic, first_id: int = 1) -> None:
@@ -293,8 +290,6 @@ def _value(verb: str, reply: dict[str, Json] | None, gone: str) -> Json:
     text = f"{verb}: {message}"
     if kind == "request":
         raise GraderError(text)
-    if kind == "sandbox":
-        raise SandboxTrouble(text)
     raise EngineTrouble(text)
 
 

@@ -14,7 +14,7 @@ import threading
 import time
 import urllib.parse
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from harness.errors import GraderError
@@ -22,6 +22,7 @@ from harness.model import Json
 from harness.testing import http1
 
 MAX_INTERIM_ANSWERS = 8
+MAX_BODY_BYTES = 64 << 10
 IDLE_SECONDS = 2.0
 """A kept connection older than this is not used again: the server may be closing it just now."""
 _PATH_SAFE = "/?=&%:@!$'()*+,;~-._"
@@ -38,6 +39,8 @@ class Answer:
     start: float
     """``time.monotonic()`` before the request was sent."""
     end: float
+    _parsed: list[Json] = field(default_factory=list, init=False, repr=False, compare=False)
+    """The body's JSON, once it was asked for."""
 
     @property
     def seconds(self) -> float:
@@ -49,11 +52,17 @@ class Answer:
         return http1.header(self.headers, name)
 
     def json(self) -> Json:
-        """Return the body's JSON value, None when it is not strict JSON (see ``http1.parse_json``)."""
-        try:
-            return http1.parse_json(self.body)
-        except ValueError:
-            return None
+        """Return the body's JSON value, None when it is not strict JSON (see ``http1.parse_json``).
+
+        It is parsed once and shared: don't change it.
+        """
+        if not self._parsed:
+            try:
+                value = http1.parse_json(self.body)
+            except ValueError:
+                value = None
+            self._parsed.append(value)
+        return self._parsed[0]
 
     def get(self, *path: str | int) -> Json:
         """Return what lies at ``path`` in the body's JSON (keys and indexes), None when there is nothing."""
@@ -135,7 +144,7 @@ class HttpClient:
         base_url: str,
         *,
         timeout_seconds: float = 5.0,
-        max_body_bytes: int = 1 << 20,
+        max_body_bytes: int = MAX_BODY_BYTES,
         keep_alive: bool = True,
     ) -> None:
         """``base_url`` is ``http://host:port``; the timeout is for a whole request, connecting included."""

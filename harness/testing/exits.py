@@ -7,6 +7,9 @@ OK = 0
 NOT_RUN = 1
 """Nothing ran: what was collected does not fit what was declared. Notes say why."""
 HUNG = 2
-"""A check could not be interrupted; it and those after it are inconclusive."""
+"""A check took all its time, or the job did: what was cut off is inconclusive, every other outcome was said.
+
+A service that can delay a check can cause that, so the host tries again and asks a control whose fault it was.
+"""
 INTERNAL = 3
 """The job was not understood, or pytest itself failed."""

@@ -8,8 +8,11 @@ import threading
 import time
 from typing import Self
 
+from harness.testing import crew
+
 CONNECT_SECONDS = 5.0
-MAX_CONNECTIONS = 256
+MAX_CONNECTIONS = 64
+"""Each has two threads of the one budget of ``crew``."""
 
 
 class Forwarder:
@@ -23,15 +26,16 @@ class Forwarder:
         self._closing = threading.Event()
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
+        self._links = 0
         self._listener: socket.socket | None = None
         self.refused = 0
-        """Connections over the cap, or whose target was not there."""
+        """Connections over the cap, without a thread left for them, or whose target was not there."""
 
     def __enter__(self) -> Self:
         """Listen."""
         self._listener = socket.create_server((self._host, self.port), backlog=128)
         self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, args=(self._listener,), name="forwarder", daemon=True).start()
+        crew.CREW.start(self._accept, self._listener, name="forwarder listener", always=True)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -64,14 +68,19 @@ class Forwarder:
                 time.sleep(0.01)
                 continue
             with self._lock:
-                allowed = len(self._open) < 2 * MAX_CONNECTIONS
-                self.refused += 0 if allowed else 1
+                allowed = self._links < MAX_CONNECTIONS
                 if allowed:
+                    self._links += 1
                     self._open.add(client)
-            if allowed:
-                threading.Thread(target=self._serve, args=(client,), name="forwarder", daemon=True).start()
-            else:
-                client.close()
+            if not allowed or crew.CREW.start(self._serve, client, name="forwarder") is None:
+                self._refuse(client, counted=allowed)
+
+    def _refuse(self, client: socket.socket, *, counted: bool) -> None:
+        with self._lock:
+            self.refused += 1
+            self._links -= 1 if counted else 0
+            self._open.discard(client)
+        client.close()
 
     def _serve(self, client: socket.socket) -> None:
         server: socket.socket | None = None
@@ -83,14 +92,19 @@ class Forwarder:
                 self._open.add(server)
             if target != self._target:
                 return
-            back = threading.Thread(target=_pump, args=(server, client), name="forwarder", daemon=True)
-            back.start()
+            back = crew.CREW.start(_pump, server, client, name="forwarder back")
+            if back is None:
+                with self._lock:
+                    self.refused += 1
+                return
             _pump(client, server)
             back.join()
         except OSError:
             with self._lock:
                 self.refused += 1
         finally:
+            with self._lock:
+                self._links -= 1
             for sock in (client, server):
                 if sock is not None:
                     with self._lock:

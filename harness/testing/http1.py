@@ -19,6 +19,9 @@ MAX_HEADER_BYTES = 64 * 1024
 MAX_HEADERS = 128
 MAX_DEPTH = 32
 MAX_DIGITS = 40
+MAX_VALUES = 40_000
+"""Commas and opening brackets of one JSON text: what reading it costs goes with them, not with its bytes."""
+MAX_CHUNK_LINE_BYTES = 256
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}\Z")
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: .*)?\Z", re.DOTALL)
 _REQUEST = re.compile(rb"([A-Z]{1,16}) (\S{1,8192}) HTTP/1\.([01])\Z")
@@ -190,7 +193,7 @@ def _read_chunks(stream: Stream, limit: int) -> bytes:
     parts: list[bytes] = []
     total = 0
     while True:
-        size_text = stream.line().split(b";", 1)[0].strip()
+        size_text = stream.line(MAX_CHUNK_LINE_BYTES).split(b";", 1)[0].strip()
         if not _HEX.match(size_text):
             text = f"bad chunk size {size_text[:40]!r}"
             raise Broken(text)
@@ -202,7 +205,7 @@ def _read_chunks(stream: Stream, limit: int) -> bytes:
             read_headers(stream)
             return b"".join(parts)
         parts.append(stream.exactly(size))
-        if len(parts) > limit // 16 + 1024:
+        if len(parts) > limit // 256 + 1024:
             text = "too many tiny chunks"
             raise Broken(text)
         if stream.line() != b"":
@@ -220,8 +223,12 @@ def parse_json(body: bytes) -> Json:
     """Return the JSON value of ``body``, strictly.
 
     Raises ValueError for what is not UTF-8, not JSON, NaN or infinite, has a key twice, numbers of more than 40
-    digits, or nests deeper than 32: each of these would make some reader of it stumble.
+    digits, nests deeper than 32, or holds more than 40,000 values: each of these would make some reader of it stumble,
+    or ours spend time that honest answers need.
     """
+    if sum(map(body.count, (b",", b"[", b"{"))) > MAX_VALUES:
+        text = f"more than {MAX_VALUES} values"
+        raise ValueError(text)
     try:
         value: Json = json.loads(
             body.decode("utf-8"),

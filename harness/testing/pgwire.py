@@ -18,6 +18,7 @@ _LENGTH_BYTES = 4
 SSL_REQUEST = 80877103
 GSS_REQUEST = 80877104
 CANCEL_REQUEST = 80877102
+MAJOR_VERSION = 3
 IDLE, IN_BLOCK, FAILED = b"I", b"T", b"E"
 
 
@@ -67,6 +68,30 @@ class Messages:
 def startup_code(message: bytes) -> int:
     """Return the code of a startup-like message, 0 when it has none."""
     return int.from_bytes(message[4:8], "big")
+
+
+def startup_names(message: bytes) -> tuple[str, str] | None:
+    """Return ``(user, database)`` of a startup message of protocol 3, None when it is not one, or says either twice.
+
+    The database is the user's when it is left out, as PostgreSQL has it.
+    """
+    if startup_code(message) >> 16 != MAJOR_VERSION:
+        return None
+    parts = message[8:].split(b"\0")
+    # name NUL value NUL ... NUL: after the last value there are two empty parts, and no name is empty before them.
+    names, values = parts[:-2:2], parts[1:-2:2]
+    if len(parts) % 2 or parts[-2:] != [b"", b""] or b"" in names or len(set(names)) != len(names):
+        return None
+    found = dict(zip(names, values, strict=True))
+    user = _text(found.get(b"user", b""))
+    return (user, _text(found.get(b"database", b"")) or user) if user else None
+
+
+def fatal(code: str, text: str) -> bytes:
+    """Return an ErrorResponse that ends a session."""
+    fields = "".join(f"{kind}{value}\0" for kind, value in (("S", "FATAL"), ("V", "FATAL"), ("C", code), ("M", text)))
+    payload = fields.encode() + b"\0"
+    return b"E" + (len(payload) + _LENGTH_BYTES).to_bytes(4, "big") + payload
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

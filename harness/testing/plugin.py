@@ -45,6 +45,7 @@ class GraderPlugin:
         self._selected: frozenset[str] = frozenset()
         self._problems: list[str] = []
         self._thread_errors: list[str] = []
+        self._overran = False
         self._lock = threading.Lock()
         self._requires = {check.id: check.requires for check in job.checks}
         self.watchdog = Watchdog(
@@ -130,8 +131,10 @@ class GraderPlugin:
             record, self._record = self._record, None
             if not record.ran:
                 record.say(Status.INCONCLUSIVE, detail="interrupted before it could be judged")
-            self._take_thread_errors(record)
+            self._take_thread_errors(record, late=True)
             self._timeline.flush()
+            if self.watchdog.take_overran() and record.status is Status.INCONCLUSIVE:
+                self._overran = True
             self._send(record)
 
     def _send(self, record: Record) -> None:
@@ -148,6 +151,7 @@ class GraderPlugin:
         if record is None:
             return
         if self.watchdog.out_of_time:
+            self._overran = True
             record.say(Status.INCONCLUSIVE, detail="not run: the grading's deadline was over")
             raise _NotRun
         for needed in self._requires.get(record.check_id, ()):
@@ -187,7 +191,7 @@ class GraderPlugin:
             record.seconds += call.duration
             record.ran = record.ran or call.when == "call" or call.excinfo is not None
             self._say_phase(record, call)
-            self._take_thread_errors(record)
+            self._take_thread_errors(record, late=call.when == "teardown")
             if call.excinfo is not None:
                 self._judge(record, item.path, call.when, call.excinfo)
         return (yield)
@@ -204,7 +208,7 @@ class GraderPlugin:
         where = f"{Path(own.path).name}:{own.lineno + 1}" if own is not None else ""
         if isinstance(error, _NotRun):
             return
-        if when == "teardown" and record.status is not Status.PASSED:
+        if when == "teardown" and record.judged:
             # What the check said stands: trouble while tidying up must not turn a failure into a retake.
             record.note(f"and in teardown:\n{_trace(error)}")
             return
@@ -225,11 +229,11 @@ class GraderPlugin:
         else:
             record.say(Status.INCONCLUSIVE, detail=f"an exception in {when}:\n{_trace(error)}")
 
-    def _take_thread_errors(self, record: Record) -> None:
+    def _take_thread_errors(self, record: Record, *, late: bool) -> None:
         with self._lock:
             errors, self._thread_errors = self._thread_errors, []
         for text in errors:
-            record.say(Status.INCONCLUSIVE, detail=text)
+            record.doubt(text, late=late)
 
     def finish(self, code: int) -> int:
         """Say what is left to say and return the exit code of the job."""
@@ -240,7 +244,9 @@ class GraderPlugin:
             record = Record(check_id)
             record.say(Status.INCONCLUSIVE, detail="not run: the grader ended before it")
             self._send(record)
-        return exits.OK if code in {0, 1, 5} else exits.INTERNAL
+        if code not in {0, 1, 5}:
+            return exits.INTERNAL
+        return exits.HUNG if self._overran else exits.OK
 
     def _give_up(self, detail: str) -> None:
         """End the process from the watchdog's thread: the main thread does not answer."""

@@ -16,14 +16,17 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Self
 
-from harness.testing import pgwire
+from harness.testing import crew, pgwire
 from harness.testing.forwards import Forwarder
 from harness.testing.traps import AFTER, BEFORE, Action, CommitPoint, Counter, Trap
 
 __all__ = ["Forwarder", "PostgresProxy", "ProxyCounts", "Trap"]
 
 CONNECT_SECONDS = 5.0
-MAX_CONNECTIONS = 128
+STARTUP_SECONDS = 10.0
+"""How long a client may take to open its session."""
+MAX_CONNECTIONS = 100
+"""Of one source; each has two threads of the one budget of ``crew``."""
 MAX_KEPT_BYTES = 4 << 20
 """Of an answer that is held."""
 
@@ -34,6 +37,13 @@ class ProxyCounts:
 
     connections: int
     refused: int
+    """Closed: refused on demand, over the cap, without a thread left for them, or denied."""
+    denied: int = 0
+    """Of these, startups that ``admit`` did not let in, and cancels of sessions that are not theirs."""
+
+
+Admit = Callable[[str, str, str], bool]
+"""``admit(source address, user, database)``: whether to let a session in."""
 
 
 @dataclass(slots=True)
@@ -49,7 +59,10 @@ class _Held:
 class _Link:
     """One client connection and its server connection."""
 
-    def __init__(self, proxy: PostgresProxy, number: int, client: socket.socket) -> None:
+    def __init__(self, proxy: PostgresProxy, number: int, client: socket.socket, source: str) -> None:
+        self.source = source
+        self.key = b""
+        """What cancels its session, once the server has said it."""
         self._proxy = proxy
         self._number = number
         self._client = client
@@ -71,9 +84,8 @@ class _Link:
             with contextlib.suppress(OSError, pgwire.TooBigError):
                 messages = pgwire.Messages()
                 startup = self._startup(messages)
-                if startup is None:
+                if startup is None or not self._admitted(startup) or not self._connect(startup):
                     return
-                self._connect(startup)
                 if pgwire.startup_code(startup) != pgwire.CANCEL_REQUEST:
                     self._client_to_server(messages)
         finally:
@@ -83,8 +95,10 @@ class _Link:
 
     def _startup(self, messages: pgwire.Messages) -> bytes | None:
         """Answer 'N' to TLS and GSS requests; return the message that opens the session."""
+        deadline = time.monotonic() + STARTUP_SECONDS
         while True:
             message = messages.startup()
+            self._client.settimeout(max(0.001, deadline - time.monotonic()))
             if message is None:
                 data = self._client.recv(65536)
                 if not data:
@@ -93,16 +107,38 @@ class _Link:
             elif pgwire.startup_code(message) in {pgwire.SSL_REQUEST, pgwire.GSS_REQUEST}:
                 self._client.sendall(b"N")
             else:
+                self._client.settimeout(None)
                 return message
 
-    def _connect(self, startup: bytes) -> None:
+    def _admitted(self, startup: bytes) -> bool:
+        """Return whether a session, or a cancel, may go on to the server; tell the client when a session may not."""
+        cancel = pgwire.startup_code(startup) == pgwire.CANCEL_REQUEST
+        if cancel:
+            allowed = self._proxy.knows(self.source, startup[8:])
+        elif self._proxy.admit is None:
+            allowed = True
+        else:
+            names = pgwire.startup_names(startup)
+            allowed = names is not None and self._proxy.admit(self.source, *names)
+        if not allowed:
+            self._proxy.count_refused(denied=True)
+            if not cancel:
+                self._client.sendall(pgwire.fatal("28000", "this user may not open this database from this address"))
+        return allowed
+
+    def _connect(self, startup: bytes) -> bool:
+        """Connect to the server and open the session there; False when there is no thread for its answers."""
         server = socket.create_connection(self._proxy.target, timeout=CONNECT_SECONDS)
         server.settimeout(None)
         self._server = server
         for sock in (server, self._client):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if crew.CREW.start(self._server_to_client, server, name="db answers") is None:
+            self._proxy.count_refused()
+            server.close()
+            return False
         server.sendall(startup)
-        threading.Thread(target=self._server_to_client, args=(server,), name="db answers", daemon=True).start()
+        return True
 
     def _client_to_server(self, messages: pgwire.Messages) -> None:
         assert self._server is not None  # noqa: S101 - for the type checker: _connect has set it
@@ -169,6 +205,8 @@ class _Link:
     def _note(self, message: bytes) -> tuple[bool, bool]:
         """Return whether to keep a message of the server from the client, and whether the kept answer is complete."""
         kind = message[:1]
+        if kind == b"K":
+            self.key = message[5:]
         with self._lock:
             held = self._held
             keep = held is not None and self._session.ready >= held.answer - 1
@@ -198,8 +236,20 @@ class PostgresProxy:
     well: the service sees what it would see without a proxy.
     """
 
-    def __init__(self, *, listen_port: int, target: tuple[str, int], listen_host: str = "0.0.0.0") -> None:  # noqa: S104 - private network
-        """Listen on ``listen_port`` (0 takes a free one) and connect to ``target`` for each connection."""
+    def __init__(
+        self,
+        *,
+        listen_port: int,
+        target: tuple[str, int],
+        listen_host: str = "0.0.0.0",  # noqa: S104 - private network
+        admit: Admit | None = None,
+    ) -> None:
+        """Listen on ``listen_port`` (0 takes a free one) and connect to ``target`` for each connection.
+
+        ``admit`` is asked before anything of a session is forwarded, from the thread of its connection; a session that
+        it does not let in, or whose startup is malformed, ends with error 28000. Without it all are let in.
+        """
+        self.admit = admit
         self.target = target
         self.port = listen_port
         self.latency_seconds = 0.0
@@ -214,12 +264,13 @@ class PostgresProxy:
         self._numbers = itertools.count(1)
         self._seen = 0
         self._refused = 0
+        self._denied = 0
 
     def __enter__(self) -> Self:
         """Listen."""
         self._listener = socket.create_server((self._host, self.port), backlog=256)
         self.port = self._listener.getsockname()[1]
-        _start(self._accept, "db proxy")
+        crew.CREW.start(self._accept, name="db listener", always=True)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -235,7 +286,7 @@ class PostgresProxy:
     def counts(self) -> ProxyCounts:
         """What arrived so far."""
         with self._lock:
-            return ProxyCounts(connections=self._seen, refused=self._refused)
+            return ProxyCounts(connections=self._seen, refused=self._refused, denied=self._denied)
 
     def arm(self) -> None:
         """Count commit points from zero, from now."""
@@ -278,26 +329,33 @@ class PostgresProxy:
         with self._lock:
             self._links.discard(link)
 
+    def knows(self, source: str, key: bytes) -> bool:
+        """Return whether ``key`` cancels an open session of ``source``. Called by a link."""
+        with self._lock:
+            return bool(key) and any(link.source == source and link.key == key for link in self._links)
+
+    def count_refused(self, *, denied: bool = False) -> None:
+        """Count a connection that is closed. Called by its link."""
+        with self._lock:
+            self._refused += 1
+            self._denied += 1 if denied else 0
+
     def _accept(self) -> None:
         assert self._listener is not None  # noqa: S101 - for the type checker: __enter__ has set it
         while not self.closing.is_set():
             try:
-                client, _ = self._listener.accept()
+                client, (source, *_) = self._listener.accept()
             except OSError:
                 time.sleep(0.01)
                 continue
             with self._lock:
-                allowed = not self._refusing and len(self._links) < MAX_CONNECTIONS
+                held = sum(1 for link in self._links if link.source == source)
+                allowed = not self._refusing and held < MAX_CONNECTIONS
                 self._seen += 1
-                self._refused += 0 if allowed else 1
-                link = _Link(self, next(self._numbers), client)
+                link = _Link(self, next(self._numbers), client, source)
                 if allowed:
                     self._links.add(link)
-            if allowed:
-                _start(link.run, "db client")
-            else:
+            if not allowed or crew.CREW.start(link.run, name="db client") is None:
+                self.forget(link)
+                self.count_refused()
                 client.close()
-
-
-def _start(target: Callable[[], None], name: str) -> None:
-    threading.Thread(target=target, name=name, daemon=True).start()

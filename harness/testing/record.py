@@ -14,7 +14,8 @@ class Record:
     def __init__(self, check_id: str) -> None:
         """Begin the account of ``check_id``."""
         self.check_id = check_id
-        self.status = Status.PASSED
+        self._said = Status.PASSED
+        self._doubted = False
         self.seconds = 0.0
         self.ran = False
         """Whether a phase of it was judged; without that it can't have passed."""
@@ -22,6 +23,16 @@ class Record:
         self._feedback = ""
         self._details: list[str] = []
         self._evidence: tuple[str, ...] = ()
+
+    @property
+    def status(self) -> Status:
+        """What it comes to so far."""
+        return Status.INCONCLUSIVE if self._doubted and self._said is not Status.FAILED else self._said
+
+    @property
+    def judged(self) -> bool:
+        """Whether something was said against the service, partial credit included."""
+        return self._said is not Status.PASSED or self._credit < 1
 
     def set_credit(self, value: float, feedback: str, detail: str, evidence: tuple[str, ...]) -> None:
         """Keep a partial credit; the last one counts."""
@@ -35,13 +46,23 @@ class Record:
         """Add a line for the assessor that changes nothing."""
         self._details.append(detail)
 
+    def doubt(self, detail: str, *, late: bool) -> None:
+        """Add trouble in a background thread: inconclusive, unless a failure is said, before or after.
+
+        ``late`` is trouble that came up after the judgement: then it changes only a pass. A service must not be able
+        to trade a failure for a retake by what it does to a thread of ours.
+        """
+        self._details.append(detail)
+        if not (late and self.judged):
+            self._doubted = True
+
     def say(self, status: Status, *, feedback: str = "", detail: str = "", evidence: tuple[str, ...] = ()) -> None:
         """Add one thing that was seen. The worst status so far stands; details add up."""
         if detail:
             self._details.append(detail)
-        if _SEVERITY[status] <= _SEVERITY[self.status]:
+        if _SEVERITY[status] <= _SEVERITY[self._said]:
             return
-        self.status = status
+        self._said = status
         self._credit = 0.0
         self._feedback = feedback
         self._evidence = evidence
@@ -51,12 +72,13 @@ class Record:
         status = self.status
         if status is Status.PASSED and self._credit < 1:
             status = Status.FAILED
+        told = status is not Status.INCONCLUSIVE
         return {
             "check": self.check_id,
             "status": status.value,
             "credit": self._credit if status in {Status.PASSED, Status.FAILED} else 0.0,
             "seconds": round(self.seconds, 3),
-            "feedback": block(self._feedback, 2000),
+            "feedback": block(self._feedback, 2000) if told else "",
             "detail": block("\n\n".join(self._details), 8000),
-            "evidence": list(lines(self._evidence)),
+            "evidence": list(lines(self._evidence)) if told else [],
         }

@@ -20,13 +20,15 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from harness.model import Json
-from harness.testing import http1
+from harness.testing import crew, http1
 
 REASONS = {200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 400: "Bad Request", 402: "Payment Required"}
 DRIP_STEP_SECONDS = 0.05
 REQUEST_SECONDS = 10.0
 """How long a request may take to arrive once it has begun, and an answer to be taken."""
 IDLE_SECONDS = 120.0
+MAX_CONNECTIONS = 256
+"""Of one source, whatever ``Caps`` says: each has a thread of the one budget of ``crew``."""
 
 
 class Hold:
@@ -121,9 +123,10 @@ class Caps:
     """What one source may use."""
 
     connections: int = 128
+    """At most ``MAX_CONNECTIONS``."""
     requests_per_second: int = 2000
     bytes_per_second: int = 16 << 20
-    body_bytes: int = 256 << 10
+    body_bytes: int = 64 << 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,7 +138,7 @@ class Counts:
     malformed: int
     """Not HTTP, too big or too slow: answered 400 and closed."""
     refused: int
-    """Over a cap: closed."""
+    """Over a cap, or no thread was left for it: closed."""
 
 
 class _Meter:
@@ -194,7 +197,7 @@ class Upstream:
         """Listen. Raises OSError when the port is taken."""
         self._listener = socket.create_server(self._wanted, backlog=128, reuse_port=False)
         self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, args=(self._listener,), name="upstream", daemon=True).start()
+        crew.CREW.start(self._accept, self._listener, name="upstream listener", always=True)
 
     def close(self) -> None:
         """Stop listening, drop every connection and every held answer."""
@@ -231,19 +234,28 @@ class Upstream:
                     return
                 time.sleep(0.01)
                 continue
-            with self._lock:
-                allowed = sum(1 for peer in self._open.values() if peer == source) < self._caps.connections
-                self._counter["connections" if allowed else "refused"] += 1
-                if allowed:
-                    self._open[sock] = source
-            if allowed:
-                threading.Thread(target=self._serve, args=(sock, source), name="upstream", daemon=True).start()
-            else:
+            if not self._admit(sock, source):
                 sock.close()
+
+    def _admit(self, sock: socket.socket, source: str) -> bool:
+        """Count a connection and give it a thread; return whether it has one."""
+        with self._lock:
+            held = sum(1 for peer in self._open.values() if peer == source)
+            allowed = held < min(self._caps.connections, MAX_CONNECTIONS)
+            self._counter["connections" if allowed else "refused"] += 1
+            if allowed:
+                self._open[sock] = source
+        if not allowed or crew.CREW.start(self._serve, sock, source, name="upstream") is not None:
+            return allowed
+        with self._lock:
+            self._open.pop(sock, None)
+            self._counter.update(connections=-1, refused=1)
+        return False
 
     def _serve(self, sock: socket.socket, source: str) -> None:
         try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             stream = http1.Stream(sock)
             while not self._closing.is_set() and self._one(stream, source):
                 pass

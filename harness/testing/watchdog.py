@@ -1,6 +1,7 @@
 """Ending what hangs: first by an exception in the main thread, then by ending the process.
 
-Everything a candidate can delay has a deadline of its own, so a check that hangs is our fault: inconclusive.
+Everything a candidate can delay should have a deadline of its own, so a check that hangs is inconclusive. But a service
+may have found a way, so the job does not end as if it had completed: the host finds out whose fault it was.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ class Watchdog:
         self._asked = False
         self._asked_at = 0.0
         self._stop = threading.Event()
+        self._overran = False
         self.stacks = ""
         """Where every thread was when the last phase overran."""
 
@@ -55,6 +57,11 @@ class Watchdog:
     def out_of_time(self) -> bool:
         """Whether the job as a whole is past its deadline: nothing more should start."""
         return self._deadline_seconds is not None and self._total >= self._deadline_seconds
+
+    def take_overran(self) -> bool:
+        """Return whether a phase was interrupted since the last call. Called by the main thread."""
+        overran, self._overran = self._overran, False
+        return overran
 
     def start(self) -> None:
         """Begin to watch."""
@@ -77,6 +84,7 @@ class Watchdog:
     def interrupt(self, _signal: int, _frame: FrameType | None) -> None:
         """Signal handler of the main thread: raises OverranError when the phase that overran still runs."""
         if self._label and self._asked:
+            self._overran = True
             text = f"hung: {self._label} took more than {self._used:.0f} s"
             raise OverranError(text)
 

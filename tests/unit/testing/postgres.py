@@ -60,6 +60,8 @@ class FakePostgres:
         self.log: list[bytes] = []
         self.connections: list[socket.socket] = []
         self.cancels = 0
+        self.startups: list[bytes] = []
+        """Messages that opened a session."""
 
     def __enter__(self) -> Self:
         """Listen."""
@@ -101,7 +103,9 @@ class FakePostgres:
             if pgwire.startup_code(first) == pgwire.CANCEL_REQUEST:
                 self.cancels += 1
                 return
-            sock.sendall(message("R", b"\0\0\0\0") + ready())
+            self.startups.append(first)
+            key = struct.pack(">II", len(self.startups), id(sock) & 0xFFFFFFFF)
+            sock.sendall(message("R", b"\0\0\0\0") + message("K", key) + ready())
             self._answer(sock, messages)
 
     def _answer(self, sock: socket.socket, messages: pgwire.Messages) -> None:

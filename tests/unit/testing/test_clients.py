@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
@@ -11,7 +12,9 @@ from contextlib import contextmanager
 import pytest
 
 from harness.errors import GraderError
-from harness.testing.clients import HttpClient, ready
+from harness.model import Json
+from harness.testing import http1
+from harness.testing.clients import Answer, HttpClient, ready
 from harness.testing.history import Kind, Op
 from harness.testing.load import closed_loop
 
@@ -194,7 +197,7 @@ def test_client_quotes_what_a_service_made_up() -> None:
         b'{"a": Infinity}',
         b"1e999",
         b'{"a":1,"a":2}',
-        b"[" * 100_000,
+        b"[" * 39_000,
         b"[" * 40 + b"]" * 40,
         b"1" * 5000,
         b'{"a":1}x',
@@ -273,3 +276,75 @@ def test_closed_loop_rate_is_of_the_asked_time() -> None:
 
     load = closed_loop(4, operation, seconds=0.5)
     assert 8 <= load.ok_per_second <= 80
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" + b",".join([b"[" * 30 + b"]" * 30] * 17000) + b"]",
+        b"[" + b",".join([b'{"a":[{}]}'] * 95000) + b"]",
+        b"[" + b",".join([b"1"] * 500000) + b"]",
+        b"[" * (1 << 20),
+        b"[" + b"1" * (1 << 20) + b".5]",
+        b'"' + b"\\u0041" * 170000 + b'"',
+    ],
+    ids=["deep lists", "objects", "numbers", "unclosed", "a long number", "escapes"],
+)
+def test_json_costs_little_however_big_it_is(body: bytes) -> None:
+    """A mebibyte made to be slow is a string, or is not JSON to us, in less than 50 ms."""
+    answer = Answer(status=200, body=body, start=0.0, end=0.0)
+    before = time.process_time()
+    value = answer.json()
+    assert time.process_time() - before < 0.05
+    assert value is None or isinstance(value, str)
+
+
+def test_json_of_an_answer_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often a check looks into it; what is no JSON is not tried again either."""
+    parsed: list[bytes] = []
+    real = http1.parse_json
+
+    def counting(body: bytes) -> Json:
+        parsed.append(body)
+        return real(body)
+
+    monkeypatch.setattr(http1, "parse_json", counting)
+    for body, found in ((b'{"a": [1]}', 1), (b"{", None)):
+        answer = Answer(status=200, body=body, start=0.0, end=0.0)
+        assert [answer.get("a", 0), answer.get("a", 0), answer.json() == answer.json()] == [found, found, True]
+    assert parsed == [b'{"a": [1]}', b"{"]
+
+
+def test_json_of_a_big_ledger_is_read() -> None:
+    """The bound is far from what an honest service says."""
+    entries = [{"charge": f"c-{i}", "amount": "12.50", "currency": "EUR"} for i in range(3000)]
+    answer = Answer(status=200, body=json.dumps({"entries": entries}).encode(), start=0.0, end=0.0)
+    assert answer.get("entries", 2999, "charge") == "c-2999"
+
+
+def test_client_takes_64_kib_unless_told_otherwise() -> None:
+    """A body above the default is no answer; a caller may ask for more."""
+    body = b"x" * ((64 << 10) + 1)
+    data = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    with serving(saying(data)) as url:
+        with HttpClient(url) as client:
+            assert client.request("GET", "/").error == "a body of more than 65536 bytes"
+        with HttpClient(url, max_body_bytes=1 << 20) as client:
+            assert client.request("GET", "/").body == body
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        (b"1\r\nx\r\n" * 300000, "too many tiny chunks"),
+        (b"1;" + b"y" * 1000 + b"\r\nx\r\n", "a line of more than"),
+    ],
+)
+def test_client_does_not_work_through_tiny_chunks(data: bytes, error: str) -> None:
+    """Chunks of a byte, or with endless extensions, cost more than they bring."""
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with serving(saying(head + data)) as url, HttpClient(url, max_body_bytes=1 << 20) as client:
+        before = time.thread_time()
+        answer = client.request("GET", "/")
+        assert time.thread_time() - before < 0.05
+    assert error in str(answer.error)

@@ -76,7 +76,7 @@ def test_assert_elsewhere_is_ours(grader: Grader) -> None:
         ("raise SystemExit(0)", "inconclusive"),
         ("t = threading.Thread(target=lambda: 1 / 0)\nt.start()\nt.join()", "inconclusive"),
         ("t = threading.Thread(target=fail, args=('x',))\nt.start()\nt.join()", "inconclusive"),
-        ("t = threading.Thread(target=lambda: 1 / 0)\nt.start()\nt.join()\nfail('x')", "inconclusive"),
+        ("t = threading.Thread(target=lambda: 1 / 0)\nt.start()\nt.join()\nraise Unproven('x')", "inconclusive"),
         ("credit(1.5, 'x')", "inconclusive"),
         ("credit(float('nan'), 'x')", "inconclusive"),
         ("broker.state('app')", "inconclusive"),
@@ -137,6 +137,68 @@ def test_b(tidy): pass
     seen = grader.run(job({"test_it.py": text}, "a/failed", "a/passed"))
     assert seen.statuses == {"a/failed": "failed", "a/passed": "inconclusive"}
     assert "full" in str(seen.outcomes["a/failed"]["detail"])
+
+
+def test_overrun_after_a_said_failure_is_no_overrun(grader: Grader) -> None:
+    """A failure that was said stands and ends the job as usual, however long tidying up takes; a pass does not."""
+    text = f"""{HEAD}
+@pytest.fixture
+def tidy():
+    yield
+    time.sleep(30)
+@check("a/it")
+def test_a(tidy): BODY
+"""
+    limits: Json = {"check_seconds": 0.3}
+    for body, status, code in (("fail('x')", "failed", 0), ("pass", "inconclusive", 2)):
+        seen = grader.run(job({"test_it.py": text.replace("BODY", body)}, "a/it", limits=limits))
+        assert (seen.statuses, seen.finished["exit"]) == ({"a/it": status}, code)
+
+
+def test_overrun_is_one_even_when_another_exception_replaces_it(grader: Grader) -> None:
+    """What a helper makes of the interruption does not hide that the check took all its time."""
+    body = "try:\n    time.sleep(30)\nexcept BaseException:\n    raise OSError('gone')"
+    text = f"{HEAD}\n@check('a/it')\ndef test_a():\n" + "\n".join(f"    {line}" for line in body.splitlines())
+    seen = grader.run(job({"test_it.py": text}, "a/it", limits={"check_seconds": 0.3}))
+    assert (seen.statuses, seen.finished["exit"]) == ({"a/it": "inconclusive"}, 2)
+
+
+THREAD_DIES = "t = threading.Thread(target=lambda: 1 / 0)\n    t.start()\n    t.join()"
+
+
+@pytest.mark.parametrize("when", ["setup", "call", "teardown"])
+@pytest.mark.parametrize(
+    ("body", "early", "late"),
+    [
+        ("fail('broken')", "failed", "failed"),
+        ("assert 1 == 2, 'broken'", "failed", "failed"),
+        ("raise Unproven('broken')", "inconclusive", "unproven"),
+        ("credit(0.5, 'broken')", "inconclusive", "failed"),
+        ("pass", "inconclusive", "inconclusive"),
+    ],
+)
+def test_thread_that_dies_does_not_forgive_a_failure(
+    grader: Grader, when: str, body: str, early: str, late: str
+) -> None:
+    """A said failure stands, at teardown all that was judged; else a dead thread is inconclusive. It is told."""
+    parts = {part: THREAD_DIES if part == when else "pass" for part in ("setup", "call", "teardown")}
+    text = f"""{HEAD}
+@pytest.fixture
+def around():
+    {parts["setup"]}
+    yield
+    {parts["teardown"]}
+@check("a/it")
+def test_a(around):
+    {parts["call"]}
+    {body}
+"""
+    outcome = grader.run(job({"test_it.py": text}, "a/it")).outcomes["a/it"]
+    status = late if when == "teardown" else early
+    assert outcome["status"] == status
+    assert "ZeroDivisionError" in str(outcome["detail"])
+    assert ("broken" in str(outcome["feedback"])) == (status != "inconclusive")
+    assert outcome["credit"] == (0.5 if status == "failed" and "credit" in body else 0.0)
 
 
 def test_collected_tells_duplicates_undeclared_and_unmarked(grader: Grader) -> None:
@@ -228,6 +290,7 @@ def test_hang_costs_one_check(grader: Grader) -> None:
     started = time.monotonic()
     seen = grader.run(job({"test_it.py": text}, "a/hangs", "a/next", limits={"check_seconds": 0.3}))
     assert seen.statuses == {"a/hangs": "inconclusive", "a/next": "passed"}
+    assert seen.finished["exit"] == 2
     assert "threading.Event().wait()" in str(seen.outcomes["a/hangs"]["detail"])
     assert time.monotonic() - started < 5
 
@@ -252,6 +315,7 @@ def test_c(): pass
 """
     seen = grader.run(job({"test_it.py": text}, "a/1", "a/2", "a/3", limits={"deadline_seconds": 0.6}))
     assert seen.statuses == {"a/1": "failed", "a/2": "inconclusive", "a/3": "inconclusive"}
+    assert seen.finished["exit"] == 2
 
 
 def test_text_is_capped_and_cleaned(grader: Grader) -> None:
@@ -334,16 +398,14 @@ def test_it(broker):
     assert seen.statuses == {"a/b": "passed"}, seen.outcomes
 
 
-@pytest.mark.parametrize(
-    ("kind", "status"), [("engine", "inconclusive"), ("sandbox", "unproven"), ("request", "inconclusive")]
-)
-def test_broker_errors_are_told_apart(grader: Grader, kind: str, status: str) -> None:
-    """An engine that fails is ours, a sandbox that makes a call fail gave no evidence, a bad request is a bug."""
+@pytest.mark.parametrize("kind", ["engine", "request", "sandbox", "something new", None])
+def test_broker_errors_are_ours(grader: Grader, kind: str | None) -> None:
+    """An engine that fails, a bad request, and kinds of a newer host: never the candidate's."""
     text = f"{HEAD}\n@check('a/b')\ndef test_it(broker): broker.kill('app')\n"
     seen = grader.run(
         job({"test_it.py": text}, "a/b"), lambda _verb, _args: {"ok": False, "error": {"kind": kind, "message": "m"}}
     )
-    assert seen.statuses == {"a/b": status}
+    assert seen.statuses == {"a/b": "inconclusive"}
 
 
 def test_printing_cannot_spoil_frames(grader: Grader) -> None:
