@@ -65,6 +65,8 @@ def test_session_of_the_right_user_is_let_in(payload: bytes) -> None:
         (196608, b"user\0app\0database\0postgres\0\0"),
         (196608, b"user\0app\0user\0yardstick\0database\0app\0\0"),
         (196608, b"user\0app\0database\0app\0database\0yardstick\0\0"),
+        (196608, b"user\0yardstick\0user\0app\0database\0app\0\0"),
+        (196608, b"user\0app\0database\0app\0\0x\0\0"),
         (196608, b"user\0app\0database\0app\0\0user\0yardstick\0\0"),
         (196608, b"user\0app\0database\0app\0"),
         (196608, b"user\0app\0database\0app"),
