@@ -85,6 +85,7 @@ def test_forwarder_outlives_a_refused_thread(no_more: set[str], name: str) -> No
     ):
         no_more.add(name)
         assert closes(forwarder.port)
+        assert soon(lambda: forwarder._links == 0), "its place is free again"
         no_more.clear()
         assert client.request("GET", "/").status == 200
         assert forwarder.refused == 1
@@ -100,6 +101,7 @@ def test_proxy_outlives_a_refused_thread(no_more: set[str], name: str) -> None:
         no_more.add(name)
         assert closes(proxy.port, startup())
         assert soon(lambda: proxy.counts.refused == 1)
+        assert soon(lambda: not proxy._links), "its place is free again"
         no_more.clear()
         assert not closes(proxy.port, startup())
 
