@@ -14,6 +14,9 @@ from schedule import DECIMALS, Charge, Value
 from harness.model import Json
 
 _MAX_TEXT = 200
+MOST_REFS = 50_000
+MOST_CALLS = 200_000
+"""What the provider remembers in one grading. A service that asks for more is answered 429: nothing happens."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,13 +111,20 @@ class Books:
         self._clock = clock
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
+        self._noted = 0
         self._by_ref: dict[str, Outcome] = {}
         self._by_value: defaultdict[Value, list[Outcome]] = defaultdict(list)
         self._calls: defaultdict[Value, list[Call]] = defaultdict(list)
 
+    @property
+    def full(self) -> bool:
+        """Whether a service has asked for more than any right one could."""
+        return len(self._by_ref) >= MOST_REFS or self._noted >= MOST_CALLS
+
     def note_call(self, call: Call) -> int:
         """Count a call that arrived; return how many there were for its value before, whatever their refs."""
         with self._lock:
+            self._noted += 1
             calls = self._calls[call.value]
             calls.append(call)
             return len(calls) - 1

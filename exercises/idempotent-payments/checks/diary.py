@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from schedule import Charge, Value
+
+MOST_ENTRIES = 20_000
+"""Older ones are forgotten: a service decides how much happens, not how much we remember."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,7 +31,7 @@ class Diary:
         """``since_start`` turns a monotonic stamp into seconds of the grading, as people read them."""
         self._since_start = since_start
         self._lock = threading.Lock()
-        self._entries: list[Entry] = []
+        self._entries: deque[Entry] = deque(maxlen=MOST_ENTRIES)
 
     def write(self, value: Value | None, text: str, *, at: float | None = None) -> None:
         """Add an entry; ``at`` is now unless it is said."""

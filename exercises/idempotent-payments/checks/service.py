@@ -58,11 +58,14 @@ class Said:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ledger:
-    """What ``GET /ledger`` said. ``problem`` is what was wrong with the answer, empty when nothing was."""
+    """What ``GET /ledger`` said."""
 
     entries: Counter[tuple[str, Decimal]]
     charges: tuple[str, ...] = ()
     problem: str = ""
+    """What was wrong with the answer, empty when nothing was."""
+    unread: bool = False
+    """There was no answer of 200: nothing was said that could be wrong."""
 
 
 def short(answer: Answer) -> str:
@@ -163,7 +166,9 @@ class Client:
 
 def _ledger(answer: Answer, merchant: str) -> Ledger:
     entries = answer.get("entries")
-    if answer.status != 200 or answer.get("merchant") != merchant or not isinstance(entries, list):
+    if answer.status != 200:
+        return Ledger(entries=Counter(), problem=f"expected 200, found {short(answer)}", unread=True)
+    if answer.get("merchant") != merchant or not isinstance(entries, list):
         return Ledger(entries=Counter(), problem=f"expected 200 with merchant and entries, found {short(answer)}")
     found: Counter[tuple[str, Decimal]] = Counter()
     charges = []

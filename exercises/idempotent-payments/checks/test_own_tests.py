@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from schedule import generator
-from world import APP, PORT, World
+from world import APP, PORT, STARTER, World
 
-from harness.testing import Inconclusive, Unproven, check, expect
+from harness.testing import Inconclusive, Unproven, check, credit, expect
 from harness.testing.clients import HttpClient, ready
 from harness.testing.proxies import Forwarder
 
-STARTER = "starter"
 TESTS = "tests"
 TEST_SECONDS = 20.0
 STARTER_SECONDS = 30.0
@@ -26,6 +25,7 @@ class Run:
     service: str
     exit_code: int
     timed_out: bool
+    seconds: float
     output: str
 
     @property
@@ -89,9 +89,7 @@ def _start_fresh(world: World, name: str) -> None:
     """Start one of the two services over an empty database, and nothing beside it."""
     for other in (APP, STARTER):
         world.broker.kill(other)
-    with world.database() as connection:
-        connection.execute("DROP SCHEMA public CASCADE")
-        connection.execute("CREATE SCHEMA public")
+    world.empty_database()
     world.broker.start(name)
     http = HttpClient(f"http://{world.job.address(name)}:{PORT}")
     seconds = world.startup if name == APP else STARTER_SECONDS
@@ -110,21 +108,31 @@ def _run(world: World, name: str) -> Run:
     argv = world.broker.command(TESTS, "test")
     result = world.broker.run(TESTS, argv, timeout_seconds=TEST_SECONDS)
     output = (result.stdout + result.stderr)[-1500:].decode("utf-8", "replace")
-    return Run(service=name, exit_code=result.exit_code, timed_out=result.timed_out, output=output)
+    return Run(
+        service=name, exit_code=result.exit_code, timed_out=result.timed_out, seconds=result.seconds, output=output
+    )
 
 
 def _judge(runs: Sequence[Run]) -> None:
-    detail = "\n\n".join(f"{run.service}: exit {run.exit_code}, {run.verdict}\n{run.output}" for run in runs)
+    detail = "\n\n".join(
+        f"{run.service}: exit {run.exit_code}, {run.verdict}, {run.seconds:.1f} s\n{run.output}" for run in runs
+    )
     for run in runs:
         if run.verdict == "error":
-            how = f"ran longer than {TEST_SECONDS:.0f} s" if run.timed_out else f"ended with exit code {run.exit_code}"
+            how = (
+                f"ran longer than {TEST_SECONDS:.0f} s and were ended"
+                if run.timed_out
+                else f"ended with exit code {run.exit_code}"
+            )
             text = f"Against {run.words} your tests {how}: 0 is passed, 1 is failed, all else says nothing."
             raise Unproven(text, detail=detail)
+    slowest = max(run.seconds for run in runs)
+    credit(1.0, f"The slowest of {len(runs)} runs took {slowest:.1f} s of at most {TEST_SECONDS:.0f}.", detail=detail)
     wrong = [run for run in runs if run.verdict != run.wanted]
     expect(
         not wrong,
         "Your own tests do not tell your service from the starter.",
         expected="pass on your service, fail on the starter, every time",
-        found=", ".join(f"{run.verdict} on {run.words}" for run in runs),
+        found=", ".join(f"{run.verdict} on {run.words} in {run.seconds:.1f} s" for run in runs),
         detail=detail,
     )

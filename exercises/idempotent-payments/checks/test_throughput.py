@@ -7,7 +7,7 @@ import time
 
 from schedule import Charge, Purse
 from service import Client, Meaning
-from world import APP, PORT, World
+from world import APP, PORT, YARDSTICK, World
 
 from harness.checkers import ratios
 from harness.testing import Inconclusive, Unproven, check, credit
@@ -15,7 +15,6 @@ from harness.testing.clients import HttpClient, ready
 from harness.testing.history import Kind, Op
 from harness.testing.load import Load, closed_loop
 
-YARDSTICK = "yardstick"
 WORKERS = 16
 MERCHANTS = 16
 LATENCY_SECONDS = 0.1
@@ -63,6 +62,7 @@ def _warm(world: World, yardstick: HttpClient, purse: Purse) -> None:
 
 def _yardstick_rate(world: World, yardstick: HttpClient, purse: Purse) -> float:
     with world.broker.paused(APP):
+        world.quieten_database()
         return closed_loop(WORKERS, _Posting(yardstick, purse), seconds=PHASE_SECONDS).ok_per_second
 
 
@@ -75,9 +75,14 @@ def _app_rate(world: World, purse: Purse) -> float:
 
 
 def _honest(world: World, load: Load, operation: _Charging) -> int:
+    """Count charges that had been captured, once, when their client was told so within the time."""
     end = load.start + load.seconds
-    done = [operation.charges[str(op.args)] for op in load.ops if op.type is Kind.OK and op.end <= end]
-    return sum(1 for charge in done if len(world.books.captures(charge)) == 1)
+    honest = 0
+    for op in load.ops:
+        captures = world.books.captures(operation.charges[str(op.args)])
+        told = op.type is Kind.OK and op.end <= end
+        honest += told and len(captures) == 1 and captures[0].at <= op.end
+    return honest
 
 
 class _Posting:

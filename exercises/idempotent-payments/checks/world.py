@@ -27,6 +27,8 @@ from harness.testing.timeline import Timeline
 
 APP = "app"
 DATABASE = "db"
+STARTER = "starter"
+YARDSTICK = "yardstick"
 PORT = 8080
 PROVIDER_PORT = 9000
 DATABASE_PORT = 5432
@@ -39,6 +41,7 @@ PATIENCE_SECONDS = 130.0
 TRY_AGAIN = frozenset({408, 409, 425, 429})
 """Refusals that may end by themselves; asking again does not change any other 4xx."""
 DATABASE_SECONDS = 20.0
+QUIET_SECONDS = 1.0
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -86,7 +89,7 @@ class World:
     @property
     def pending_limit(self) -> float:
         """How long a charge may stay pending once everything is well."""
-        return 5 * self.reconcile + 2 * self.tick
+        return 5 * self.reconcile + 10 * self.tick
 
     # Opening and closing
 
@@ -95,19 +98,27 @@ class World:
         self.broker.start(DATABASE)
         self.await_database()
         target = (self.job.address(DATABASE), DATABASE_PORT)
-        self.proxy = self._open.enter_context(PostgresProxy(listen_port=DATABASE_PORT, target=target))
+        self.proxy = self._open.enter_context(
+            PostgresProxy(listen_port=DATABASE_PORT, target=target, admit=self._admit)
+        )
         self._open.enter_context(Server(self.provider, PROVIDER_PORT))
 
     def close(self) -> None:
         """Let everything go; the host closes the scenario."""
-        self.provider.close()
         self._open.close()
+        self.provider.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
         self.client.close()
         self._webhooks.close()
 
+    def _admit(self, source: str, user: str, database: str) -> bool:
+        """Say who may be whom through the proxy: nobody is our own role, which has every right."""
+        of = {address: name for name, address in self.job.addresses.items()}.get(source)
+        allowed = {APP: {APP}, STARTER: {APP}, YARDSTICK: {APP, YARDSTICK}}.get(of or "", set())
+        return user == database and user in allowed
+
     def await_database(self) -> float:
-        """Wait until the real database answers, and return the stamp when it did. It is ours: else Inconclusive."""
+        """Wait until the real database answers us, and return the stamp when it did. It is ours: else Inconclusive."""
         deadline = time.monotonic() + DATABASE_SECONDS
         while time.monotonic() < deadline:
             with suppress(psycopg.Error), self.database() as connection:
@@ -118,15 +129,34 @@ class World:
         raise Inconclusive(text)
 
     def database(self) -> psycopg.Connection[tuple[object, ...]]:
-        """Return a connection of ours to the real database, past the proxy."""
+        """Return a connection of our own role, past the proxy: whatever role app did to itself, it gets in."""
         return psycopg.connect(
             host=self.job.address(DATABASE),
             port=DATABASE_PORT,
-            user="app",
-            dbname="app",
+            user="grader",
+            dbname="postgres",
             connect_timeout=2,
             autocommit=True,
         )
+
+    def empty_database(self) -> None:
+        """Give role app an empty database, and settings as on the first day. No service may be running."""
+        with self.database() as connection:
+            connection.execute("DROP DATABASE IF EXISTS app WITH (FORCE)")
+            connection.execute("ALTER ROLE app RESET ALL")
+            connection.execute("CREATE DATABASE app OWNER app")
+
+    def quieten_database(self) -> None:
+        """End what role app still does in the database: the service is paused, and the yardstick must have it alone."""
+        busy = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'app' AND state = 'active'"
+        end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app' AND state = 'active'"
+        deadline = time.monotonic() + QUIET_SECONDS
+        with self.database() as connection:
+            while connection.execute(busy).fetchone() != (0,):
+                if time.monotonic() >= deadline:
+                    connection.execute(end)
+                    return
+                time.sleep(0.02)
 
     # The service's life
 
