@@ -28,7 +28,9 @@ SECONDS = 4.0
 def ownerless() -> list[str]:
     """Return a line for everything of ours that nobody answers for any more. What others run now is not among it."""
     things = containers.labelled(connect(), owners.LABEL_RUN)
-    left = [f"{one.kind} {one.name}" for one in things if (owner := owners.owner_of(one.labels)) and owners.is_dead(owner)]
+    left = [
+        f"{one.kind} {one.name}" for one in things if (owner := owners.owner_of(one.labels)) and owners.is_dead(owner)
+    ]
     return left + owners.reap_scratch(remove=False)
 
 
