@@ -215,11 +215,11 @@ def _times(count: int) -> str:
     return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
-def _say(lines: Mapping[tuple[str, object], int]) -> str:
+def _say(lines: Mapping[tuple[str, Decimal], int]) -> str:
     shown = [f"{amount} {currency}" for currency, amount in list(lines)[:3]]
     return ", ".join(shown) + (f" and {len(lines) - 3} more" if len(lines) > 3 else "") or "nothing"
 
 
-def _sums(lines: Mapping[tuple[str, object], int]) -> str:
+def _sums(lines: Mapping[tuple[str, Decimal], int]) -> str:
     expanded = [line for line, count in lines.items() for _ in range(count)]
     return ", ".join(f"{total} {currency}" for currency, total in sorted(totals(expanded).items())) or "nothing"
