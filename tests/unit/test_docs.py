@@ -33,3 +33,24 @@ def test_links_in_documentation_lead_somewhere(page: Path) -> None:
 def test_documentation_names_no_path_of_a_build_machine(page: Path) -> None:
     """Nothing of the machine somebody wrote it on is left in a page."""
     assert re.findall(r"(?:/root/|/home/\w+/|/work/)\S*", page.read_text(encoding="utf-8")) == []
+
+
+def test_readme_shows_a_real_report_and_the_exercises_there_are() -> None:
+    """Both parts of the README that are facts are what scripts/readme.py makes of the examples and records."""
+    spec = importlib.util.spec_from_file_location("readme", CHECKOUT / "scripts" / "readme.py")
+    assert spec is not None
+    assert spec.loader is not None
+    readme = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(readme)
+    text = readme.README.read_text(encoding="utf-8")
+    assert text == readme.renewed(text), "run scripts/readme.py"
+
+
+@pytest.mark.parametrize("alias", ["otter", "heron"])
+def test_examples_are_reported_without_an_engine(alias: str) -> None:
+    """`harness report docs/examples/NAME` renders the report that is kept beside the result."""
+    from harness import store
+    from harness.reports import terminal, view
+
+    folder = CHECKOUT / "docs" / "examples" / alias
+    assert terminal.render(view.build(store.load(folder))) == (folder / "report.txt").read_text(encoding="utf-8")
