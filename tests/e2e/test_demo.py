@@ -31,7 +31,6 @@ def test_demo_passes_one_and_fails_the_other_as_the_examples_show(tmp_path: Path
 
     With RENEW_EXAMPLES=1 the examples are replaced by these results.
     """
-    shutil.copytree(CHECKOUT / "exercises", tmp_path / "exercises")
     demo = [sys.executable, str(CHECKOUT / "scripts" / "demo.py"), "results/demo"]
     done = subprocess.run(demo, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=800)
     assert done.returncode == 0, done.stdout + done.stderr
