@@ -14,9 +14,12 @@ Progress = Callable[[str], None]
 
 
 def runner_opener(
-    catalogue: Catalogue, engine_name: str | None, progress: Progress, *, keep_warm: bool = False
+    catalogue: Catalogue, engine_name: str | None, progress: Progress, *, keep_warm: bool = False, steps: bool = True
 ) -> OpenRunner:
-    """Return what opens a runner in the process that grades: an engine connection is never shared between processes."""
+    """Return what opens a runner in the process that grades: an engine connection is never shared between processes.
+
+    ``progress`` hears of images that are built and, with ``steps``, of every step of every grading.
+    """
 
     def open_runner(stack: ExitStack) -> Runner:
         from harness.engines import images, open_engine
@@ -29,8 +32,12 @@ def runner_opener(
         def ensure(names: tuple[str, ...]) -> Mapping[str, str]:
             return images.ensure(names, progress=progress)
 
-        runner = Runner(catalogue, engine, ensure, progress, keep_warm=keep_warm)
+        runner = Runner(catalogue, engine, ensure, progress if steps else _unheard, keep_warm=keep_warm)
         stack.callback(runner.close)
         return runner
 
     return open_runner
+
+
+def _unheard(_: str) -> None:
+    """Steps of many gradings at once would only hide what each of them came to."""

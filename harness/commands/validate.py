@@ -54,7 +54,7 @@ def _validate(
     wanted = table.missing if repeat is None else table.wanted
     console.notice(f"{exercise_id}: {len(table.wanted)} rows wanted, {len(wanted)} to run with {jobs} jobs")
     errors: list[Line] = []
-    open_runner = runner_opener(catalogue, engine, console.notice, keep_warm=True)
+    open_runner = runner_opener(catalogue, engine, console.notice, keep_warm=True, steps=False)
     with owners.scratch(owners.make_owner(f"validate-{exercise_id}", seconds=_SCRATCH_SECONDS)) as scratch:
         for number, (one, done) in enumerate(validation.run(table, wanted, scratch, jobs, open_runner), start=1):
             if done.graded is None:
