@@ -21,7 +21,7 @@ from harness.model import Json
 from harness.testing.clients import Answer
 from harness.testing.upstreams import Caps, Reply, Request, Upstream
 
-CAPS = Caps(connections=400)
+CAPS = Caps(connections=256)
 """Calls that nobody waits for any more keep their connection until their script is over."""
 LATE_SECONDS = 30.0
 """How late the answer to a 504 test amount comes."""

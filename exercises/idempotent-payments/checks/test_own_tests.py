@@ -89,7 +89,7 @@ def _start_fresh(world: World, name: str) -> None:
     """Start one of the two services over an empty database, and nothing beside it."""
     for other in (APP, STARTER):
         world.broker.kill(other)
-    world.empty_database()
+    world.database.empty()
     world.broker.start(name)
     http = HttpClient(f"http://{world.job.address(name)}:{PORT}")
     seconds = world.startup if name == APP else STARTER_SECONDS

@@ -7,7 +7,7 @@ import time
 
 from schedule import Charge, Purse
 from service import Meaning, Said
-from world import DATABASE, LEAST_OK, World
+from world import LEAST_OK, World
 
 from harness.testing import check, fail
 
@@ -26,11 +26,10 @@ def test_database_restart(world: World) -> None:
     load.start()
     time.sleep(0.6)
     with world.timeline.fault("database"):
-        world.broker.kill(DATABASE)
+        world.database.kill()
         world.diary.write(None, "the database is killed")
         time.sleep(DOWN_SECONDS)
-        world.broker.start(DATABASE)
-        back = world.await_database()
+        back = world.database.start()
         world.diary.write(None, "the database is back")
     time.sleep(0.3)
     load.stop()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
+import database
 from schedule import Charge, Purse
 from service import Client, Meaning
-from world import APP, PORT, YARDSTICK, World
+from world import APP, PORT, World
 
 from harness.checkers import ratios
 from harness.testing import Inconclusive, Unproven, check, credit
@@ -15,6 +18,9 @@ from harness.testing.clients import HttpClient, ready
 from harness.testing.history import Kind, Op
 from harness.testing.load import Load, closed_loop
 
+YARDSTICK = "yardstick"
+OURS, THEIRS = (YARDSTICK, "db-yardstick"), (APP, database.NAME)
+"""Each has a database of its own: what the service leaves in its database can't slow the yardstick down."""
 WORKERS = 16
 MERCHANTS = 16
 LATENCY_SECONDS = 0.1
@@ -34,7 +40,8 @@ def test_ratio(world: World) -> None:
     purse = world.purse("rate", merchants=MERCHANTS)
     world.baseline(purse)
     yardstick = HttpClient(f"http://{world.job.address(YARDSTICK)}:{PORT}", timeout_seconds=5.0)
-    world.broker.start(YARDSTICK)
+    for sandbox in reversed(OURS):
+        world.broker.start(sandbox)
     if not ready(yardstick, timeout_seconds=YARDSTICK_SECONDS):
         text = "expected our yardstick to be ready, found it is not"
         raise Inconclusive(text)
@@ -48,27 +55,36 @@ def test_ratio(world: World) -> None:
                 rates[APP].append(_app_rate(world, purse))
     finally:
         world.provider.latency_seconds = 0.0
-        world.broker.kill(YARDSTICK)
+        for sandbox in OURS:
+            world.broker.kill(sandbox)
     _judge(rates)
 
 
 def _warm(world: World, yardstick: HttpClient, purse: Purse) -> None:
     """Give both the same time to warm up: connections, caches, a compiler that learns."""
-    with world.broker.paused(APP):
+    with _paused(world, THEIRS):
         closed_loop(WORKERS, _Posting(yardstick, purse), seconds=WARM_SECONDS)
-    with world.broker.paused(YARDSTICK):
+    with _paused(world, OURS):
         closed_loop(WORKERS, _Charging(world.client, purse, world.tick), seconds=WARM_SECONDS)
 
 
+@contextmanager
+def _paused(world: World, sandboxes: Sequence[str]) -> Iterator[None]:
+    """Freeze one side, database included, while the other is measured."""
+    with ExitStack() as stack:
+        for sandbox in sandboxes:
+            stack.enter_context(world.broker.paused(sandbox))
+        yield
+
+
 def _yardstick_rate(world: World, yardstick: HttpClient, purse: Purse) -> float:
-    with world.broker.paused(APP):
-        world.quieten_database()
+    with _paused(world, THEIRS):
         return closed_loop(WORKERS, _Posting(yardstick, purse), seconds=PHASE_SECONDS).ok_per_second
 
 
 def _app_rate(world: World, purse: Purse) -> float:
     """Return charges a second that were reported captured and really were, once."""
-    with world.broker.paused(YARDSTICK):
+    with _paused(world, OURS):
         operation = _Charging(world.client, purse, world.tick)
         load = closed_loop(WORKERS, operation, seconds=PHASE_SECONDS)
     return _honest(world, load, operation) / load.seconds

@@ -6,11 +6,12 @@ import statistics
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from typing import NoReturn, TypeVar
 
-import psycopg
+import database
 from books import Books
+from database import Database
 from diary import Diary
 from judge import Judge
 from psp import Provider, Server
@@ -26,12 +27,9 @@ from harness.testing.proxies import PostgresProxy
 from harness.testing.timeline import Timeline
 
 APP = "app"
-DATABASE = "db"
 STARTER = "starter"
-YARDSTICK = "yardstick"
 PORT = 8080
 PROVIDER_PORT = 9000
-DATABASE_PORT = 5432
 MOST_IN_FLIGHT = 64
 LEAST_OK = 5
 """Final outcomes of each kind that a safety verdict needs, in every window."""
@@ -40,8 +38,6 @@ PATIENCE_SECONDS = 130.0
 """How long all checks together wait for the service. A right one needs a third of it; the deadline is far beyond."""
 TRY_AGAIN = frozenset({408, 409, 425, 429})
 """Refusals that may end by themselves; asking again does not change any other 4xx."""
-DATABASE_SECONDS = 20.0
-QUIET_SECONDS = 1.0
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -63,6 +59,7 @@ class World:
         self.diary = Diary(timeline.since_start)
         self.history = History()
         self.books = Books(time.monotonic)
+        self.database = Database(broker, job.address(database.NAME))
         url = f"http://{job.address(APP)}:{PORT}"
         captured = job.parameters.get("captured_state", "captured")
         self.client = Client(url, self.diary, self.history, timeline, captured=captured, limit=self.answer_limit)
@@ -95,11 +92,10 @@ class World:
 
     def open(self) -> None:
         """Start database, proxy and provider; the service is started by the first check that begins."""
-        self.broker.start(DATABASE)
-        self.await_database()
-        target = (self.job.address(DATABASE), DATABASE_PORT)
+        self.database.start()
+        target = (self.database.address, database.PORT)
         self.proxy = self._open.enter_context(
-            PostgresProxy(listen_port=DATABASE_PORT, target=target, admit=self._admit)
+            PostgresProxy(listen_port=database.PORT, target=target, admit=self._admit)
         )
         self._open.enter_context(Server(self.provider, PROVIDER_PORT))
 
@@ -111,52 +107,10 @@ class World:
         self.client.close()
         self._webhooks.close()
 
-    def _admit(self, source: str, user: str, database: str) -> bool:
-        """Say who may be whom through the proxy: nobody is our own role, which has every right."""
-        of = {address: name for name, address in self.job.addresses.items()}.get(source)
-        allowed = {APP: {APP}, STARTER: {APP}, YARDSTICK: {APP, YARDSTICK}}.get(of or "", set())
-        return user == database and user in allowed
-
-    def await_database(self) -> float:
-        """Wait until the real database answers us, and return the stamp when it did. It is ours: else Inconclusive."""
-        deadline = time.monotonic() + DATABASE_SECONDS
-        while time.monotonic() < deadline:
-            with suppress(psycopg.Error), self.database() as connection:
-                connection.execute("SELECT 1")
-                return time.monotonic()
-            time.sleep(0.02)
-        text = f"expected our database to answer within {DATABASE_SECONDS:.0f} s, found silence"
-        raise Inconclusive(text)
-
-    def database(self) -> psycopg.Connection[tuple[object, ...]]:
-        """Return a connection of our own role, past the proxy: whatever role app did to itself, it gets in."""
-        return psycopg.connect(
-            host=self.job.address(DATABASE),
-            port=DATABASE_PORT,
-            user="grader",
-            dbname="postgres",
-            connect_timeout=2,
-            autocommit=True,
-        )
-
-    def empty_database(self) -> None:
-        """Give role app an empty database, and settings as on the first day. No service may be running."""
-        with self.database() as connection:
-            connection.execute("DROP DATABASE IF EXISTS app WITH (FORCE)")
-            connection.execute("ALTER ROLE app RESET ALL")
-            connection.execute("CREATE DATABASE app OWNER app")
-
-    def quieten_database(self) -> None:
-        """End what role app still does in the database: the service is paused, and the yardstick must have it alone."""
-        busy = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'app' AND state = 'active'"
-        end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app' AND state = 'active'"
-        deadline = time.monotonic() + QUIET_SECONDS
-        with self.database() as connection:
-            while connection.execute(busy).fetchone() != (0,):
-                if time.monotonic() >= deadline:
-                    connection.execute(end)
-                    return
-                time.sleep(0.02)
+    def _admit(self, source: str, user: str, name: str) -> bool:
+        """Whom the proxy lets in: services, as nobody but the role that is theirs."""
+        services = {self.job.address(one) for one in (APP, STARTER)}
+        return source in services and (user, name) == (database.SERVICE, database.SERVICE)
 
     # The service's life
 
