@@ -10,6 +10,7 @@ import contextlib
 import logging
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -135,12 +136,19 @@ class _Worker:
 
 def _work(connection: Connection, open_runner: OpenRunner) -> None:
     threading.Thread(target=_end_with_parent, daemon=True, name="parent").start()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(int(ExitCode.TERMINATED)))
+    # Interrupted like its parent: that says so once, for all.
+    with contextlib.suppress(KeyboardInterrupt):
+        _grade_what_comes(connection, open_runner)
+
+
+def _grade_what_comes(connection: Connection, open_runner: OpenRunner) -> None:
     with ExitStack() as stack:
         runner = open_runner(stack)
         while True:
             try:
                 task = connection.recv()
-            except (EOFError, KeyboardInterrupt):
+            except EOFError:
                 return
             if task is None:
                 return

@@ -163,6 +163,7 @@ def test_interrupted_batch_ends_its_workers(cli: Cli) -> None:
         process.send_signal(signal.SIGTERM)
         code, said = end_of(process)
         assert code == 143, said
+        assert "Traceback" not in said
     assert ownerless() == []
 
 
