@@ -130,6 +130,7 @@ def test_a_spec_cannot_ask_for_privilege() -> None:
         "limits",
         "hosts",
         "network",
+        "peers",
         "volume_of",
         "stdin",
     }

@@ -220,7 +220,8 @@ def test_traceback_is_kept_where_home_cannot_be_written(run: Run, environment: d
 
 
 PATIENT = """
-import sys, time, harness.commands.list as m
+import signal, sys, time, harness.commands.list as m
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests under nohup ignores it, and we would inherit that
 def patient(**_):
     try:
         print("ready", flush=True)
