@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import manifest
-from harness.catalogue import Catalogue
+from harness.catalogue import Catalogue, digest
 from harness.errors import ExerciseError, UsageError
 
 KINDS = ("starter", "reference", "mutant", "cheat")
@@ -115,14 +115,16 @@ def _cheats(grader: Path) -> list[Subject]:
 
 def _apply(patch: Path, target: Path) -> None:
     """Apply a patch without fuzz. ``git`` is the tool that refuses anything that does not fit exactly."""
+    before = digest(target)
     try:
         done = subprocess.run(  # noqa: S603 - our own files
             ["git", "apply", "-p1", "--whitespace=nowarn", str(patch.resolve())],  # noqa: S607 - found on PATH like any
             cwd=target,
-            # A surrounding repository would make git look for the files there.
+            # Inside a repository git would look for the files at its top, and skip what is not there without a word.
+            # Only an absolute path keeps it from looking for one.
             env={
                 "PATH": "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin",
-                "GIT_CEILING_DIRECTORIES": str(target.parent),
+                "GIT_CEILING_DIRECTORIES": str(target.resolve().parent),
             },
             capture_output=True,
             text=True,
@@ -134,4 +136,9 @@ def _apply(patch: Path, target: Path) -> None:
         raise ExerciseError(text) from error
     if done.returncode != 0:
         text = f"{patch}: expected a patch that applies exactly to its reference, found: {done.stderr.strip()}"
+        raise ExerciseError(text)
+    if digest(target) == before:
+        text = (
+            f"{patch}: expected a patch that changes its reference, found the same files afterwards: see what is in it"
+        )
         raise ExerciseError(text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -117,4 +118,24 @@ def test_patch_that_does_not_apply_exactly_is_refused(catalogue: Catalogue, tmp_
     reference.write_text(reference.read_text().replace("sum(", "total(", 1))
     (mutant,) = [one for one in subjects.all_of(catalogue, "skeleton") if one.kind == "mutant"]
     with pytest.raises(ExerciseError, match="applies exactly"):
+        mutant.lay_out(tmp_path / "laid-out")
+
+
+def test_mutant_is_patched_inside_a_repository_too(
+    catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Laid out by a relative path below a git repository, as the demo does, a mutant is still the mutant."""
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    monkeypatch.chdir(tmp_path)
+    (mutant,) = [one for one in subjects.all_of(catalogue, "skeleton") if one.kind == "mutant"]
+    mutant.lay_out(Path("laid-out"))
+    assert (tmp_path / "laid-out" / "solve.py").read_text() != (mutant.source / "solve.py").read_text()
+
+
+def test_patch_that_changes_nothing_is_refused(catalogue: Catalogue, tmp_path: Path) -> None:
+    """A mutant that is its reference would prove nothing, whatever git says of the patch."""
+    patch = tmp_path / "graders" / "skeleton" / "mutants" / "wraps-at-64-bits.patch"
+    patch.write_text(patch.read_text().replace("solve.py", "other.py"))
+    (mutant,) = [one for one in subjects.all_of(catalogue, "skeleton") if one.kind == "mutant"]
+    with pytest.raises(ExerciseError):
         mutant.lay_out(tmp_path / "laid-out")
