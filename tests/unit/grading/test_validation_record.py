@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.catalogue import Catalogue
+from harness.catalogue import Catalogue, digest
 from harness.errors import ExerciseError, UsageError
 from harness.grading import subjects, trust, validation
 from tests.unit.factories import grading
@@ -121,21 +121,21 @@ def test_patch_that_does_not_apply_exactly_is_refused(catalogue: Catalogue, tmp_
         mutant.lay_out(tmp_path / "laid-out")
 
 
-def test_mutant_is_patched_inside_a_repository_too(
-    catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_mutant_is_patched_inside_a_repository_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Laid out by a relative path below a git repository, as the demo does, a mutant is still the mutant."""
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     monkeypatch.chdir(tmp_path)
-    (mutant,) = [one for one in subjects.all_of(catalogue, "skeleton") if one.kind == "mutant"]
-    mutant.lay_out(Path("laid-out"))
-    assert (tmp_path / "laid-out" / "solve.py").read_text() != (mutant.source / "solve.py").read_text()
+    known = subjects.all_of(Catalogue((ROOT,)), "idempotent-payments")
+    (mutant,) = [one for one in known if one.name == "mutant/new-ref-on-retry"]
+    mutant.lay_out(Path("some") / "laid-out")
+    assert digest(tmp_path / "some" / "laid-out") != digest(mutant.source)
 
 
 def test_patch_that_changes_nothing_is_refused(catalogue: Catalogue, tmp_path: Path) -> None:
     """A mutant that is its reference would prove nothing, whatever git says of the patch."""
-    patch = tmp_path / "graders" / "skeleton" / "mutants" / "wraps-at-64-bits.patch"
-    patch.write_text(patch.read_text().replace("solve.py", "other.py"))
     (mutant,) = [one for one in subjects.all_of(catalogue, "skeleton") if one.kind == "mutant"]
-    with pytest.raises(ExerciseError):
+    first, second, *_ = (mutant.source / "solve.py").read_text().splitlines()
+    assert mutant.patch is not None
+    mutant.patch.write_text(f"--- a/solve.py\n+++ b/solve.py\n@@ -1,2 +1,2 @@\n-{first}\n+{first}\n {second}\n")
+    with pytest.raises(ExerciseError, match="changes its reference"):
         mutant.lay_out(tmp_path / "laid-out")
