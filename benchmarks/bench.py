@@ -119,7 +119,7 @@ def phases(out: Path) -> str:
 
 def main() -> None:
     """Print one table."""
-    from harness.engines import images
+    from harness.images import manage as images
 
     tag = images.ensure(("grader-core", "python"))["python"]
     with tempfile.TemporaryDirectory(prefix="harness-bench-") as scratch:

@@ -15,7 +15,7 @@ from harness import __version__
 from harness.errors import ExitCode
 
 if TYPE_CHECKING:
-    from harness.catalogue import Catalogue
+    from harness.catalogue.finder import Catalogue
 
 _PATH = click.Path(path_type=Path)
 _TEXT_PATH = click.Path()
@@ -52,7 +52,7 @@ def cli(context: click.Context, dirs: tuple[Path, ...]) -> None:
 
 def _catalogue(context: click.Context) -> Catalogue:
     from harness import settings
-    from harness.catalogue import Catalogue
+    from harness.catalogue.finder import Catalogue
 
     return Catalogue(settings.load(catalogue=context.obj).catalogue_dirs)
 

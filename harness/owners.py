@@ -1,6 +1,6 @@
 """Who is answerable for what we made outside the process, and how anybody can tell that they are gone.
 
-Containers, networks, volumes and scratch directories carry their :class:`~harness.engines.base.Owner` from the moment
+Containers, networks, volumes and scratch directories carry their :class:`Owner` from the moment
 they exist. They are reaped when the owner is known to be dead (same boot, same pid namespace, and no such process) or
 past its deadline, which is all that can be said of an owner on another machine, in another pid namespace, or before
 a reboot.
@@ -17,9 +17,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-
-from harness.engines.base import Owner
 
 LABEL_RUN = "harness.run"
 LABEL_OWNER = "harness.owner"
@@ -28,6 +27,18 @@ SCRATCH_PREFIX = "harness-scratch-"
 _OWNER_FILE = "owner.json"
 _UNKNOWN = "unknown"
 _TOKEN_PARTS = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Owner:
+    """Who is answerable for a scenario; written into every label."""
+
+    run: str
+    """Id of the grading."""
+    token: str
+    """``boot id:pid namespace:pid:start time`` of the process."""
+    deadline: int
+    """Unix time after which anybody may reap it."""
 
 
 def make_owner(run: str, *, seconds: float) -> Owner:

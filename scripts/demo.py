@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from harness import console, progress
-from harness.catalogue import Catalogue
+from harness.catalogue.finder import Catalogue
 from harness.commands import grade
 from harness.commands.opening import runner_opener
 from harness.grading import pool, subjects

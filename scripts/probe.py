@@ -10,10 +10,10 @@ import os
 import sys
 from pathlib import Path
 
-from harness.engines import debian, recipes
-from harness.engines.building import present
-from harness.engines.connect import connect, places
+from harness.engines.docker.connect import connect, places
 from harness.errors import EngineError
+from harness.images import debian, recipes
+from harness.images.building import present
 
 NAMED = 3
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from harness.catalogue import Catalogue
+from harness.catalogue.finder import Catalogue
 from harness.grading import subjects, trust
 
 CHECKOUT = Path(__file__).resolve().parent.parent

@@ -1,5 +1,5 @@
 # Sourced by every RUN of a work stage. ca.crt and mirrors.env are written into the build context by
-# harness/engines/images.py and are empty unless this machine has such settings; clean.sh removes all of it.
+# harness/images/manage.py and are empty unless this machine has such settings; clean.sh removes all of it.
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 set -a

@@ -7,11 +7,12 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from harness import console, progress, scoring, workspace
-from harness.catalogue import Catalogue
+from harness import console, progress, scoring
+from harness.catalogue.finder import Catalogue
 from harness.commands.opening import runner_opener
 from harness.errors import ExitCode
 from harness.grading.runner import Task
+from harness.intake import workspace
 from harness.model import Grading, Outcome, Status, Verdict
 from harness.reports import summary
 

@@ -14,7 +14,8 @@ from harness import console, owners
 from harness.errors import EngineError, ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from harness.engines.base import Engine, Owner
+    from harness.engines.base import Engine
+    from harness.owners import Owner
 
 _PASSES = 5
 _SETTLE_SECONDS = 0.5
@@ -113,7 +114,7 @@ def _confirm(*, yes: bool) -> None:
 
 
 def _images(*, dry_run: bool) -> list[str]:
-    from harness.engines import images
+    from harness.images import manage as images
 
     if dry_run:
         return [f"would remove image {image.tag}" for image in images.listing() if image.built]

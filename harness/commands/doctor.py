@@ -12,9 +12,10 @@ from harness import console, owners
 from harness.errors import EngineError, ExitCode
 
 if TYPE_CHECKING:
-    from harness.engines.base import Engine, Owner
-    from harness.engines.docker import DockerEngine
+    from harness.engines.base import Engine
+    from harness.engines.docker.engine import DockerEngine
     from harness.model import Json
+    from harness.owners import Owner
 
 MEMORY_MB = 3500
 """A scenario of a hard exercise fits an engine of 4 GiB."""
@@ -51,7 +52,7 @@ def doctor(*, as_json: bool, engine: str | None) -> ExitCode:
 def diagnose(name: str | None) -> Diagnosis:
     """Look at the engine called ``name`` and everything a grading needs of it. Raises nothing of the engine's."""
     from harness.engines import open_engine
-    from harness.engines.docker import DockerEngine
+    from harness.engines.docker.engine import DockerEngine
 
     found = Diagnosis()
     try:
@@ -105,7 +106,7 @@ def _machine(found: Diagnosis, engine: DockerEngine) -> None:
 
 
 def _images(found: Diagnosis, engine: DockerEngine) -> None:
-    from harness.engines import images
+    from harness.images import manage as images
 
     listed = images.listing()
     built = [image for image in listed if image.built and not image.stale]

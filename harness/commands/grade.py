@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness import console, progress, store
-from harness.catalogue import Catalogue
+from harness.catalogue.finder import Catalogue
 from harness.commands.opening import runner_opener
 from harness.errors import ExitCode, HarnessError, SubmissionError, UsageError
 from harness.grading import pool

@@ -11,12 +11,13 @@ from harness import console
 from harness.errors import ExitCode
 
 if TYPE_CHECKING:
-    from harness.engines.images import ImageInfo
+    from harness.images.manage import ImageInfo
 
 
 def images_build(names: tuple[str, ...], *, engine: str | None) -> ExitCode:
     """Build what is missing of ``names`` (all when there are none); progress on stderr, tags on stdout."""
-    from harness.engines import images, recipes
+    from harness.images import manage as images
+    from harness.images import recipes
 
     if engine == "fake":
         console.notice("the fake engine needs no images")
@@ -30,7 +31,7 @@ def images_build(names: tuple[str, ...], *, engine: str | None) -> ExitCode:
 
 def images_list(*, as_json: bool, engine: str | None) -> ExitCode:
     """Write a line for each image: one a recipe, built or not, then old ones that nothing uses any more."""
-    from harness.engines import images
+    from harness.images import manage as images
 
     found = [] if engine == "fake" else images.listing()
     if as_json:
@@ -44,7 +45,8 @@ def images_list(*, as_json: bool, engine: str | None) -> ExitCode:
 
 def images_remove(names: tuple[str, ...], *, stale: bool = False, engine: str | None) -> ExitCode:
     """Remove images of ours: all, those named, or only those no present recipe makes (``stale``)."""
-    from harness.engines import images, recipes
+    from harness.images import manage as images
+    from harness.images import recipes
 
     if engine == "fake":
         console.notice("the fake engine has no images")

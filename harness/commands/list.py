@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 
 from harness import console
-from harness.catalogue import Catalogue, Headline
+from harness.catalogue.finder import Catalogue, Headline
 from harness.errors import ExitCode
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness import console, wording
-from harness.catalogue import Catalogue
+from harness.catalogue.finder import Catalogue
 from harness.errors import ExitCode, HarnessError, UsageError
 
 PLACEHOLDER = b"EXERCISE-ID"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 
 from harness import owners, settings
-from harness.catalogue import Catalogue
+from harness.catalogue.finder import Catalogue
 from harness.grading.pool import OpenRunner
 from harness.grading.runner import Runner
 
@@ -22,7 +22,8 @@ def runner_opener(
     """
 
     def open_runner(stack: ExitStack) -> Runner:
-        from harness.engines import images, open_engine
+        from harness.engines import open_engine
+        from harness.images import manage as images
 
         engine = open_engine(engine_name, network_range=settings.load().network_range)
         stack.callback(engine.close)

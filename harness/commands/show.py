@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from harness import briefs, console
-from harness.catalogue import Catalogue
+from harness import console
+from harness.catalogue import briefs
+from harness.catalogue.finder import Catalogue
 from harness.errors import ExitCode
 from harness.model import Exercise
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
-from harness import briefs, bundle, console, names
-from harness.catalogue import Catalogue
+from harness import console, names
+from harness.catalogue import briefs
+from harness.catalogue.finder import Catalogue
 from harness.errors import ExitCode, UsageError
+from harness.intake import bundle
 
 
 def start(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from harness import console, folders, submission, workspace
-from harness.catalogue import Catalogue
+from harness import console
+from harness.catalogue.finder import Catalogue
 from harness.errors import ExitCode, SubmissionError
+from harness.intake import folders, submission, workspace
 from harness.model import Exercise
 
 _LISTED = 8

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from harness import console, owners
-from harness.catalogue import Catalogue
+from harness.catalogue.finder import Catalogue
 from harness.commands.opening import runner_opener
-from harness.engines import images
 from harness.errors import ExitCode, UsageError
 from harness.grading import plan, validation
 from harness.grading.acceptance import Line
 from harness.grading.validation import Matrix
+from harness.images import manage as images
 
 REPEATS = 20
 _SCRATCH_SECONDS = 6 * 3600

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 def _docker(network_range: str) -> Engine:
-    from harness.engines.docker import DockerEngine
+    from harness.engines.docker.engine import DockerEngine
 
     return DockerEngine(network_range=network_range) if network_range else DockerEngine()
 
 
 def _fake(network_range: str) -> Engine:
-    from harness.engines.fake import FakeEngine
+    from harness.engines.fake.engine import FakeEngine
 
     del network_range
     return FakeEngine()

@@ -25,23 +25,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from harness.model import Limits
+from harness.owners import Owner
 
 BOX = "/box"
 """Where a sandbox's writable volume is mounted; also its working directory and HOME."""
 SANDBOX_UID = 65532
 """Numeric user and group of every sandbox process, ours and the candidate's."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Owner:
-    """Who is answerable for a scenario; written into every label (see harness/owners.py)."""
-
-    run: str
-    """Id of the grading."""
-    token: str
-    """``boot id:pid namespace:pid:start time`` of the process."""
-    deadline: int
-    """Unix time after which anybody may reap it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

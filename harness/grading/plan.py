@@ -7,9 +7,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from harness.engines.base import Owner, SandboxSpec, ScenarioSpec
+from harness.engines.base import SandboxSpec, ScenarioSpec
 from harness.errors import ExerciseError
 from harness.model import Exercise, Limits, SandboxPlan, Service
+from harness.owners import Owner
 
 GRADER = "grader"
 GRADER_COMMAND = ("/usr/bin/python3", "-P", "-m", "harness.testing")

@@ -17,14 +17,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness import __version__, owners, scoring, submission, variants
-from harness.catalogue import Catalogue, digest
+from harness import __version__, owners, scoring
+from harness.catalogue import variants
+from harness.catalogue.finder import Catalogue, digest
+from harness.catalogue.service import FILE as SERVICE_FILE
+from harness.catalogue.service import parse_service
 from harness.engines.base import Attachment, Engine
 from harness.errors import ExerciseError, ExitCode, SubmissionError
 from harness.grading import attempts, content, plan, session, trust
+from harness.intake import submission
 from harness.model import Check, Exercise, Grading, Score, Submission, SubmissionFile, Verdict
-from harness.service import FILE as SERVICE_FILE
-from harness.service import parse_service
 
 Progress = Callable[[str], None]
 Images = Callable[[tuple[str, ...]], Mapping[str, str]]

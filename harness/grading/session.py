@@ -10,12 +10,13 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
-from harness.engines.base import Attachment, Engine, ExecResult, Owner, ReadyOnce, SandboxSpec, Scenario
+from harness.engines.base import Attachment, Engine, ExecResult, ReadyOnce, SandboxSpec, Scenario
 from harness.errors import SubmissionError
 from harness.events import Evidence
 from harness.grading import content, plan
 from harness.grading.broker import Broker, BuildResult, Deadline, Desk
 from harness.model import Check, Exercise, Json, Phase, SubmissionFile
+from harness.owners import Owner
 
 Progress = Callable[[str], None]
 _LOG_TAIL_KB = 256

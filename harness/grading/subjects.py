@@ -7,8 +7,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import manifest
-from harness.catalogue import Catalogue, digest
+from harness.catalogue import manifest
+from harness.catalogue.finder import Catalogue, digest
 from harness.errors import ExerciseError, UsageError
 
 KINDS = ("starter", "reference", "mutant", "cheat")

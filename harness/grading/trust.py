@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from harness.catalogue import Catalogue
+from harness.catalogue.finder import Catalogue
 from harness.errors import ExerciseError, UsageError
 
 RECORD = "validation.json"

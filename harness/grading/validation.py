@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness import variants
-from harness.catalogue import Catalogue, digest
+from harness.catalogue import variants
+from harness.catalogue.finder import Catalogue, digest
 from harness.grading import acceptance, pool, subjects, trust
 from harness.grading.acceptance import Line
 from harness.grading.pool import Done, OpenRunner

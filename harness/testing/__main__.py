@@ -28,7 +28,7 @@ def main() -> int:
     incoming, outgoing = take_streams()
     arguments = sys.argv[1:]
     root = arguments[1] if len(arguments) == 2 and arguments[0] == "--root" else DEFAULT_ROOT  # noqa: PLR2004
-    from harness.testing.serve import serve
+    from harness.testing._run.serve import serve
 
     return serve(incoming, outgoing, root)
 

@@ -14,7 +14,7 @@ from harness.errors import GraderError
 from harness.testing.text import block, line, lines
 
 if TYPE_CHECKING:
-    from harness.testing.record import Record
+    from harness.testing._run.record import Record
 
 MARK = "check"
 Function = TypeVar("Function", bound=Callable[..., object])

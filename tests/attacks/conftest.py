@@ -10,9 +10,10 @@ from contextlib import AbstractContextManager
 import pytest
 
 from harness import owners
-from harness.engines import containers, images
 from harness.engines.base import ExecResult, SandboxSpec, Scenario, ScenarioSpec
-from harness.engines.docker import DockerEngine
+from harness.engines.docker import containers
+from harness.engines.docker.engine import DockerEngine
+from harness.images import manage as images
 from harness.model import Limits
 
 Opener = Callable[..., AbstractContextManager[Scenario]]

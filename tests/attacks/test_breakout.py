@@ -228,7 +228,7 @@ def test_exec_output_cannot_speak_for_the_engine(opened: Opener, base_image: str
 def test_unpack_failure_cannot_be_forged(docker_engine: object, base_image: str) -> None:
     """A one-shot that exits as a failed unpacking does is a result, not our error."""
     from harness import owners
-    from harness.engines.docker import DockerEngine
+    from harness.engines.docker.engine import DockerEngine
 
     assert isinstance(docker_engine, DockerEngine)
     owner = owners.make_owner("attack-forge", seconds=60)

@@ -15,8 +15,8 @@ import pytest
 from docker.types import IPAMConfig, IPAMPool
 
 from harness import owners
-from harness.engines import containers
-from harness.engines.connect import connect
+from harness.engines.docker import containers
+from harness.engines.docker.connect import connect
 from tests.e2e import tiny
 from tests.e2e.cli import Cli
 from tests.e2e.test_leftovers import ownerless

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 import pytest
 
 from harness import owners
-from harness.engines import containers
-from harness.engines.connect import connect
+from harness.engines.docker import containers
+from harness.engines.docker.connect import connect
 from tests.e2e import tiny
 from tests.e2e.cli import Cli
 

@@ -12,10 +12,12 @@ from contextlib import AbstractContextManager
 import pytest
 
 from harness import owners
-from harness.engines import containers, images
-from harness.engines.base import Engine, Owner, SandboxSpec, Scenario, ScenarioSpec
-from harness.engines.docker import DockerEngine
-from harness.engines.fake import FakeEngine
+from harness.engines.base import Engine, SandboxSpec, Scenario, ScenarioSpec
+from harness.engines.docker import containers
+from harness.engines.docker.engine import DockerEngine
+from harness.engines.fake.engine import FakeEngine
+from harness.images import manage as images
+from harness.owners import Owner
 
 Opener = Callable[..., AbstractContextManager[Scenario]]
 Packer = Callable[[Mapping[str, bytes]], bytes]

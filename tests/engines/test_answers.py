@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.engines import holders, netfault, usage
 from harness.engines.base import ExecResult, SandboxSpec
-from harness.engines.docker import describe
-from harness.engines.scenario import owned
+from harness.engines.docker import holders, netfault, usage
+from harness.engines.docker.engine import describe
+from harness.engines.docker.scenario import owned
 from harness.errors import EngineError, SandboxError
 
 DEBIAN_INFO: Mapping[str, object] = {

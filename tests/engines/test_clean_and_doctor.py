@@ -15,11 +15,12 @@ from harness import engines, owners
 from harness.commands import clean as cleaning
 from harness.commands.clean import clean
 from harness.commands.doctor import doctor, selftest
-from harness.engines.base import ExecResult, Owner, SandboxSpec, ScenarioSpec
-from harness.engines.docker import DockerEngine
-from harness.engines.fake import FakeEngine
-from harness.engines.fake_process import Process
+from harness.engines.base import ExecResult, SandboxSpec, ScenarioSpec
+from harness.engines.docker.engine import DockerEngine
+from harness.engines.fake.engine import FakeEngine
+from harness.engines.fake.process import Process
 from harness.errors import EngineError, ExitCode, UsageError
+from harness.owners import Owner
 
 CONFINED = "Uid:\t65532\t65532\t65532\t65532\nCapEff:\t{0}\nCapBnd:\t{0}\nNoNewPrivs:\t1\nSeccomp:\t2\n".format(
     "0" * 16

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.engines import connect as connecting
-from harness.engines.connect import Place, connect, places, translated
+from harness.engines.docker import connect as connecting
+from harness.engines.docker.connect import Place, connect, places, translated
 from harness.errors import EngineError
 
 

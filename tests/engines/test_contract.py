@@ -10,9 +10,10 @@ from contextlib import AbstractContextManager
 import pytest
 
 from harness import owners
-from harness.engines.base import Engine, Owner, SandboxSpec, Scenario, ScenarioSpec
+from harness.engines.base import Engine, SandboxSpec, Scenario, ScenarioSpec
 from harness.errors import SandboxError
 from harness.model import Limits
+from harness.owners import Owner
 
 Opener = Callable[..., AbstractContextManager[Scenario]]
 Packer = Callable[[Mapping[str, bytes]], bytes]

@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 
 from harness import owners
-from harness.engines import containers
-from harness.engines.base import Owner, SandboxSpec, Scenario, ScenarioSpec
-from harness.engines.connect import Place, connect
-from harness.engines.docker import DockerEngine
+from harness.engines.base import SandboxSpec, Scenario, ScenarioSpec
+from harness.engines.docker import containers
+from harness.engines.docker.connect import Place, connect
+from harness.engines.docker.engine import DockerEngine
 from harness.errors import EngineError
+from harness.owners import Owner
 
 pytestmark = [
     pytest.mark.docker,

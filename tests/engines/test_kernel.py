@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from harness import owners
-from harness.engines import containers, images
-from harness.engines.base import Owner, SandboxSpec, Scenario, ScenarioSpec
-from harness.engines.docker import DockerEngine
+from harness.engines.base import SandboxSpec, Scenario, ScenarioSpec
+from harness.engines.docker import containers
+from harness.engines.docker.engine import DockerEngine
 from harness.errors import EngineError, SandboxError
+from harness.images import manage as images
 from harness.model import Limits
+from harness.owners import Owner
 
 pytestmark = pytest.mark.docker
 

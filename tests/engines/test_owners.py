@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from harness import owners, settings
-from harness.engines import holders
-from harness.engines.base import Owner
+from harness.engines.docker import holders
+from harness.owners import Owner
 
 
 @pytest.fixture

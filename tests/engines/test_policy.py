@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.engines import policy
 from harness.engines.base import SandboxSpec, ScenarioSpec
+from harness.engines.docker import policy
 from harness.model import Json, Limits
 
 GOLDEN = Path(__file__).parent / "golden" / "policy.json"

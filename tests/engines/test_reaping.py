@@ -16,9 +16,10 @@ import pytest
 import harness
 from harness import owners
 from harness.commands.clean import clean
-from harness.engines import containers
-from harness.engines.base import Owner, SandboxSpec, ScenarioSpec
-from harness.engines.docker import DockerEngine
+from harness.engines.base import SandboxSpec, ScenarioSpec
+from harness.engines.docker import containers
+from harness.engines.docker.engine import DockerEngine
+from harness.owners import Owner
 
 pytestmark = pytest.mark.docker
 
@@ -26,7 +27,7 @@ HOLD = """
 import sys, time
 from harness import owners
 from harness.engines.base import SandboxSpec, ScenarioSpec
-from harness.engines.docker import DockerEngine
+from harness.engines.docker.engine import DockerEngine
 run, image = sys.argv[1:]
 owner = owners.make_owner(run, seconds=300)
 names = ("app", "db", "grader")
@@ -45,7 +46,7 @@ with owners.scratch(owner) as scratch:
 """
 REAP = """
 from harness import owners
-from harness.engines.docker import DockerEngine
+from harness.engines.docker.engine import DockerEngine
 engine = DockerEngine()
 print(engine.reap(owners.is_dead))
 print(owners.reap_scratch())

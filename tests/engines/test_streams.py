@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness.engines.streams import STDERR, STDOUT, Stream, StreamAttachment, drive
+from harness.engines.docker.streams import STDERR, STDOUT, Stream, StreamAttachment, drive
 from harness.errors import SandboxError
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.catalogue import Catalogue
-from harness.engines.base import Owner
+from harness.catalogue.finder import Catalogue
+from harness.catalogue.service import parse_service
 from harness.grading import plan
-from harness.service import parse_service
+from harness.owners import Owner
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CATALOGUE = Catalogue((ROOT,))

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import briefs, folders
-from harness.catalogue import Catalogue
+from harness.catalogue import briefs
+from harness.catalogue.finder import Catalogue
+from harness.intake import folders
 
 ROOT = Path(__file__).resolve().parents[2]
 ID = "idempotent-payments"
@@ -71,7 +72,7 @@ def test_the_brief_is_short() -> None:
 
 def test_every_variant_is_rendered_into_the_brief() -> None:
     """The brief shows the values of the knobs that the service will find in its environment."""
-    from harness import variants
+    from harness.catalogue import variants
 
     for number in VARIANTS:
         values = variants.parameters(EXERCISE, number)

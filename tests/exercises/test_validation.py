@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.catalogue import Catalogue
+from harness.catalogue.finder import Catalogue
 from harness.grading import subjects
 from tests.e2e.cli import CHECKOUT, Cli
 

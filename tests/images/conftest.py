@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 
 from harness import owners
-from harness.engines import images, recipes
 from harness.engines.base import ExecResult, SandboxSpec
-from harness.engines.docker import DockerEngine
+from harness.engines.docker.engine import DockerEngine
+from harness.images import manage as images
+from harness.images import recipes
 from harness.model import Limits
 
 Runner = Callable[..., ExecResult]

@@ -10,8 +10,8 @@ from typing import cast
 import pytest
 from docker.api import APIClient
 
-from harness.engines import building
 from harness.errors import EngineError
+from harness.images import building
 
 JOB = building.Job(title="image 1/1 toy", tag="harness/toy:1", context=b"", arguments={}, labels={})
 

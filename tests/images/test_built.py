@@ -12,9 +12,10 @@ import certifi
 import pytest
 from docker.api import APIClient
 
-from harness.engines import building, company, images, recipes
 from harness.engines.base import ExecResult
-from harness.engines.connect import Link, connect
+from harness.engines.docker.connect import Link, connect
+from harness.images import building, company, recipes
+from harness.images import manage as images
 from harness.model import Json
 
 pytestmark = [pytest.mark.docker, pytest.mark.images]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.engines import company
 from harness.errors import EngineError
+from harness.images import company
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from typing import cast
 import pytest
 from docker.errors import ImageNotFound
 
-from harness.engines import debian
-from harness.engines.connect import Link
+from harness.engines.docker.connect import Link
 from harness.errors import EngineError
+from harness.images import debian
 
 
 class Engine:

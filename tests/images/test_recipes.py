@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.engines import images, recipes
 from harness.errors import EngineError
+from harness.images import manage as images
+from harness.images import recipes
 
 DOCKER = Path(__file__).resolve().parents[2] / "docker"
 NAMES = recipes.names()

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from harness import owners
-from harness.engines import images
 from harness.engines.base import SandboxSpec, Scenario, ScenarioSpec
-from harness.engines.docker import DockerEngine
+from harness.engines.docker.engine import DockerEngine
+from harness.images import manage as images
 from harness.model import Limits
 
 pytestmark = pytest.mark.docker

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.catalogue import Catalogue, digest
+from harness.catalogue.finder import Catalogue, digest
 from harness.errors import ExerciseError, UsageError
 from harness.grading import subjects, trust, validation
 from tests.unit.factories import grading

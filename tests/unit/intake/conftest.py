@@ -13,7 +13,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from harness.catalogue import Catalogue
+from harness.catalogue.finder import Catalogue
 from harness.commands.new import skeleton
 from harness.model import Exercise, Json
 

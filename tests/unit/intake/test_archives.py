@@ -14,12 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import archives, names
-from harness.archives import Caps
-from harness.catalogue import Catalogue
+from harness import names
+from harness.catalogue.finder import Catalogue
 from harness.errors import SubmissionError, UsageError
+from harness.intake import archives
+from harness.intake.archives import Caps
+from harness.intake.submission import load
 from harness.model import SubmissionFile
-from harness.submission import load
 
 Packed = Callable[..., Path]
 SOLVE = b"print(1)\n"

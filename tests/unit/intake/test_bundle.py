@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import briefs, bundle
-from harness.catalogue import Catalogue
+from harness.catalogue import briefs
+from harness.catalogue.finder import Catalogue
 from harness.errors import ExerciseError, UsageError
+from harness.intake import bundle
 from harness.model import Exercise
 
 REPOSITORY = Path(__file__).resolve().parents[3]

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import rules, settings, variants
-from harness.catalogue import Catalogue
+from harness import settings
+from harness.catalogue import rules, variants
+from harness.catalogue.finder import Catalogue
 from harness.commands.new import skeleton
 from harness.errors import ExerciseError, UsageError
 from harness.model import Exercise

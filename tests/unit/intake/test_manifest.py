@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import manifest
-from harness.catalogue import Catalogue
+from harness.catalogue import manifest
+from harness.catalogue.finder import Catalogue
 from harness.errors import ExerciseError, HarnessError, SubmissionError
 from harness.model import DeclaredTimeout, Exercise
 

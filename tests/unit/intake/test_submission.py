@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import folders, submission, workspace
 from harness.errors import SubmissionError, UsageError
-from harness.submission import load, pack
-from harness.workspace import Workspace
+from harness.intake import folders, submission, workspace
+from harness.intake.submission import load, pack
+from harness.intake.workspace import Workspace
 
 if TYPE_CHECKING:
-    from harness.catalogue import Catalogue
+    from harness.catalogue.finder import Catalogue
     from harness.model import Exercise
 
 

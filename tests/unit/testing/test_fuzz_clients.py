@@ -17,9 +17,9 @@ import pytest
 
 from harness import wire
 from harness.model import Status
+from harness.testing._run.record import Record
 from harness.testing.check import CheckFailed, expect
 from harness.testing.clients import Answer, HttpClient
-from harness.testing.record import Record
 
 RESPONDERS = 1000
 TIMEOUT_SECONDS = 0.25

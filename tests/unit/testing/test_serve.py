@@ -114,7 +114,7 @@ def test_job_that_makes_no_sense_is_told(tmp_path: Path) -> None:
 def test_uninterruptible_hang_ends_the_job(tmp_path: Path) -> None:
     """When the main thread ignores the exception, the watchdog says what is left and ends the process."""
     text = f"""{HEAD}
-import harness.testing.watchdog as w
+import harness.testing._run.watchdog as w
 @check('a/1')
 def test_a():
     end = time.monotonic() + 60

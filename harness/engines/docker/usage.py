@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.engines.connect import Link, translated
+from harness.engines.docker.connect import Link, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

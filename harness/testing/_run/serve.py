@@ -19,7 +19,7 @@ from typing import NoReturn
 from harness import wire
 from harness.errors import GraderError
 from harness.model import Json
-from harness.testing.frames import FrameBuffer
+from harness.testing._run.frames import FrameBuffer
 
 SEND_SECONDS = 30.0
 """A child that does not take a reply for this long is stuck, and ended."""
@@ -53,7 +53,7 @@ def _import_early() -> None:
     for name in config.default_plugins:
         with contextlib.suppress(ImportError):
             importlib.import_module(f"_pytest.{name}")
-    for name in ("runner", "plugin", "clients", "load", "history", "upstreams", "proxies"):
+    for name in ("_run.runner", "_run.plugin", "clients", "load", "history", "upstreams", "proxies"):
         importlib.import_module(f"harness.testing.{name}")
     gc.collect()
     gc.freeze()
@@ -105,7 +105,7 @@ class _Server:
             ours.close()
             os.close(self._in)
             os.close(self._out)
-            from harness.testing.runner import run_job
+            from harness.testing._run.runner import run_job
 
             code = run_job(theirs, raw_job, self._root, first_id=self._jobs * IDS_PER_JOB)
         finally:

@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.engines import building, company, debian, recipes
-from harness.engines.connect import connect
+from harness.engines.docker.connect import connect
 from harness.errors import EngineError
+from harness.images import building, company, debian, recipes
 
 if TYPE_CHECKING:
     from docker.api import APIClient
 
-    from harness.engines.connect import Link
+    from harness.engines.docker.connect import Link
 
 Progress = Callable[[str], None]
 """Takes one line a step, and a sign of life at least every ten seconds while a step lasts."""

@@ -1,6 +1,6 @@
 """The real engine: Docker (and what speaks its API) over docker-py. See :mod:`harness.engines.base` for the promises.
 
-What is enforced is decided in :mod:`harness.engines.policy`; this module finds out whether the engine can enforce it.
+What is enforced is decided in :mod:`harness.engines.docker.policy`; this module finds out whether the engine can enforce it.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.engines import containers, holders, oneshot, usage
 from harness.engines.base import Capabilities
-from harness.engines.connect import connect, translated
-from harness.engines.scenario import DockerScenario
+from harness.engines.docker import containers, holders, oneshot, usage
+from harness.engines.docker.connect import connect, translated
+from harness.engines.docker.scenario import DockerScenario
 from harness.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from harness.engines.base import Attachment, ExecResult, Owner, SandboxSpec, Scenario, ScenarioSpec
-    from harness.engines.connect import Link
+    from harness.engines.base import Attachment, ExecResult, SandboxSpec, Scenario, ScenarioSpec
+    from harness.engines.docker.connect import Link
+    from harness.owners import Owner
 
 _MINIMUM_VERSION = (20, 10)
 _LIMITS = {
@@ -63,7 +64,7 @@ class DockerEngine:
         """Use ``link``, or find an engine.
 
         Args:
-            link: From :func:`harness.engines.connect.connect`; found when omitted.
+            link: From :func:`harness.engines.docker.connect.connect`; found when omitted.
             network_range: Where networks of scenarios are cut from.
             sources: Where usage may be read from, best first.
         """

@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import rules, wording
+from harness import wording
+from harness.catalogue import rules
 from harness.errors import ExerciseError, UsageError
 from harness.model import Check, Exercise, Gate
 
 if TYPE_CHECKING:
-    from harness.manifest import Hidden
+    from harness.catalogue.manifest import Hidden
 
 NOT_DIGESTED = frozenset(
     {"validation.json", "references", "mutants", "mutants.toml", "cheats", "cheats.toml", "README.md", "rubric.toml"}
@@ -65,7 +66,7 @@ class Catalogue:
 
     def exercise(self, exercise_id: str) -> Exercise:
         """Return what a candidate may know. Raises UsageError when there is no such exercise."""
-        from harness import manifest  # pydantic, which a list of titles can do without
+        from harness.catalogue import manifest  # pydantic, which a list of titles can do without
 
         file = self.exercise_dir(exercise_id) / "exercise.toml"
         exercise = manifest.parse_exercise(_read(file), str(file))
@@ -141,7 +142,7 @@ class Catalogue:
         return exercise
 
     def _hidden(self, exercise_id: str) -> Hidden:
-        from harness import manifest
+        from harness.catalogue import manifest
 
         file = self.grader_dir(exercise_id) / "checks.toml"
         return manifest.parse_hidden(_read(file), str(file))

@@ -11,15 +11,16 @@ import secrets
 from typing import TYPE_CHECKING
 
 from harness import owners
-from harness.engines import containers, policy, streams
-from harness.engines.connect import EngineRefusal
+from harness.engines.docker import containers, policy, streams
+from harness.engines.docker.connect import EngineRefusal
 from harness.errors import SandboxError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from harness.engines.base import ExecResult, Owner, SandboxSpec
-    from harness.engines.connect import Link
+    from harness.engines.base import ExecResult, SandboxSpec
+    from harness.engines.docker.connect import Link
+    from harness.owners import Owner
 
 UNPACK = (
     "sh",

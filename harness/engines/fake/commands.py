@@ -10,7 +10,7 @@ from harness.engines.base import BOX
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from harness.engines.fake_process import Command, Process
+    from harness.engines.fake.process import Command, Process
 
 
 def path_of(name: str) -> str:

@@ -16,13 +16,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from harness import archives, folders, names, tables, wording, workspace
-from harness.catalogue import Catalogue
+from harness import names, tables, wording
+from harness.catalogue.finder import Catalogue
+from harness.catalogue.manifest import MAX_SUBMISSION_BYTES, MAX_SUBMISSION_FILES
+from harness.catalogue.service import FILE as SERVICE_FILE
+from harness.catalogue.service import parse_service
 from harness.errors import SubmissionError, UsageError
-from harness.manifest import MAX_SUBMISSION_BYTES, MAX_SUBMISSION_FILES
+from harness.intake import archives, folders, workspace
 from harness.model import Exercise, Json, Service, Submission, SubmissionFile
-from harness.service import FILE as SERVICE_FILE
-from harness.service import parse_service
 
 MANIFEST = "harness-submission.json"
 SUFFIX = ".tar.gz"

@@ -16,10 +16,10 @@ from pathlib import Path, PurePosixPath
 from harness.errors import GraderError
 from harness.model import Json
 from harness.testing import exits
+from harness.testing._run.channel import Channel
+from harness.testing._run.plugin import GraderPlugin
 from harness.testing.broker import Broker
-from harness.testing.channel import Channel
 from harness.testing.job import Job, parse
-from harness.testing.plugin import GraderPlugin
 from harness.testing.text import block
 
 _OFF = (

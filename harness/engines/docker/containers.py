@@ -1,6 +1,6 @@
 """The few calls on containers, networks and volumes that everything else is made of.
 
-Each takes a :class:`~harness.engines.connect.Link`, raises only our errors, and treats "already so" as done.
+Each takes a :class:`~harness.engines.docker.connect.Link`, raises only our errors, and treats "already so" as done.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from harness import owners
-from harness.engines.connect import EngineRefusal, Link, translated
-from harness.engines.streams import Stream
+from harness.engines.docker.connect import EngineRefusal, Link, translated
+from harness.engines.docker.streams import Stream
 from harness.errors import EngineError
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator, Mapping
 
-    from harness.engines.base import Owner
-    from harness.engines.streams import Reader
+    from harness.engines.docker.streams import Reader
     from harness.model import Json
+    from harness.owners import Owner
 
 LABEL_SCENARIO = "harness.scenario"
 KILL_SECONDS = 60.0

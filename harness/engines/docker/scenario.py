@@ -10,11 +10,11 @@ import time
 from concurrent.futures import wait
 from typing import TYPE_CHECKING, TypeVar
 
-from harness.engines import containers, holders, netfault, policy, streams
 from harness.engines.base import BOX, SANDBOX_UID, ExecResult
-from harness.engines.connect import translated
-from harness.engines.oneshot import UNPACK, unpacked
-from harness.engines.sandboxes import NOT_STARTED, Box, Ground, Sandbox
+from harness.engines.docker import containers, holders, netfault, policy, streams
+from harness.engines.docker.connect import translated
+from harness.engines.docker.oneshot import UNPACK, unpacked
+from harness.engines.docker.sandboxes import NOT_STARTED, Box, Ground, Sandbox
 from harness.errors import SandboxError
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
     from harness.engines.base import Attachment, SandboxSpec, SandboxState, ScenarioSpec, Usage
-    from harness.engines.connect import Link
-    from harness.engines.holders import Holder
+    from harness.engines.docker.connect import Link
+    from harness.engines.docker.holders import Holder
     from harness.model import Json
 
 _In = TypeVar("_In")

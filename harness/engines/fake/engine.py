@@ -4,7 +4,7 @@ It keeps the *contract* promises of :mod:`harness.engines.base` (the conformance
 kernel's: nothing is confined. Never grade a submission with it; ``capabilities().missing`` says so.
 
 A command is a function of a :class:`Process`; give a table of your own to :class:`FakeEngine` beside the built-in ones
-(``harness.engines.fake_commands``). Its process is a thread: it ends when the function returns, and a kill is an
+(``harness.engines.fake.commands``). Its process is a thread: it ends when the function returns, and a kill is an
 exception raised by whatever the function does next with its process.
 """
 
@@ -19,15 +19,16 @@ import time
 from typing import TYPE_CHECKING
 
 from harness.engines.base import BOX, Capabilities, ExecResult, SandboxState, Usage
-from harness.engines.fake_commands import COMMANDS
-from harness.engines.fake_process import Process
+from harness.engines.fake.commands import COMMANDS
+from harness.engines.fake.process import Process
 from harness.errors import EngineError, SandboxError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from harness.engines.base import Attachment, Owner, ReadyOnce, SandboxSpec, Scenario, ScenarioSpec
-    from harness.engines.fake_process import Command
+    from harness.engines.base import Attachment, ReadyOnce, SandboxSpec, Scenario, ScenarioSpec
+    from harness.engines.fake.process import Command
+    from harness.owners import Owner
 
 _NO_EXEC = 125
 _JOIN_SECONDS = 10.0

@@ -10,18 +10,18 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.engines import containers, execs, holders, policy, usage
 from harness.engines.base import ExecResult, SandboxState, Usage
-from harness.engines.connect import EngineRefusal, translated
+from harness.engines.docker import containers, execs, holders, policy, usage
+from harness.engines.docker.connect import EngineRefusal, translated
 from harness.errors import EngineError, SandboxError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from harness.engines.base import SandboxSpec
-    from harness.engines.connect import Link
-    from harness.engines.holders import Holder
-    from harness.engines.streams import Stream
+    from harness.engines.docker.connect import Link
+    from harness.engines.docker.holders import Holder
+    from harness.engines.docker.streams import Stream
 
 _READER_SECONDS = 5.0
 LOG_BYTES = 1024 * 1024

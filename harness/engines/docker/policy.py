@@ -50,7 +50,7 @@ _NO_LOG: Json = {"Type": "none", "Config": {}}
 @functools.cache
 def seccomp_profile() -> str:
     """Return our profile as the one-line JSON that ``security_opt`` takes."""
-    text = files("harness.engines").joinpath("seccomp.json").read_text(encoding="utf-8")
+    text = files("harness.engines.docker").joinpath("seccomp.json").read_text(encoding="utf-8")
     return json.dumps(json.loads(text), separators=(",", ":"))
 
 

@@ -102,7 +102,7 @@ class Link:
         """Create one of the engine's ``kind`` from a body in the engine's own words.
 
         docker-py's create methods write only the options they know, each in its own way; ours are decided whole in
-        :mod:`harness.engines.policy`. Call it within :func:`translated`.
+        :mod:`harness.engines.docker.policy`. Call it within :func:`translated`.
         """
         api = cast("_Posting", self.api())
         answer = api._post_json(api._url(f"/{kind}/create"), data=body, params={"name": name} if name else {})  # noqa: SLF001

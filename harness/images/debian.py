@@ -14,13 +14,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.engines.building import advice, explained, heartbeat, present
 from harness.errors import EngineError
+from harness.images.building import advice, explained, heartbeat, present
 
 if TYPE_CHECKING:
     from typing import IO
 
-    from harness.engines.connect import Link
+    from harness.engines.docker.connect import Link
 
 PUBLIC = "debian:bookworm-slim"
 """Used where its registry answers; ``HARNESS_DEBIAN`` names another one (a company's registry)."""

@@ -11,10 +11,12 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import briefs, names, wording, workspace
+from harness import names, wording
+from harness.catalogue import briefs
 from harness.errors import ExerciseError, UsageError
+from harness.intake import workspace
+from harness.intake.workspace import Workspace
 from harness.model import Exercise, SubmissionFile
-from harness.workspace import Workspace
 
 _NOISE = frozenset({"__pycache__", ".DS_Store", ".pytest_cache", ".mypy_cache", ".ruff_cache"})
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness import owners
-from harness.engines import containers, policy
-from harness.engines.connect import EngineRefusal, Link, translated
+from harness.engines.docker import containers, policy
+from harness.engines.docker.connect import EngineRefusal, Link, translated
 from harness.errors import EngineError
 
 if TYPE_CHECKING:

@@ -11,15 +11,16 @@ from pathlib import Path
 import pytest
 
 from harness.model import Json, Status
-from harness.testing import exits, selection
+from harness.testing import exits
+from harness.testing._run import selection
+from harness.testing._run.channel import Channel
+from harness.testing._run.record import Record
+from harness.testing._run.watchdog import GRACE_SECONDS, OverranError, Watchdog
 from harness.testing.broker import Broker
-from harness.testing.channel import Channel
 from harness.testing.check import MARK, CheckFailed, Inconclusive, Unproven, set_current
 from harness.testing.job import CHECK_SECONDS, Job
-from harness.testing.record import Record
 from harness.testing.text import block
 from harness.testing.timeline import Timeline
-from harness.testing.watchdog import GRACE_SECONDS, OverranError, Watchdog
 
 PHASE_SECONDS = 0.05
 """Set-ups and tear-downs shorter than this are not worth a phase of their own."""

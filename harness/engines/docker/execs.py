@@ -6,9 +6,9 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING
 
-from harness.engines import containers, streams
 from harness.engines.base import ExecResult
-from harness.engines.connect import EngineRefusal, Link, translated
+from harness.engines.docker import containers, streams
+from harness.engines.docker.connect import EngineRefusal, Link, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import variants
+from harness.catalogue import variants
 from harness.errors import ExerciseError
 from harness.model import Exercise, Limits
 

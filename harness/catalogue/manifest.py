@@ -1,7 +1,7 @@
 """``exercise.toml`` and ``checks.toml`` as values of ``harness.model``. What authors write, checked whole.
 
-The shape is what pydantic checks; :mod:`harness.rules` checks what needs more than one key. ``service.toml`` of a
-submission is :mod:`harness.service`.
+The shape is what pydantic checks; :mod:`harness.catalogue.rules` checks what needs more than one key. ``service.toml`` of a
+submission is :mod:`harness.catalogue.service`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from harness import rules, tables, wording
+from harness import tables, wording
+from harness.catalogue import rules
+from harness.catalogue.service import parse_service
 from harness.errors import ExerciseError
 from harness.model import Check, DeclaredTimeout, Exercise, Gate, HumanItem, Limits, SandboxPlan
-from harness.service import parse_service
 from harness.tables import Many, Table
 
 __all__ = [

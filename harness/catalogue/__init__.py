@@ -1,0 +1,1 @@
+"""Exercises and graders on disk: found, read, checked and rendered."""

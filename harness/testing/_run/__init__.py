@@ -1,0 +1,1 @@
+"""The machinery that runs checks. Nothing here is for authors of checks."""
