@@ -86,6 +86,11 @@ class SandboxState:
     exit_code: int | None = None
     """Of the last process that ended; None while the first runs, or when none was started."""
     oom_killed: bool = False
+    """The last process that ended, or one beside it, was killed because the memory limit was reached."""
+    oom_kills: int | None = None
+    """Processes of the running start that were killed for memory so far; None is unknown, not zero."""
+    memory_mb: int | None = None
+    """The sandbox's memory limit."""
     starts: int = 0
 
 

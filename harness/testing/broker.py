@@ -39,8 +39,14 @@ class State:
     running: bool
     paused: bool
     exit_code: int | None
+    """Of the last process that ended."""
     oom_killed: bool
+    """It, or a process beside it, was killed because the memory limit was reached."""
     starts: int
+    oom_kills: int | None = None
+    """Processes of the running start that were killed for memory so far. None is unknown, not zero."""
+    memory_mb: int | None = None
+    """The sandbox's memory limit."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -310,6 +316,11 @@ def _integer(verb: str, value: dict[str, Json], name: str) -> int:
     return found
 
 
+def _optional(value: dict[str, Json], name: str) -> int | None:
+    found = value.get(name)
+    return found if isinstance(found, int) else None
+
+
 def _number(value: dict[str, Json], name: str) -> float | None:
     found = value.get(name)
     return float(found) if isinstance(found, int | float) else None
@@ -329,11 +340,12 @@ def _b64(data: bytes) -> str:
 
 def _state(verb: str, raw: Json) -> State:
     value = _object(verb, raw)
-    exit_code = value.get("exit_code")
     return State(
         running=value.get("running") is True,
         paused=value.get("paused") is True,
-        exit_code=exit_code if isinstance(exit_code, int) else None,
+        exit_code=_optional(value, "exit_code"),
         oom_killed=value.get("oom_killed") is True,
         starts=_integer(verb, value, "starts"),
+        oom_kills=_optional(value, "oom_kills"),
+        memory_mb=_optional(value, "memory_mb"),
     )

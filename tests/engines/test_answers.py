@@ -178,3 +178,14 @@ def _write(root: Path, path: str, text: str) -> None:
     target = root / path
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, encoding="ascii")
+
+
+def test_processes_killed_for_memory_are_counted(tmp_path: Path) -> None:
+    """The count comes from the container's own directory of either version, and is unknown elsewhere."""
+    _write(tmp_path, "proc/7/cgroup", "4:memory:/docker/abc\n0::/docker/abc\n")
+    _write(tmp_path, "cgroup/memory/docker/abc/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n")
+    assert usage.oom_kills("abc", 7, tmp_path / "cgroup", tmp_path / "proc") == 2
+    _write(tmp_path, "proc/9/cgroup", "0::/system.slice/docker-abc.scope\n")
+    _write(tmp_path, "cgroup/system.slice/docker-abc.scope/memory.events", "low 0\noom 4\noom_kill 3\n")
+    assert usage.oom_kills("abc", 9, tmp_path / "cgroup", tmp_path / "proc") == 3
+    assert usage.oom_kills("other", 9, tmp_path / "cgroup", tmp_path / "proc") is None

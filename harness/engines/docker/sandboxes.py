@@ -150,13 +150,16 @@ class Sandbox:
         container = self._container
         if self._refusal or not container:
             code = NOT_STARTED if self._refusal else self._last_exit
-            return SandboxState(running=False, exit_code=code, starts=self._starts)
+            memory_mb = self.spec.limits.memory_mb
+            return SandboxState(running=False, exit_code=code, memory_mb=memory_mb, starts=self._starts)
         facts = containers.inspect(self._link, container)
         return SandboxState(
             running=facts.running,
             paused=facts.paused,
             exit_code=self._last_exit if facts.running else facts.exit_code,
             oom_killed=facts.oom_killed,
+            oom_kills=usage.oom_kills(container, facts.pid) if facts.running and self._link.local else None,
+            memory_mb=self.spec.limits.memory_mb,
             starts=self._starts,
         )
 

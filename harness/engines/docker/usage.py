@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SOURCES = ("cgroup", "exec", "stats")
 _MEBIBYTE = 1024 * 1024
 _CGROUP = Path("/sys/fs/cgroup")
+_CGROUP_FIELDS = 3
 _FILES = {
     "v2_cpu": "cpu.stat",
     "v2_memory": "memory.peak",
@@ -46,25 +47,43 @@ class Sample:
 
 def from_cgroup(container: str, pid: int, root: Path = _CGROUP, proc: Path = Path("/proc")) -> Sample | None:
     """Read the files of the container whose first process is ``pid`` here; None when it is not on this kernel."""
-    try:
-        lines = (proc / str(pid) / "cgroup").read_text(encoding="ascii").splitlines()
-    except (OSError, ValueError):
-        return None
     texts: dict[str, str] = {}
-    for line in lines:
-        _, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        # The engine may be in a virtual machine, and this pid another process of ours.
-        if container not in path:
-            continue
+    for controllers, path in _own_cgroups(container, pid, proc):
         if not controllers:
-            texts |= _read({"v2_cpu": root / path.strip("/") / "cpu.stat"})
-            texts |= _read({"v2_memory": root / path.strip("/") / "memory.peak"})
+            texts |= _read({"v2_cpu": root / path / "cpu.stat", "v2_memory": root / path / "memory.peak"})
         for controller, key in (("cpuacct", "v1_cpu"), ("memory", "v1_memory")):
             if controller in controllers.split(","):
                 name = Path(_FILES[key]).name
-                texts |= _read({key: root / controller / path.strip("/") / name})
+                texts |= _read({key: root / controller / path / name})
     return _parse(texts, "cgroup")
+
+
+def oom_kills(container: str, pid: int, root: Path = _CGROUP, proc: Path = Path("/proc")) -> int | None:
+    """Return how many processes of the container were killed for memory; None when it is not on this kernel.
+
+    The engine tells it only of a container that has ended, and a worker may die while its parent lives.
+    """
+    for controllers, path in _own_cgroups(container, pid, proc):
+        v1 = "memory" in controllers.split(",")
+        file = root / "memory" / path / "memory.oom_control" if v1 else root / path / "memory.events"
+        if not v1 and controllers:
+            continue
+        for line in _read({"": file}).get("", "").splitlines():
+            key, _, value = line.partition(" ")
+            if key == "oom_kill" and value.strip().isdigit():
+                return int(value)
+    return None
+
+
+def _own_cgroups(container: str, pid: int, proc: Path) -> list[tuple[str, str]]:
+    """Return controllers and path of each cgroup of ``pid`` that is the container's own."""
+    try:
+        lines = (proc / str(pid) / "cgroup").read_text(encoding="ascii").splitlines()
+    except (OSError, ValueError):
+        return []
+    parts = [line.split(":", 2) for line in lines]
+    # The engine may be in a virtual machine, and this pid another process of ours.
+    return [(part[1], part[2].strip("/")) for part in parts if len(part) == _CGROUP_FIELDS and container in part[2]]
 
 
 def from_inside(run: Callable[[tuple[str, ...]], bytes]) -> Sample | None:

@@ -205,7 +205,13 @@ class FakeScenario:
         running = main is not None and main.alive()
         code = sandbox.last_exit if main is None or running else main.exit_code
         paused = main is not None and running and main.paused()
-        return SandboxState(running=running, paused=paused, exit_code=code, starts=sandbox.starts)
+        return SandboxState(
+            running=running,
+            paused=paused,
+            exit_code=code,
+            memory_mb=sandbox.spec.limits.memory_mb,
+            starts=sandbox.starts,
+        )
 
     def wait(self, name: str, *, timeout_seconds: float) -> SandboxState:
         """Wait until the sandbox's process ends, or the time is over; return the state then."""
