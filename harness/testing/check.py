@@ -21,10 +21,13 @@ Function = TypeVar("Function", bound=Callable[..., object])
 
 
 class _Said(Exception):  # noqa: N818 - a verdict, not a fault of ours
-    """What both verdicts on a candidate's service carry."""
+    """What every verdict carries."""
 
     def __init__(self, feedback: str, *, detail: str = "", evidence: Iterable[object] = ()) -> None:
-        """Keep what is told to the candidate (``feedback``) apart from what only assessors see (``detail``)."""
+        """``feedback`` is for the candidate (of :class:`Inconclusive`: for the assessor), ``detail`` for the assessor.
+
+        ``evidence`` is up to 40 lines of what was seen. All of it is capped and cleaned.
+        """
         super().__init__(feedback)
         self.feedback = block(feedback, 2000)
         self.detail = block(detail, 8000)
@@ -39,8 +42,11 @@ class Unproven(_Said):
     """The evidence is missing because the candidate's service gave none: no points, and no accusation."""
 
 
-class Inconclusive(Exception):  # noqa: N818 - a verdict, not a fault of the code
-    """The evidence is missing for a reason of ours, seen by our own probe. The message is for the assessor."""
+class Inconclusive(_Said):
+    """The evidence is missing for a reason of ours, seen by our own probe.
+
+    Message, ``detail`` and ``evidence`` are for the assessor: the candidate is told only that it was not their doing.
+    """
 
 
 def check(check_id: str) -> Callable[[Function], Function]:

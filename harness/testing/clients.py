@@ -7,6 +7,7 @@ judged; it can't turn a check inconclusive.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import select
 import socket
@@ -97,15 +98,20 @@ class _Connection:
             raise http1.Broken(text)
         try:
             self.sock = socket.create_connection(address, timeout=left)
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except TimeoutError:
             text = "no connection: out of time"
             raise http1.Broken(text) from None
         except OSError as error:
             text = f"no connection: {error.strerror or error}"
             raise http1.Broken(text) from None
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.stream = http1.Stream(self.sock)
         self.used = time.monotonic()
+        self.user = threading.current_thread()
+
+    def wanted(self) -> bool:
+        """Return whether keeping it makes sense: recently used, by a thread that may come back."""
+        return self.user.is_alive() and time.monotonic() - self.used <= IDLE_SECONDS
 
     def fresh(self) -> bool:
         """Return whether it can carry another request: recently used, still open, and nothing unasked arrived."""
@@ -131,13 +137,83 @@ class _Connection:
         except OSError:
             return
 
+    def interrupt(self) -> None:
+        """End it under the thread that uses it, which sees the end of the stream and closes it."""
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """Close it."""
         self.sock.close()
 
 
+class _Pool:
+    """Connections that wait for their next request, the last one used on top, and those that carry one now.
+
+    There are never more than were in use at once: what is free is taken before another is opened. What a thread that
+    has ended left behind, or nobody took for a while, is closed by whoever comes next.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._idle: list[_Connection] = []
+        self._busy: set[_Connection] = set()
+        self._closed = False
+
+    def take(self) -> _Connection | None:
+        """Return a connection that can carry a request, None when there is none."""
+        while True:
+            with self._lock:
+                if not self._idle:
+                    return None
+                connection = self._idle.pop()
+                self._busy.add(connection)
+            if connection.fresh():
+                return connection
+            self.drop(connection)
+
+    def add(self, connection: _Connection) -> None:
+        """Know a new connection, which carries a request now."""
+        with self._lock:
+            self._busy.add(connection)
+
+    def give(self, connection: _Connection) -> None:
+        """Keep ``connection`` for the next request."""
+        connection.used, connection.user = time.monotonic(), threading.current_thread()
+        with self._lock:
+            self._busy.discard(connection)
+            every = [*self._idle, connection]
+            self._idle = []
+            unwanted: list[_Connection] = []
+            for one in every:
+                (self._idle if one.wanted() and not self._closed else unwanted).append(one)
+        for one in unwanted:
+            one.close()
+
+    def drop(self, connection: _Connection) -> None:
+        """Close ``connection``."""
+        with self._lock:
+            self._busy.discard(connection)
+        connection.close()
+
+    def close(self) -> None:
+        """Close what is free, end what is in use, and keep nothing from now on."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+            busy = tuple(self._busy)
+        for connection in idle:
+            connection.close()
+        for connection in busy:
+            connection.interrupt()
+
+
 class HttpClient:
-    """Requests to one server. Thread-safe; each thread keeps one connection. Close it, or use it in ``with``."""
+    """Requests to one server. Thread-safe. Close it, or use it in ``with``.
+
+    Connections are kept and used again, by whichever thread asks next: no more are open than were in use at once, so a
+    crowd of workers may come and go. A closed client still sends requests, each on a connection of its own.
+    """
 
     def __init__(
         self,
@@ -156,9 +232,7 @@ class HttpClient:
         self._timeout_seconds = timeout_seconds
         self._max_body_bytes = max_body_bytes
         self._keep_alive = keep_alive
-        self._kept = threading.local()
-        self._lock = threading.Lock()
-        self._every: set[_Connection] = set()
+        self._pool = _Pool()
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -169,11 +243,8 @@ class HttpClient:
         self.close()
 
     def close(self) -> None:
-        """Close every kept connection."""
-        with self._lock:
-            every, self._every = self._every, set()
-        for connection in every:
-            connection.close()
+        """Close every connection; a request that another thread is waiting for ends without an answer."""
+        self._pool.close()
 
     def request(
         self,
@@ -213,7 +284,10 @@ class HttpClient:
         return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace") + content
 
     def _exchange(self, method: str, data: bytes, deadline: float) -> tuple[int, http1.Headers, bytes]:
-        connection = self._take(deadline)
+        connection = self._pool.take()
+        if connection is None:
+            connection = _Connection(self._address, deadline)
+            self._pool.add(connection)
         reusable = False
         try:
             connection.send(data, deadline)
@@ -221,9 +295,9 @@ class HttpClient:
             return status, headers, body
         finally:
             if reusable and self._keep_alive and not connection.stream.buffered:
-                connection.used = time.monotonic()
+                self._pool.give(connection)
             else:
-                self._drop(connection)
+                self._pool.drop(connection)
 
     def _read(self, method: str, stream: http1.Stream) -> tuple[int, http1.Headers, bytes, bool]:
         for _ in range(MAX_INTERIM_ANSWERS):
@@ -240,24 +314,6 @@ class HttpClient:
         framed = any(name in {"content-length", "transfer-encoding"} for name, _ in headers)
         body = http1.read_body(stream, headers, self._max_body_bytes, until_end=True)
         return status, headers, body, alive and framed
-
-    def _take(self, deadline: float) -> _Connection:
-        kept: _Connection | None = getattr(self._kept, "connection", None)
-        if kept is not None:
-            if kept.fresh():
-                return kept
-            self._drop(kept)
-        connection = _Connection(self._address, deadline)
-        self._kept.connection = connection
-        with self._lock:
-            self._every.add(connection)
-        return connection
-
-    def _drop(self, connection: _Connection) -> None:
-        self._kept.connection = None
-        with self._lock:
-            self._every.discard(connection)
-        connection.close()
 
 
 def _one_line(value: str) -> str:

@@ -218,7 +218,7 @@ class GraderPlugin:
             detail = f"{error.detail}\n[{where}]".strip()
             record.say(status, feedback=error.feedback, detail=detail, evidence=error.evidence)
         elif isinstance(error, Inconclusive):
-            record.say(Status.INCONCLUSIVE, detail=f"{error}\n{_trace(error)}")
+            record.say(Status.INCONCLUSIVE, detail=_told(error))
         elif isinstance(error, AssertionError) and when == "call" and last is not None and last.path == path:
             record.say(
                 Status.FAILED, feedback=str(error) or f"an assertion does not hold [{where}]", detail=_trace(error)
@@ -264,6 +264,11 @@ def _check_id(item: pytest.Item) -> str | None:
     if marker is None or len(marker.args) != 1 or not isinstance(marker.args[0], str):
         return None
     return marker.args[0]
+
+
+def _told(error: Inconclusive) -> str:
+    """Return what the author said first, so that whatever is cut, it is not that."""
+    return "\n".join(part for part in (str(error), error.detail, *error.evidence, _trace(error)) if part)
 
 
 def _trace(error: BaseException) -> str:

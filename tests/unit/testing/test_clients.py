@@ -348,3 +348,120 @@ def test_client_does_not_work_through_tiny_chunks(data: bytes, error: str) -> No
         answer = client.request("GET", "/")
         assert time.thread_time() - before < 0.05
     assert error in str(answer.error)
+
+
+class Counted:
+    """A keep-alive server that counts the connections open at it, and how many there ever were.
+
+    ``/slow`` takes longer than a client waits, ``/last`` closes its connection after the answer.
+    """
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.lock = threading.Lock()
+        self.open = 0
+        self.ever = 0
+
+    def __call__(self, sock: socket.socket) -> None:
+        """Serve one connection."""
+        with self.lock:
+            self.open += 1
+            self.ever += 1
+        try:
+            while (request := sock.recv(65536)) and b"/last" not in request:
+                if b"/slow" in request:
+                    time.sleep(0.3)
+                sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        finally:
+            with self.lock:
+                self.open -= 1
+
+    def settled(self, most: int) -> bool:
+        """Wait until at most ``most`` are open: a server sees the end of one a moment later than the client."""
+        deadline = time.monotonic() + 5
+        while self.open > most and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return self.open <= most
+
+
+def asking(client: HttpClient, path: str = "/", timeout_seconds: float = 5.0) -> Callable[[int, int], Op]:
+    """Return an operation that asks for ``path``."""
+
+    def one(worker: int, _: int) -> Op:
+        answer = client.request("GET", path, timeout_seconds=timeout_seconds)
+        return Op(process=worker, f="get", start=answer.start, end=answer.end, type=Kind.OK)
+
+    return one
+
+
+def test_client_keeps_no_more_connections_than_the_crowd_that_uses_it() -> None:
+    """Crowds come and go, large and small: what one left behind is used by the next, or closed."""
+    counted = Counted()
+    with serving(counted) as url, HttpClient(url) as client:
+        for workers in (16, 16, 4, 1, 8, 16, 2):
+            closed_loop(workers, asking(client), count=workers * 8)
+            assert counted.settled(workers), (workers, counted.open)
+        assert client.request("GET", "/").status == 200
+        assert counted.settled(1)
+        assert counted.ever < 16 * 7, "connections are used again, from one crowd to the next too"
+    assert counted.settled(0), "close closes everything"
+
+
+def test_client_keeps_connections_of_threads_that_wait() -> None:
+    """Threads that live on and ask in turn share one connection; it is used for all their requests."""
+    counted = Counted()
+    turns = threading.Barrier(4)
+
+    def work() -> None:
+        for _ in range(5):
+            turns.wait(10)
+            with lock:
+                assert client.request("GET", "/").status == 200
+
+    lock = threading.Lock()
+    with serving(counted) as url, HttpClient(url) as client:
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert counted.ever == 1
+
+
+def test_client_leaves_nothing_open_after_timeouts_exceptions_and_servers_that_close() -> None:
+    """A connection whose request had no clean end is closed at once, whatever ended it."""
+    counted = Counted()
+    with serving(counted) as url, HttpClient(url) as client:
+        closed_loop(8, asking(client, "/slow", timeout_seconds=0.05), count=16)
+        assert counted.settled(0), "timed out"
+        closed_loop(8, asking(client, "/last"), count=16)
+        assert counted.settled(0), "closed by the server"
+
+        def dies(worker: int, number: int) -> Op:
+            op = asking(client)(worker, number)
+            if number == 20:
+                raise ValueError
+            return op
+
+        with pytest.raises(ValueError):  # noqa: PT011 - raised above
+            closed_loop(8, dies, count=200)
+        assert counted.settled(8), "a loop that was ended by an exception"
+        assert client.request("GET", "/").status == 200
+        assert counted.settled(1)
+
+
+def test_closed_client_ends_what_waits_and_keeps_nothing() -> None:
+    """Close ends a request that another thread waits for; later ones have a connection of their own each."""
+    counted = Counted()
+    answers: list[Answer] = []
+    with serving(counted) as url:
+        client = HttpClient(url)
+        waiting = threading.Thread(target=lambda: answers.append(client.request("GET", "/slow")))
+        waiting.start()
+        while not counted.open:
+            time.sleep(0.01)
+        client.close()
+        waiting.join(5)
+        assert [answer.status for answer in answers] == [None]
+        assert client.request("GET", "/").status == 200
+        assert counted.settled(0)

@@ -88,6 +88,25 @@ def test_only_what_is_said_is_a_failure(grader: Grader, body: str, status: str) 
     assert (outcome["status"], outcome["credit"]) == (status, 0.0)
 
 
+def test_every_verdict_takes_detail_and_evidence(grader: Grader) -> None:
+    """Inconclusive keeps detail and evidence for the assessor, as Unproven and fail do; none is a crash of its own."""
+    for raised, status in (
+        (
+            "raise Inconclusive('our database is silent', detail='log of ours', evidence=['line of ours'])",
+            "inconclusive",
+        ),
+        ("raise Unproven('no answer', detail='log of ours', evidence=['line of ours'])", "unproven"),
+        ("raise CheckFailed('no answer', detail='log of ours', evidence=['line of ours'])", "failed"),
+        ("fail('no answer', detail='log of ours', evidence=['line of ours'])", "failed"),
+        ("expect(0, 'no answer', detail='log of ours', evidence=['line of ours'])", "failed"),
+        ("credit(0.5, 'no answer', detail='log of ours', evidence=['line of ours'])", "failed"),
+    ):
+        outcome = one(grader, raised)
+        assert (outcome["status"], "TypeError" in str(outcome["detail"])) == (status, False), outcome
+        assert "log of ours" in str(outcome["detail"])
+        assert "line of ours" in str(outcome["detail"]) + str(outcome["evidence"])
+
+
 def test_credit_below_one_is_a_failure_with_points(grader: Grader) -> None:
     """Partial credit ends failed, keeps its part and its feedback."""
     outcome = one(grader, "credit(0.25, '0.2 of the yardstick')")
