@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from harness.errors import HarnessError
 
 _SHOWN = 60
+_BYTE, _PLANE = 0xFF, 0xFFFF
 
 
 def refusal(refuse: type[HarnessError], where: str, problems: Sequence[str]) -> HarnessError:
@@ -31,3 +32,23 @@ def quoted(value: object) -> str:
     """Return ``value`` as a reader can see it: escaped, on one line, short."""
     text = ascii(value) if not isinstance(value, str) else '"' + ascii(value)[1:-1] + '"'
     return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+
+
+def visible(text: str, *, lines: bool = False) -> str:
+    """Return ``text`` with everything that is not plainly printable written as an escape; ``lines`` keeps line ends.
+
+    So nothing in it moves a cursor, changes a colour, reorders what follows, hides, or begins a line of its own.
+    """
+    if text.isprintable():
+        return text
+    shown = text.expandtabs(4) if lines else text
+    return "".join(char if char.isprintable() or (lines and char == "\n") else _escaped(char) for char in shown)
+
+
+def _escaped(char: str) -> str:
+    code = ord(char)
+    if char in "\n\r\t":
+        return repr(char)[1:-1]
+    if code <= _BYTE:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= _PLANE else f"\\U{code:08x}"

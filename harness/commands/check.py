@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from harness import console, progress, scoring
+from harness import console, places, progress, scoring, wording
 from harness.catalogue.finder import Catalogue
 from harness.commands.opening import runner_opener
-from harness.errors import ExitCode
+from harness.errors import ExitCode, HarnessError, UsageError
 from harness.grading.runner import Task
 from harness.intake import workspace
 from harness.model import Grading, Outcome, Status, Verdict
@@ -28,6 +29,8 @@ def check(
     ``keep`` leaves the logs of every sandbox in the workspace's ``.harness/logs``.
     """
     here = workspace.find(Path(path))
+    _refuse_unknown(only, [one.id for one in catalogue.exercise(here.exercise_id).checks])
+    places.probe(here.root / workspace.FOLDER, "what the checks find")
     task = Task(
         path=str(here.root),
         exercise_id=here.exercise_id,
@@ -40,15 +43,32 @@ def check(
         graded = runner_opener(catalogue, engine, say)(stack).grade(task)
     # A part of the checks renews that part of the claim, which travels with the submission and is never scored.
     seen = {outcome.check.id: str(outcome.status) for outcome in graded.grading.outcomes}
-    workspace.save_claim(here.root, {**workspace.read_claim(here.root), **seen})
-    if keep:
-        _keep_logs(here.root / ".harness" / "logs", graded.logs)
     grading = _of_checks_alone(graded.grading)
+    unkept: HarnessError | None = None
+    try:
+        workspace.save_claim(here.root, {**workspace.read_claim(here.root), **seen})
+        if keep:
+            _keep_logs(here.root / workspace.FOLDER / "logs", graded.logs)
+    except HarnessError as error:
+        unkept = error
     if as_json:
         console.line(summary.line(summary.summary(grading)))
     else:
-        _say(grading, kept=keep)
+        _say(grading, kept=keep and unkept is None)
+    if unkept is not None:
+        console.notice(f"what was found could not be kept: {unkept}")
+        return ExitCode.HARNESS
     return ExitCode(grading.exit_code)
+
+
+def _refuse_unknown(only: Sequence[str], known: Sequence[str]) -> None:
+    """Raise UsageError for a pattern that no public check matches: a typo must not look like a run."""
+    for pattern in only:
+        if not any(fnmatch.fnmatchcase(one, pattern) for one in known):
+            near = wording.suggestion(pattern, known)
+            there = f"; there are {', '.join(known)}" if near.startswith("did you mean") else ""
+            text = f"expected ids of public checks after --only, found {wording.quoted(pattern)}: {near}{there}"
+            raise UsageError(text)
 
 
 def _of_checks_alone(grading: Grading) -> Grading:
@@ -109,6 +129,7 @@ def _close(grading: Grading, *, kept: bool) -> None:
 
 
 def _keep_logs(folder: Path, logs: Mapping[str, bytes]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, log in logs.items():
-        (folder / f"{name}.log").write_bytes(log)
+    with places.writing("logs", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, log in logs.items():
+            (folder / f"{name}.log").write_bytes(log)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from harness import console, progress, store
+from harness import console, places, progress, store
 from harness.catalogue.finder import Catalogue
 from harness.commands.opening import runner_opener
 from harness.errors import ExitCode, HarnessError, SubmissionError, UsageError
@@ -46,6 +47,7 @@ def grade(
     """
     tasks = [Task(path=path, exercise_id=exercise, seed=seed, bar=bar) for path in paths]
     _refuse_usage(tasks, catalogue)
+    places.probe(Path(out), "results (--out)")
     codes: list[ExitCode] = []
     label = f"grading {paths[0]}" if len(paths) == 1 else f"grading {len(paths)} submissions"
     with progress.step(label) as say:
@@ -86,11 +88,19 @@ def report(grading: Grading) -> str:
 
 
 def _finish(done: Done, out: Path, *, as_json: bool, alone: bool) -> ExitCode:
-    """Write the result of one submission and say it; an error of ours is said and becomes its code."""
+    """Write the result of one submission and say it; an error of ours is said and becomes its code.
+
+    What can't be kept is said all the same, with the code of our error: the verdict then stands nowhere else.
+    """
     if done.graded is None:
         return _without_result(done, out, as_json=as_json)
     grading = done.graded.grading
-    folder = keep(done.graded, out)
+    try:
+        folder = str(keep(done.graded, out))
+    except HarnessError as error:
+        console.notice(f"{done.task.path}: {error}")
+        folder = "not kept"
+        grading = replace(grading, exit_code=int(ExitCode.HARNESS), reason=_reasons(grading.reason, str(error)))
     if as_json:
         console.line(summary.line(summary.summary(grading)))
     elif alone:
@@ -106,16 +116,25 @@ def _without_result(done: Done, out: Path, *, as_json: bool) -> ExitCode:
     error = done.error or HarnessError("expected the end of a grading, found a worker that ended without one")
     made = summary.refused(done.task.path, str(error), exercise_id=done.task.exercise_id or "")
     made["exit_code"] = int(error.exit_code)
-    if isinstance(error, SubmissionError):
-        store.save_refusal(made, out)
-    else:
+    if not isinstance(error, SubmissionError):
         made["verdict"] = "error"
+    else:
+        try:
+            store.save_refusal(made, out)
+        except HarnessError as unkept:
+            made["reason"] = _reasons(str(error), str(unkept))
+            made["exit_code"] = int(ExitCode.HARNESS)
+            error = HarnessError(str(made["reason"]))
     if as_json:
         console.line(summary.line(made))
     console.notice(f"{done.task.path}: {error}")
     return error.exit_code
 
 
-def _row(grading: Grading, folder: Path) -> str:
+def _reasons(*texts: str) -> str:
+    return "; ".join(text for text in texts if text)
+
+
+def _row(grading: Grading, folder: str) -> str:
     score = f"{grading.score.earned:5.1f} / {grading.score.possible:.0f}"
     return f"{grading.submission_alias:<24} {grading.verdict:<13} {score}  {grading.seconds:5.1f} s  {folder}"

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness import console, wording
+from harness import console, places, wording
 from harness.catalogue.finder import Catalogue
 from harness.errors import ExitCode, HarnessError, UsageError
 
@@ -28,6 +28,7 @@ def new(exercise_id: str, *, into: Path) -> ExitCode:
         raise UsageError(text)
     targets = {part: into / folder / exercise_id for part, folder in _PARTS.items()}
     for target in targets.values():
+        places.probe(target.parent, "the new exercise")
         if target.exists() or target.is_symlink():
             text = f"{target}: expected a new exercise, found something there: choose another id"
             raise UsageError(text)
@@ -51,13 +52,13 @@ def skeleton(part: str, exercise_id: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _write(files: dict[str, bytes], target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    try:
-        for path, content in files.items():
-            file = partial / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(content)
-        partial.rename(target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with places.writing("the new exercise", target):
+        try:
+            for path, content in files.items():
+                file = partial / path
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(content)
+            partial.rename(target)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from harness import console
+from harness import console, places
 from harness.catalogue.finder import Catalogue
-from harness.errors import ExitCode, SubmissionError
+from harness.errors import ExitCode, HarnessError, SubmissionError
 from harness.intake import folders, submission, workspace
 from harness.model import Exercise
 
@@ -24,12 +24,14 @@ def submit(root: Path, *, out: Path | None, as_json: bool, catalogue: Catalogue)
             "pack it with the catalogue it was started from"
         )
         raise SubmissionError(text)
+    folder = space.root / folders.PACKED_FOLDER if out is None else out
+    places.probe(folder, "the packed file")
     claim = workspace.read_claim(space.root)
     packed = submission.pack(exercise, space.root, alias=space.alias, variant=space.variant, claim=claim)
-    folder = space.root / folders.PACKED_FOLDER if out is None else out
     file = folder / f"{exercise.id}.{space.alias}.{packed.sha256[:12]}{submission.SUFFIX}"
-    folder.mkdir(parents=True, exist_ok=True)
-    if not file.is_file() or file.read_bytes() != packed.data:  # the name has the digest: same name, same content
+    with places.writing("the packed file", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    if not _is_there(file, packed.data):  # the name has the digest: same name, same content
         workspace.write(file, packed.data)
     for warning in submission.warnings(packed.files):
         console.notice(f"warning: {warning}")
@@ -39,6 +41,13 @@ def submit(root: Path, *, out: Path | None, as_json: bool, catalogue: Catalogue)
     else:
         _report(exercise, file, packed)
     return ExitCode.PASSED
+
+
+def _is_there(file: Path, content: bytes) -> bool:
+    try:
+        return places.read(file, len(content)) == content
+    except HarnessError:
+        return False
 
 
 def _report(exercise: Exercise, file: Path, packed: submission.Packed) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import fnmatch
-import hashlib
 import secrets
 import time
 from collections import Counter
@@ -164,11 +163,11 @@ class Runner:
 
     def _warm_grader(self, job: session.Job) -> Attachment:
         spec = plan.grader(job.exercise, job.tags)
-        if spec.image not in self._warm_graders or time.time() > self._warm_until:
+        if spec.image not in self._warm_graders or time.monotonic() > self._warm_until:
             self.close()
             # Its labels outlive the job that opened it: renewed well before anybody may reap it.
             owner = owners.make_owner(f"warm-{job.owner.run}", seconds=2 * _WARM_SECONDS)
-            self._warm_until = time.time() + _WARM_SECONDS
+            self._warm_until = time.monotonic() + _WARM_SECONDS
             self._warm_graders[spec.image] = self._warm.enter_context(self._engine.attach_once(owner, spec))
         return self._warm_graders[spec.image]
 
@@ -218,7 +217,7 @@ def _unreadable(task: Task, exercise: Exercise) -> Submission:
         exercise_version=exercise.version,
         variant=task.variant or 0,
         path=task.path,
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "",
+        sha256=submission.fingerprint(path),
         files=(),
     )
 

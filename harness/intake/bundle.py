@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import names, wording
+from harness import names, places, wording
 from harness.catalogue import briefs
 from harness.errors import ExerciseError, UsageError
 from harness.intake import workspace
@@ -69,9 +70,10 @@ def lay_out(bundle: Bundle, target: Path, *, started_at: str) -> Workspace:
 
     An empty folder is taken; any other existing path is left as it is.
     """
-    if target.is_symlink() or (target.exists() and not (target.is_dir() and not any(target.iterdir()))):
-        text = f"{target}: expected a new or empty folder, found something there: choose another with --into DIR"
-        raise UsageError(text)
+    with places.writing("the workspace", target):
+        if target.is_symlink() or (target.exists() and not (target.is_dir() and not any(target.iterdir()))):
+            text = f"{target}: expected a new or empty folder, found something there: choose another with --into DIR"
+            raise UsageError(text)
     space = Workspace(
         root=target,
         exercise_id=bundle.exercise.id,
@@ -81,10 +83,16 @@ def lay_out(bundle: Bundle, target: Path, *, started_at: str) -> Workspace:
         alias=bundle.reader.alias,
         started_at=started_at,
     )
+    with places.writing("the workspace", target):
+        _write((*bundle.files, _facts(space)), target)
+    return space
+
+
+def _write(files: Iterable[SubmissionFile], target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    partial = target.with_name(f".{secrets.token_hex(8)}")  # the name may already be as long as a name can be
     try:
-        for file in (*bundle.files, _facts(space)):
+        for file in files:
             path = partial / file.path
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(file.content)
@@ -92,7 +100,6 @@ def lay_out(bundle: Bundle, target: Path, *, started_at: str) -> Workspace:
         partial.rename(target)  # takes the place of an empty folder, and fails on one that was filled meanwhile
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return space
 
 
 def _briefs(exercise: Exercise, folder: Path, reader: briefs.Reader) -> list[tuple[str, str]]:
@@ -122,5 +129,7 @@ def _files(root: Path) -> list[SubmissionFile]:
                 text = f"{path}: the name {wrong}: rename it"
                 raise ExerciseError(text)
             executable = bool(path.stat().st_mode & 0o100)
-            found.append(SubmissionFile(path=relative, content=path.read_bytes(), executable=executable))
+            found.append(
+                SubmissionFile(path=relative, content=places.read(path, refuse=ExerciseError), executable=executable)
+            )
     return found

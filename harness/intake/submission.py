@@ -16,12 +16,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from harness import names, tables, wording
+from harness import names, places, tables, wording
 from harness.catalogue.finder import Catalogue
 from harness.catalogue.manifest import MAX_SUBMISSION_BYTES, MAX_SUBMISSION_FILES
 from harness.catalogue.service import FILE as SERVICE_FILE
 from harness.catalogue.service import parse_service
-from harness.errors import SubmissionError, UsageError
+from harness.errors import HarnessError, SubmissionError, UsageError
 from harness.intake import archives, folders, workspace
 from harness.model import Exercise, Json, Service, Submission, SubmissionFile
 
@@ -125,6 +125,14 @@ def load(path: Path, *, catalogue: Catalogue, exercise_id: str | None = None, al
         text = f"{names.shown(str(path))}: expected a packed submission or a folder, found a special file"
         raise SubmissionError(text)
     return found
+
+
+def fingerprint(path: Path) -> str:
+    """Return the sha256 of a packed file as it came, empty for a folder, a special file, or more than would be read."""
+    try:
+        return _sha256(places.read(path, _MAX_PACKED_BYTES))
+    except HarnessError:
+        return ""
 
 
 def service(exercise: Exercise, submission: Submission) -> Service:

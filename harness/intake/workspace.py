@@ -5,6 +5,7 @@ The facts are the candidate's to change, so they are read as a stranger's: check
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -15,7 +16,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from harness import names, tables
+from harness import names, places, tables
 from harness.errors import SubmissionError, UsageError
 from harness.model import Json
 
@@ -116,29 +117,27 @@ def read_claim(root: Path) -> dict[str, str]:
 
 
 def write(file: Path, content: bytes) -> None:
-    """Write ``file`` whole or not at all: a full disk or a kill leaves the old one."""
-    partial = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    try:
-        with partial.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
+    """Write ``file`` whole or not at all: a full disk or a kill leaves the old one.
+
+    Raises UsageError or HarnessError with the place and what to do.
+    """
+    partial = file.with_name(f".{secrets.token_hex(8)}")  # the name may already be as long as a name can be
+    with places.writing(file.name, file.parent):
+        try:
+            with partial.open("wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            partial.replace(file)
+        finally:
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
 
 
 def _json(file: Path) -> object:
+    data = places.read(file, _MAX_BYTES, refuse=SubmissionError)
     try:
-        with file.open("rb") as stream:
-            data = stream.read(_MAX_BYTES + 1)
-        if len(data) > _MAX_BYTES:
-            text = f"{file}: expected at most {_MAX_BYTES} bytes, found more: restore it"
-            raise SubmissionError(text)
         document: object = json.loads(data)
-    except OSError as error:
-        text = f"{file}: expected a readable file, found: {error.strerror}. Correct its permissions"
-        raise SubmissionError(text) from error
     except (ValueError, RecursionError) as error:
         text = f"{file}: expected JSON, found something else: restore it, or start anew and copy your files over"
         raise SubmissionError(text) from error

@@ -5,13 +5,15 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable
 
+from harness import wording
+
 
 def visible(text: str) -> str:
     """Return ``text`` with everything that is not plainly printable written as an escape; line ends stay.
 
     So nothing in it moves a cursor, changes a colour, reorders what follows or hides, and XML 1.0 can hold it.
     """
-    return "".join(char if char == "\n" or char.isprintable() else _escaped(char) for char in text.expandtabs(4))
+    return wording.visible(text, lines=True)
 
 
 def one_line(text: str, limit: int) -> str:
@@ -61,10 +63,3 @@ def listed(items: Iterable[str], limit: int = 4, separator: str = ", ") -> str:
     all_items = list(items)
     more = len(all_items) - limit
     return separator.join(all_items) if more <= 0 else f"{separator.join(all_items[:limit])} and {more} more"
-
-
-def _escaped(char: str) -> str:
-    code = ord(char)
-    if code <= 0xFF:  # noqa: PLR2004 - what two hex digits hold
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004 - four hex digits

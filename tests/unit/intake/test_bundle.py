@@ -8,7 +8,7 @@ import pytest
 
 from harness.catalogue import briefs
 from harness.catalogue.finder import Catalogue
-from harness.errors import ExerciseError, UsageError
+from harness.errors import ExerciseError, HarnessError, UsageError
 from harness.intake import bundle
 from harness.model import Exercise
 
@@ -161,6 +161,6 @@ def test_workspace_is_whole_or_not_there(catalogue: Catalogue, tmp_path: Path, m
         return original(self, data)
 
     monkeypatch.setattr(Path, "write_bytes", fill_up)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(HarnessError, match="No space left"):
         bundle.lay_out(made, tmp_path / "work", started_at="now")
     assert not [path for path in tmp_path.iterdir() if path.name != "catalogue"]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.errors import SubmissionError, UsageError
+from harness.errors import HarnessError, SubmissionError, UsageError
 from harness.intake import folders, submission, workspace
 from harness.intake.submission import load, pack
 from harness.intake.workspace import Workspace
@@ -308,7 +308,7 @@ def test_write_keeps_the_old_file_when_it_fails(tmp_path: Path, monkeypatch: pyt
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(HarnessError, match="No space left"):
         workspace.write(file, b"new")
     assert file.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [file]
