@@ -19,6 +19,7 @@ Promises every engine keeps:
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -33,6 +34,24 @@ SANDBOX_UID = 65532
 """Numeric user and group of every sandbox process, ours and the candidate's."""
 
 
+class Kind(enum.StrEnum):
+    """What a container is for. The engine's policy chooses a wall (a runtime) for each kind."""
+
+    CANDIDATE = "candidate"
+    """Runs a submission's code."""
+    BUILD = "build"
+    """Runs a submission's build command."""
+    YARDSTICK = "yardstick"
+    """Ours, and what a submission is compared with."""
+    SERVICE = "service"
+    """A server of ours that a submission talks with."""
+    GRADER = "grader"
+    HOLDER = "holder"
+    """Keeps a sandbox's network and volume."""
+    HELPER = "helper"
+    """Writes packet rules, and is gone."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SandboxSpec:
     """One sandbox. There is no field for privilege, host namespaces, bind mounts or devices, on purpose."""
@@ -40,6 +59,7 @@ class SandboxSpec:
     name: str
     image: str
     """A tag of an image of ours that exists on the engine."""
+    kind: Kind = Kind.CANDIDATE
     command: tuple[str, ...] = ()
     """Run by ``start``; may be given there instead."""
     env: Mapping[str, str] = field(default_factory=dict)
@@ -112,6 +132,7 @@ class Capabilities:
     """``docker`` or ``podman`` or ``fake``."""
     version: str
     runtime: str
+    """Of the sandboxes that run a submission's code."""
     rootless: bool
     cgroup_version: int
     posture: tuple[str, ...]

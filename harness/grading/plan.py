@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from harness.engines.base import SandboxSpec, ScenarioSpec
+from harness.engines.base import Kind, SandboxSpec, ScenarioSpec
 from harness.errors import ExerciseError
 from harness.model import Exercise, Limits, SandboxPlan, Service
 from harness.owners import Owner
@@ -42,6 +42,7 @@ def scenario(exercise: Exercise, services: Services, tags: Mapping[str, str], ow
         SandboxSpec(
             name=plan.name + BUILD_SUFFIX,
             image=tags[services[plan.content].language],
+            kind=Kind.BUILD,
             limits=exercise.build_limits,
             network=False,
             volume_of=plan.name,
@@ -66,6 +67,7 @@ def grader(exercise: Exercise, tags: Mapping[str, str]) -> SandboxSpec:
     return SandboxSpec(
         name=GRADER,
         image=tags["grader-core"],
+        kind=Kind.GRADER,
         command=GRADER_COMMAND,
         limits=exercise.grader_limits,
         network=exercise.network,
@@ -134,4 +136,11 @@ def _spec(plan: SandboxPlan, services: Services, tags: Mapping[str, str]) -> San
         text = f"expected an image recipe for sandbox {plan.name!r}, found {image!r}: known are {sorted(tags)}"
         raise ExerciseError(text)
     command = plan.command or (service.run if plan.role == "candidate" else ())
-    return SandboxSpec(name=plan.name, image=tags[image], command=command, limits=plan.limits, hosts=plan.hosts)
+    return SandboxSpec(
+        name=plan.name,
+        image=tags[image],
+        kind=Kind(plan.role),
+        command=command,
+        limits=plan.limits,
+        hosts=plan.hosts,
+    )

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.engines.base import ExecResult, SandboxSpec, Scenario
+from harness.engines.docker import policy
 
 pytestmark = [pytest.mark.docker, pytest.mark.attack]
 
@@ -169,6 +170,33 @@ def test_kernel_logs_and_other_kernel_files_are_closed(attack: Attack) -> None:
     lines = [line for line in attack(code).stdout.decode().splitlines() if not line.endswith(" 0")]
     # Process 1 is the init of this very sandbox, under the same user: its environment is the candidate's own.
     assert [line for line in lines if not line.startswith("/proc/1/environ")] == []
+
+
+def test_what_is_masked_is_masked(attack: Attack) -> None:
+    """Every path that the policy masks, and the kernel has, reads as empty; the cgroup is the root of its namespace."""
+    code = (
+        "import json, os, sys\n"
+        "for path in json.loads(sys.argv[1]):\n"
+        "    try:\n"
+        "        found = os.listdir(path) if os.path.isdir(path) else open(path, 'rb').read(100)\n"
+        "        if found: print(path, found)\n"
+        "    except FileNotFoundError: pass\n"
+        "print({line.strip().rpartition(':')[2] for line in open('/proc/self/cgroup')})\n"
+    )
+    assert attack(code, json.dumps(policy.MASKED)).stdout == b"{'/'}\n"
+
+
+def test_what_honest_programs_read_is_there(attack: Attack) -> None:
+    """The twin: numbers of processors, memory, load and the process's own facts can be read."""
+    code = (
+        "import os\n"
+        "for name in ('cpuinfo', 'loadavg', 'meminfo', 'stat', 'uptime', 'version', 'vmstat', 'filesystems',\n"
+        "             'self/status', 'self/net/tcp', 'self/mountinfo', 'sys/kernel/random/uuid'):\n"
+        "    if not open('/proc/' + name).read(): print(name)\n"
+        "print(os.cpu_count() > 0, os.getloadavg()[0] >= 0, len(os.listdir('/sys/fs/cgroup')) > 1,\n"
+        "      os.path.exists('/sys/devices/system/cpu/online'), len(os.listdir('/sys/class/net')) > 0)\n"
+    )
+    assert attack(code).stdout == b"True True True True True\n"
 
 
 def test_environment_holds_nothing_of_ours(attack: Attack) -> None:

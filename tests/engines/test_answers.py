@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.engines.base import ExecResult, SandboxSpec
-from harness.engines.docker import holders, netfault, usage
-from harness.engines.docker.engine import describe
+from harness.engines.base import ExecResult, Kind, SandboxSpec
+from harness.engines.docker import holders, netfault, policy, usage
+from harness.engines.docker.engine import describe, kernel
 from harness.engines.docker.scenario import owned
 from harness.errors import EngineError, SandboxError
 
@@ -24,6 +24,8 @@ DEBIAN_INFO: Mapping[str, object] = {
     "SwapLimit": True,
     "PidsLimit": True,
     "CpuCfsQuota": True,
+    "KernelVersion": "6.1.0-18-amd64",
+    "Runtimes": {"io.containerd.runc.v2": {}, "io.containerd.runtime.v1.linux": {}, "runc": {}},
 }
 """From Docker 20.10.24 of Debian 12."""
 DEBIAN_VERSION: Mapping[str, object] = {"Version": "20.10.24+dfsg1", "Components": [{"Name": "Engine"}]}
@@ -47,6 +49,8 @@ def test_a_plain_docker_can_grade() -> None:
         ({"CpuCfsQuota": False}, "CPU limits"),
         ({"SecurityOptions": ["name=apparmor"]}, "seccomp"),
         ({"OSType": "windows"}, "Linux containers"),
+        ({"Runtimes": {"crun": {}}}, "no runtime called runc (it has crun)"),
+        ({"Runtimes": None}, "no runtime called runc (it has none)"),
     ],
 )
 def test_what_cannot_be_enforced_is_missing(change: Mapping[str, object], said: str) -> None:
@@ -68,11 +72,46 @@ def test_podman_is_detected_and_refused() -> None:
     assert "reach the host" in found.missing[0]
 
 
-def test_strength_is_not_called_weakness() -> None:
+def test_strength_is_not_called_weakness(monkeypatch: pytest.MonkeyPatch) -> None:
     """gVisor, AppArmor and user namespaces leave nothing to say."""
+    monkeypatch.setattr(policy, "RUNTIMES", dict.fromkeys(Kind, "runsc"))
     options = ["name=seccomp,profile=default", "name=apparmor", "name=userns"]
-    found = describe({**DEBIAN_INFO, "DefaultRuntime": "runsc", "SecurityOptions": options}, DEBIAN_VERSION)
-    assert found.posture == ()
+    info = {**DEBIAN_INFO, "Runtimes": {"runsc": {}}, "SecurityOptions": options}
+    assert describe(info, DEBIAN_VERSION).posture == ()
+
+
+def test_an_engines_default_runtime_decides_nothing() -> None:
+    """What each kind of sandbox runs in is the policy's to say, whatever else is there and the default."""
+    info = {**DEBIAN_INFO, "DefaultRuntime": "runsc", "Runtimes": {"runc": {}, "runsc": {}}}
+    found = describe(info, DEBIAN_VERSION)
+    assert found.runtime == "runc"
+    assert "sandboxes share the host's kernel (runtime runc for all, no gVisor)" in found.posture
+
+
+def test_posture_says_which_wall_each_kind_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With gVisor for a submission's code, only the others share the kernel; the runtime said is that of its code."""
+    walls = dict(policy.RUNTIMES) | {Kind.CANDIDATE: "runsc", Kind.BUILD: "runsc"}
+    monkeypatch.setattr(policy, "RUNTIMES", walls)
+    found = describe({**DEBIAN_INFO, "Runtimes": {"runc": {}, "runsc": {}}}, DEBIAN_VERSION)
+    assert found.runtime == "runsc"
+    assert found.posture[0] == (
+        "sandboxes share the host's kernel (runtime runc for yardstick, service, grader, holder, helper, no gVisor)"
+    )
+    assert found.missing == ()
+
+
+def test_an_old_kernel_is_weaker_not_refused() -> None:
+    """Without cgroup namespaces none is asked for, and the posture says so."""
+    info = {**DEBIAN_INFO, "KernelVersion": "3.10.0-1160.el7.x86_64"}
+    found = describe(info, DEBIAN_VERSION)
+    assert found.missing == ()
+    assert [line for line in found.posture if "cgroup namespaces" in line]
+    assert (kernel(info).cgroup_namespaces, kernel(DEBIAN_INFO).cgroup_namespaces) == (False, True)
+    body = policy.holder("i", seconds=1, network="", address="", hosts={}, volume="", labels={})
+    host, kept = body["HostConfig"], policy.without_cgroup_namespace(body)["HostConfig"]
+    assert isinstance(host, dict)
+    assert kept == {key: value for key, value in host.items() if key != "CgroupnsMode"}
+    assert host["CgroupnsMode"] == "private"
 
 
 def test_usage_from_cgroup_v1(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.engines.base import SandboxSpec, ScenarioSpec
+from harness.engines.base import Kind, SandboxSpec, ScenarioSpec
 from harness.engines.docker import policy
 from harness.model import Json, Limits
 
@@ -24,7 +24,6 @@ FORBIDDEN = {
     "PidMode",
     "UTSMode",
     "UsernsMode",
-    "CgroupnsMode",
     "VolumesFrom",
     "GroupAdd",
     "Sysctls",
@@ -82,7 +81,12 @@ def bodies() -> dict[str, dict[str, Json]]:
 def test_policy_is_what_was_reviewed() -> None:
     """Any change of an option shows as a change of the golden file, which is for people to read."""
     profile = f"seccomp={policy.seccomp_profile()}"
-    found = json.dumps(bodies(), indent=1, sort_keys=True).replace(json.dumps(profile), '"seccomp=(seccomp.json)"')
+    whole: dict[str, Json] = {**bodies(), "masked paths": list(policy.MASKED)}
+    for body in bodies().values():
+        # Said once, not in each.
+        assert "HostConfig" not in body or _host(body)["MaskedPaths"] == whole["masked paths"]
+    found = json.dumps(_shortened(whole), indent=1, sort_keys=True)
+    found = found.replace(json.dumps(profile), '"seccomp=(seccomp.json)"')
     assert found + "\n" == GOLDEN.read_text(encoding="utf-8")
 
 
@@ -100,12 +104,37 @@ def test_every_container_is_confined(kind: str) -> None:
     assert isinstance(host["PidsLimit"], int)
     assert host["PidsLimit"] > 0
     assert host["IpcMode"] == "private"
+    assert host["CgroupnsMode"] == "private"
+    assert host["Runtime"] == "runc"
+    assert host["MaskedPaths"] == list(policy.MASKED)
+    assert host["ReadonlyPaths"] == list(policy.READ_ONLY)
     assert host["SecurityOpt"] == ["no-new-privileges:true", f"seccomp={policy.seccomp_profile()}"]
     assert str(host["NetworkMode"]).partition(":")[0] in {"none", "container", "harness-1"}
     assert body["Entrypoint"] == []
     assert body["Healthcheck"] == {"Test": ["NONE"]}
     assert body["User"] == ("0:0" if kind == "fault helper" else "65532:65532")
     assert not FORBIDDEN & {*host, *body}
+
+
+def test_each_kind_has_its_own_wall(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The runtime of a container follows from what it is for, and every kind has one."""
+    monkeypatch.setattr(policy, "RUNTIMES", {kind: f"wall-of-{kind}" for kind in Kind})
+    found = {name: _host(body)["Runtime"] for name, body in bodies().items() if "Image" in body}
+    assert found["holder"] == found["holder without network"] == "wall-of-holder"
+    assert found["fault helper"] == "wall-of-helper"
+    assert found["one-shot"] == found["sandbox with a holder"] == "wall-of-candidate"
+    for kind in (Kind.BUILD, Kind.YARDSTICK, Kind.SERVICE, Kind.GRADER):
+        body = policy.sandbox(
+            dataclasses.replace(SPEC, kind=kind),
+            command=("true",),
+            env={},
+            network="none",
+            volume="",
+            stdin=False,
+            logged=False,
+            labels={},
+        )
+        assert _host(body)["Runtime"] == f"wall-of-{kind}"
 
 
 def test_mounts_are_volumes_of_ours_only() -> None:
@@ -125,6 +154,7 @@ def test_a_spec_cannot_ask_for_privilege() -> None:
     assert {field.name for field in dataclasses.fields(SandboxSpec)} == {
         "name",
         "image",
+        "kind",
         "command",
         "env",
         "limits",
@@ -181,6 +211,20 @@ def test_seccomp_refuses_by_default_and_limits_families() -> None:
         (0, 16, None, "SCMP_CMP_EQ"),
     ]
     assert [_first_argument(rule) for rule in _rules("clone")] == [(0, 0x7E020000, 0, "SCMP_CMP_MASKED_EQ")]
+
+
+def _shortened(value: Json) -> Json:
+    """Return ``value`` with each long list of masked paths replaced by a word."""
+    if not isinstance(value, dict):
+        return value
+    return {key: "(masked paths)" if key == "MaskedPaths" else _shortened(one) for key, one in value.items()}
+
+
+def _host(body: dict[str, Json]) -> dict[str, Json]:
+    """Return the host options of a create body."""
+    host = body["HostConfig"]
+    assert isinstance(host, dict)
+    return host
 
 
 def _rules(name: str) -> list[dict[str, Json]]:

@@ -44,6 +44,15 @@ class Place:
     verify: bool = True
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kernel:
+    """What the engine's kernel gives the containers of this engine."""
+
+    cgroup_namespaces: bool = True
+    all_users: bool = True
+    """Every user id is there. False: only those that a user namespace maps, 65 536 of them."""
+
+
 class EngineRefusal(SandboxError):  # noqa: N818 - a refusal is an answer, unlike no answer
     """The engine answered a call with an error."""
 
@@ -70,6 +79,8 @@ class Link:
         """Speak API ``version`` with the engine at ``place``."""
         self.place = place
         self.version = version
+        self.kernel = Kernel()
+        """Replaced by what is found, before a container is made."""
         self._local = threading.local()
         self._lock = threading.Lock()
         self._clients: list[tuple[threading.Thread, APIClient]] = []

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from harness import owners
+from harness.engines.docker import policy
 from harness.engines.docker.connect import EngineRefusal, Link, translated
 from harness.engines.docker.streams import Stream
 from harness.errors import EngineError
@@ -54,6 +55,8 @@ class Thing:
 def create(link: Link, name: str, body: dict[str, Json]) -> str:
     """Create a container and return its id."""
     image = str(body["Image"])
+    if not link.kernel.cgroup_namespaces:
+        body = policy.without_cgroup_namespace(body)
     try:
         with translated(f"create container {name} from {image}"):
             return str(link.create("containers", body, name)["Id"])

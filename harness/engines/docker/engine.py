@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.engines.base import Capabilities
-from harness.engines.docker import containers, holders, oneshot, usage
-from harness.engines.docker.connect import connect, translated
+from harness.engines.base import Capabilities, Kind
+from harness.engines.docker import containers, holders, oneshot, policy, usage
+from harness.engines.docker.connect import Kernel, connect, translated
 from harness.engines.docker.scenario import DockerScenario
 from harness.errors import EngineError
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from harness.owners import Owner
 
 _MINIMUM_VERSION = (20, 10)
+_CGROUP_NAMESPACES = (4, 6)
+"""The first kernel that has them: a sandbox sees its own cgroup as the root."""
+GVISOR = "runsc"
 _LIMITS = {
     "MemoryLimit": "memory limits",
     "PidsLimit": "process limits",
@@ -80,7 +83,9 @@ class DockerEngine:
         if self._known is None:
             with translated("say what it is"):
                 api = self.link.api()
-                self._known = describe(api.info(), api.version())
+                info = api.info()
+                self._known = describe(info, api.version())
+                self.link.kernel = kernel(info)
         return self._known
 
     def machine(self) -> Machine:
@@ -156,12 +161,24 @@ def describe(info: Mapping[str, object], version: Mapping[str, object]) -> Capab
     return Capabilities(
         name=name,
         version=number,
-        runtime=str(info.get("DefaultRuntime", "")),
+        runtime=policy.RUNTIMES[Kind.CANDIDATE],
         rootless=any("rootless" in option for option in security),
         cgroup_version=2 if str(info.get("CgroupVersion", "1")) == "2" else 1,
         posture=tuple(_posture(info, security)),
         missing=tuple(missing),
     )
+
+
+def kernel(info: Mapping[str, object]) -> Kernel:
+    """Return what containers of an engine get of its kernel, from its answer to ``info``."""
+    return Kernel(
+        cgroup_namespaces=_numbers(str(info.get("KernelVersion", "0"))) >= _CGROUP_NAMESPACES,
+        all_users=not _maps_users([str(option) for option in _list(info.get("SecurityOptions"))]),
+    )
+
+
+def _maps_users(security: list[str]) -> bool:
+    return any("userns" in option or "rootless" in option for option in security)
 
 
 def _is_podman(version: Mapping[str, object]) -> bool:
@@ -178,20 +195,42 @@ def _missing(info: Mapping[str, object], number: str, security: list[str]) -> li
     for key, what in _LIMITS.items():
         if info.get(key) is False:
             lines.append(f"the engine cannot enforce {what}; mount the cgroup controller, or use cgroup v2 delegation")
+    registered = info.get("Runtimes")
+    names = sorted(registered) if isinstance(registered, dict) else []
+    lines += [
+        f"the engine has no runtime called {name} (it has {', '.join(names) or 'none'}), which sandboxes run in; "
+        "register it in the engine's daemon.json"
+        for name in dict.fromkeys(policy.RUNTIMES.values())
+        if name not in names
+    ]
     if not any("seccomp" in option for option in security):
         lines.append("the engine has no seccomp; use a kernel and runtime that do")
     return lines
 
 
+def _walls(kinds: list[Kind]) -> str:
+    """Return which kinds of sandboxes share the kernel, by the runtime that each has."""
+    by_runtime: dict[str, list[str]] = {}
+    for kind in kinds:
+        by_runtime.setdefault(policy.RUNTIMES[kind], []).append(kind)
+    walls = "; ".join(
+        f"runtime {runtime} for {'all' if len(names) == len(Kind) else ', '.join(names)}"
+        for runtime, names in by_runtime.items()
+    )
+    return f"sandboxes share the host's kernel ({walls}, no gVisor)"
+
+
 def _posture(info: Mapping[str, object], security: list[str]) -> list[str]:
     lines = []
-    runtime = str(info.get("DefaultRuntime", ""))
-    if "runsc" not in runtime:
-        lines.append(f"sandboxes share the host's kernel (runtime {runtime or 'unknown'}, no gVisor)")
+    open_kinds = [kind for kind in Kind if policy.RUNTIMES[kind] != GVISOR]
+    if open_kinds:
+        lines.append(_walls(open_kinds))
     if not any("apparmor" in option or "selinux" in option for option in security):
         lines.append("no AppArmor or SELinux profile on top of seccomp and dropped capabilities")
-    if not any("userns" in option or "rootless" in option for option in security):
+    if not _maps_users(security):
         lines.append("user ids in sandboxes are user ids of the host (no user namespace)")
+    if not kernel(info).cgroup_namespaces:
+        lines.append("sandboxes see the names of the host's cgroups (a kernel before 4.6 has no cgroup namespaces)")
     if info.get("SwapLimit") is False:
         lines.append("the kernel cannot limit swap: sandboxes may swap if the host does")
     return lines

@@ -17,9 +17,10 @@ from __future__ import annotations
 import functools
 import json
 from importlib.resources import files
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from harness.engines.base import BOX, SANDBOX_UID
+from harness.engines.base import BOX, SANDBOX_UID, Kind
 from harness.model import Limits
 
 if TYPE_CHECKING:
@@ -28,6 +29,41 @@ if TYPE_CHECKING:
     from harness.engines.base import SandboxSpec
     from harness.model import Json
 
+RUNTIMES: Mapping[Kind, str] = MappingProxyType(
+    {
+        Kind.CANDIDATE: "runc",
+        Kind.BUILD: "runc",
+        Kind.YARDSTICK: "runc",
+        Kind.SERVICE: "runc",
+        Kind.GRADER: "runc",
+        Kind.HOLDER: "runc",
+        Kind.HELPER: "runc",
+    }
+)
+"""The wall of each kind of container, by the name it is registered under: an engine's default is never asked for."""
+MASKED = (
+    # What an engine masks by itself, at 29.0; older ones mask less.
+    *("/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats"),
+    *("/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats"),
+    *("/sys/devices/virtual/powercap", "/sys/firmware"),
+    # The kernel's own addresses, configuration and memory.
+    *("/proc/config.gz", "/proc/iomem", "/proc/ioports", "/proc/kallsyms", "/proc/kmsg", "/proc/kpagecgroup"),
+    *("/proc/kpagecount", "/proc/kpageflags", "/proc/modules", "/proc/mtrr", "/proc/slabinfo", "/proc/vmallocinfo"),
+    *("/sys/kernel/boot_params", "/sys/kernel/btf", "/sys/kernel/debug", "/sys/kernel/notes", "/sys/kernel/security"),
+    *("/sys/kernel/slab", "/sys/kernel/tracing", "/sys/kernel/vmcoreinfo", "/sys/module", "/sys/power"),
+    # What tells of the machine, or of others on it: disks, keys, locks, load, what it was started with.
+    *("/proc/buddyinfo", "/proc/cmdline", "/proc/consoles", "/proc/crypto", "/proc/diskstats", "/proc/dma"),
+    *("/proc/driver", "/proc/key-users", "/proc/locks", "/proc/mdstat", "/proc/misc", "/proc/pagetypeinfo"),
+    *("/proc/partitions", "/proc/pressure", "/proc/schedstat", "/proc/softirqs", "/proc/swaps", "/proc/tty"),
+    *("/proc/zoneinfo", "/sys/block", "/sys/dev", "/sys/fs/bpf", "/sys/fs/ext4", "/sys/fs/xfs", "/sys/fs/btrfs"),
+)
+"""What reads as empty in every container. A kernel need not have all of them.
+
+Left alone is what honest programs read: cpuinfo, loadavg, meminfo, stat, uptime, version, vmstat, the sandbox's own
+processes and network, cgroup files, and transparent huge pages.
+"""
+READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+"""What cannot be written to, whatever its modes say."""
 USER = f"{SANDBOX_UID}:{SANDBOX_UID}"
 MEBIBYTE = 1024 * 1024
 TMP_MB = 64
@@ -79,7 +115,7 @@ def sandbox(
     """
     limits = spec.limits
     memory = (limits.memory_mb + limits.tmpfs_mb) * MEBIBYTE
-    host = _hardened(network=network, memory_bytes=memory, pids=limits.pids)
+    host = _hardened(spec.kind, network=network, memory_bytes=memory, pids=limits.pids)
     tmpfs: dict[str, Json] = {"/tmp": f"rw,nosuid,nodev,exec,size={TMP_MB}m,nr_inodes=4096,mode=1777"}  # noqa: S108
     if not volume:
         tmpfs[BOX] = f"rw,nosuid,nodev,exec,{volume_options(limits)}"
@@ -118,7 +154,8 @@ def holder(
     ``network`` is the name of the scenario's network, or empty for none. ``hosts`` (name to address) becomes its
     hosts file, which every container that joins its network namespace is given.
     """
-    host = _hardened(network=network or "none", memory_bytes=HOLDER_MEMORY_MB * MEBIBYTE, pids=16)
+    memory = HOLDER_MEMORY_MB * MEBIBYTE
+    host = _hardened(Kind.HOLDER, network=network or "none", memory_bytes=memory, pids=16)
     # Without a resolver of ours the engine copies its machine's in.
     host |= {"LogConfig": _NO_LOG, "Dns": [RESOLVER], "DnsOptions": ["timeout:1", "attempts:1"]}
     if volume:
@@ -138,11 +175,18 @@ def fault_helper(image: str, command: tuple[str, ...], *, network: str, labels: 
     The only container that has a capability, and it runs nothing but a command of ours from an image of ours: no
     volume, no candidate's byte, gone before the call returns.
     """
-    host = _hardened(network=network, memory_bytes=64 * MEBIBYTE, pids=16)
+    host = _hardened(Kind.HELPER, network=network, memory_bytes=64 * MEBIBYTE, pids=16)
     host |= {"CapAdd": ["NET_ADMIN"], "LogConfig": _NO_LOG}
     body = _container(image, command, labels)
     body |= {"User": "0:0", "WorkingDir": "/", "Env": [], "HostConfig": host}
     return body
+
+
+def without_cgroup_namespace(body: Mapping[str, Json]) -> dict[str, Json]:
+    """Return a create body for a kernel that has no cgroup namespaces: an engine refuses to be asked for one there."""
+    host = body["HostConfig"]
+    kept = {key: value for key, value in host.items() if key != "CgroupnsMode"} if isinstance(host, dict) else host
+    return {**body, "HostConfig": kept}
 
 
 def volume(name: str, limits: Limits, labels: Mapping[str, str]) -> dict[str, Json]:
@@ -190,8 +234,12 @@ def _container(image: str, command: tuple[str, ...], labels: Mapping[str, str]) 
     }
 
 
-def _hardened(*, network: str, memory_bytes: int, pids: int) -> dict[str, Json]:
+def _hardened(kind: Kind, *, network: str, memory_bytes: int, pids: int) -> dict[str, Json]:
     return {
+        "Runtime": RUNTIMES[kind],
+        "MaskedPaths": list(MASKED),
+        "ReadonlyPaths": list(READ_ONLY),
+        "CgroupnsMode": "private",
         "NetworkMode": network,
         "ReadonlyRootfs": True,
         "Privileged": False,
