@@ -98,7 +98,7 @@ def show(context: click.Context, exercise_id: str, *, as_json: bool) -> ExitCode
 @click.argument("exercise_id", metavar="ID")
 @click.option("--language", metavar="L", help="Language of the starter, where there is a choice.")
 @click.option("--into", metavar="DIR", type=_PATH, help="New folder of the workspace (default: ./ID).")
-@click.option("--alias", metavar="NAME", help="Name the results will carry (default: candidate).")
+@click.option("--alias", metavar="NAME", help="What results are called by (default: the folder's name).")
 @click.pass_context
 def start(
     context: click.Context, exercise_id: str, *, language: str | None, into: Path | None, alias: str | None

@@ -197,6 +197,12 @@ class Submission:
     files: tuple[SubmissionFile, ...]
     claim: Mapping[str, str] = field(default_factory=dict)
     """Check id -> status in the candidate's own last ``harness check``: a claim, shown, never scored."""
+    alias_from: str = ""
+    """Who says the alias: ``the packed file``, ``the workspace``, ``the folder's name``..."""
+    packed_at: str = ""
+    """When it was packed, as the packed file says: ISO 8601, UTC. Empty for a folder."""
+    origin: str = ""
+    """Equal for what was packed in one workspace, or else came from one path; otherwise different."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

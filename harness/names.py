@@ -1,4 +1,4 @@
-"""Which file names a submission may hold, and how a hostile one is shown. Pure.
+"""Which file names a submission may hold, how a hostile one is shown, and what people may be called. Pure.
 
 Names are data: they are compared and shown, never resolved. The rule is the same for archives and folders.
 """
@@ -16,8 +16,27 @@ _SHOWN = 160
 _DRIVE = re.compile(r"[A-Za-z]:")
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode categories a reader can't see: controls, direction overrides, lone surrogates, line separators."""
-ALIAS = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 MAX_ALIAS = 60
+MAX_ALIAS_BYTES = 120
+"""As a folder's name may hold 255, with room for what tells two of the same alias apart."""
+_MAX_MARKS = 3
+"""Accents on one letter: what scripts need, not a tower that covers the lines above."""
+_BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+"""Letters and marks by category that show nothing."""
+RESERVED = frozenset(
+    {
+        *("passed", "failed", "inconclusive", "refused", "held", "error"),
+        *("index", "logs", "report", "result", "results", "submissions"),
+        *("con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))),
+    }
+)
+"""What nobody is called: a verdict would read like one in a row, and some systems have no such folder."""
+_LOOKALIKES = str.maketrans(
+    "\u0430\u0432\u0435\u0456\u0458\u043a\u043c\u043d\u043e\u0440\u0441\u0442\u0443\u0445\u0455"
+    "\u03b1\u03b5\u03b9\u03ba\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7",
+    "abeijkmhopctyxsaeikvoptux",
+)
+"""Cyrillic and Greek letters that many fonts draw as a Latin one."""
 
 
 def shown(path: str) -> str:
@@ -72,14 +91,41 @@ def collision(paths: Iterable[str]) -> tuple[str, str] | None:
 
 
 def alias_from(text: str) -> str:
-    """Return ``text`` as an alias: lower case letters, digits and single hyphens. Never empty."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:MAX_ALIAS].strip("-") or "candidate"
+    """Return ``text`` as an alias: letters and digits of any script, single hyphens between words. Never empty.
+
+    Stable: an alias stays what it is. One that would be a word of the results (:data:`RESERVED`) is made another.
+    """
+    seen = "".join(char for char in unicodedata.normalize("NFC", text) if not _unseen(char) or char.isspace())
+    words = "".join(char if _in_alias(char) else " " for char in _BLANK.sub("", seen)).split()
+    alias = unicodedata.normalize("NFC", "-".join(filter(None, map(_bared, words))))
+    alias = alias[:MAX_ALIAS].encode()[:MAX_ALIAS_BYTES].decode(errors="ignore").strip("-") or "unnamed"
+    return f"named-{alias}" if alias.casefold() in RESERVED else alias
 
 
 def is_alias(text: str) -> bool:
     """Whether ``text`` may name a candidate; an alias is also the name of a folder."""
-    return len(text) <= MAX_ALIAS and ALIAS.fullmatch(text) is not None
+    return text == alias_from(text)
+
+
+def alike(alias: str) -> str:
+    """Return what two aliases share that a file system, or a reader, may take for one."""
+    return key(alias).translate(_LOOKALIKES)
+
+
+def _in_alias(char: str) -> bool:
+    kind = unicodedata.category(char)
+    return kind[0] in "LN" or kind in {"Mn", "Mc"}
+
+
+def _bared(word: str) -> str:
+    """Return ``word`` without accents that stand on no letter, or on too many others."""
+    kept: list[str] = []
+    marks = _MAX_MARKS
+    for char in word:
+        marks = marks + 1 if unicodedata.category(char)[0] == "M" else 0
+        if marks <= _MAX_MARKS:
+            kept.append(char)
+    return "".join(kept)
 
 
 def _unseen(char: str) -> bool:

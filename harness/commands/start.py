@@ -18,18 +18,20 @@ def start(
     """Lay out brief and starter in a new folder. Nothing that exists is touched."""
     if alias is not None and not names.is_alias(alias):
         text = (
-            f"expected an alias of a-z, 0-9 and single hyphens, found {names.shown(alias)}: {names.alias_from(alias)}?"
+            "expected an alias of letters, digits and single hyphens that is no word of the results, "
+            f"found {names.shown(alias)}: {names.alias_from(alias)}?"
         )
         raise UsageError(text)
     exercise = catalogue.exercise(exercise_id)
     chosen = bundle.choose_language(exercise, language)
-    reader = briefs.Reader(alias=alias or "candidate", variant=0, language=chosen)
-    made = bundle.build(exercise, catalogue.exercise_dir(exercise_id), reader)
     target = into if into is not None else Path(exercise_id)
+    reader = briefs.Reader(alias=alias or names.alias_from(target.resolve().name), variant=0, language=chosen)
+    made = bundle.build(exercise, catalogue.exercise_dir(exercise_id), reader)
     now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
     bundle.lay_out(made, target, started_at=now)
     console.line(f"{exercise.title}, {exercise.minutes} minutes{f', {chosen}' if chosen else ''}")
     console.line(f"workspace  {target}  ({len(made.files)} files; everything in it is yours)")
+    console.line(f"alias      {reader.alias}  (what results are called by; --alias NAME makes it another)")
     console.line(f"read       {target / 'BRIEF.md'}")
     console.line(f"try        harness check {target}")
     console.line(f"hand in    harness submit {target}")

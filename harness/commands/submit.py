@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 from harness import console, places
 from harness.catalogue.finder import Catalogue
 from harness.errors import ExitCode, HarnessError, SubmissionError
-from harness.intake import folders, submission, workspace
+from harness.intake import folders, senders, submission, workspace
 from harness.model import Exercise
 
 _LISTED = 8
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def submit(root: Path, *, out: Path | None, as_json: bool, catalogue: Catalogue) -> ExitCode:
@@ -27,11 +31,17 @@ def submit(root: Path, *, out: Path | None, as_json: bool, catalogue: Catalogue)
     folder = space.root / folders.PACKED_FOLDER if out is None else out
     places.probe(folder, "the packed file")
     claim = workspace.read_claim(space.root)
-    packed = submission.pack(exercise, space.root, alias=space.alias, variant=space.variant, claim=claim)
-    file = folder / f"{exercise.id}.{space.alias}.{packed.sha256[:12]}{submission.SUFFIX}"
-    with places.writing("the packed file", folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    if not _is_there(file, packed.data):  # the name has the digest: same name, same content
+
+    def pack(packed_at: str) -> submission.Packed:
+        sender = senders.Sender(alias=space.alias, workspace=space.id, packed_at=packed_at)
+        return submission.pack(exercise, space.root, sender=sender, variant=space.variant, claim=claim)
+
+    now = _now()
+    packed, file = _again(folder, exercise, space.alias, pack) or (pack(now), None)
+    if file is None:
+        file = folder / _name(exercise, space.alias, now, packed)
+        with places.writing("the packed file", folder):
+            folder.mkdir(parents=True, exist_ok=True)
         workspace.write(file, packed.data)
     for warning in submission.warnings(packed.files):
         console.notice(f"warning: {warning}")
@@ -48,6 +58,30 @@ def _is_there(file: Path, content: bytes) -> bool:
         return places.read(file, len(content)) == content
     except HarnessError:
         return False
+
+
+def _now() -> str:
+    return dt.datetime.now(dt.UTC).strftime(_TIME)
+
+
+def _name(exercise: Exercise, alias: str, packed_at: str, packed: submission.Packed) -> str:
+    """Return a name that sorts by time and tells the content; nothing else has it."""
+    time = re.sub(r"[:-]", "", packed_at)
+    return f"{exercise.id}.{alias}.{time}.{packed.sha256[:12]}{submission.SUFFIX}"
+
+
+def _again(
+    folder: Path, exercise: Exercise, alias: str, pack: Callable[[str], submission.Packed]
+) -> tuple[submission.Packed, Path] | None:
+    """Return the file that was packed last, where nothing has changed since: packing it again would make another."""
+    stamp = re.compile(r"\.(\d{4})(\d\d)(\d\dT\d\d)(\d\d)(\d\dZ)\.[0-9a-f]{12}$")
+    start = f"{exercise.id}.{alias}."
+    last = max((file for file in folder.glob(f"*{submission.SUFFIX}") if file.name.startswith(start)), default=None)
+    found = stamp.search(last.name.removesuffix(submission.SUFFIX)) if last else None
+    if last is None or found is None:
+        return None
+    packed = pack(f"{found[1]}-{found[2]}-{found[3]}:{found[4]}:{found[5]}")
+    return (packed, last) if _is_there(last, packed.data) else None
 
 
 def _report(exercise: Exercise, file: Path, packed: submission.Packed) -> None:

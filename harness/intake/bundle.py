@@ -82,6 +82,7 @@ def lay_out(bundle: Bundle, target: Path, *, started_at: str) -> Workspace:
         language=bundle.reader.language,
         alias=bundle.reader.alias,
         started_at=started_at,
+        id=secrets.token_hex(8),
     )
     with places.writing("the workspace", target):
         _write((*bundle.files, _facts(space)), target)

@@ -22,13 +22,16 @@ from harness.catalogue.manifest import MAX_SUBMISSION_BYTES, MAX_SUBMISSION_FILE
 from harness.catalogue.service import FILE as SERVICE_FILE
 from harness.catalogue.service import parse_service
 from harness.errors import HarnessError, SubmissionError, UsageError
-from harness.intake import archives, folders, workspace
+from harness.intake import archives, folders, senders, workspace
+from harness.intake.workspace import WorkspaceId
 from harness.model import Exercise, Json, Service, Submission, SubmissionFile
 
 MANIFEST = "harness-submission.json"
 SUFFIX = ".tar.gz"
+_PACKED_SUFFIXES = (SUFFIX, ".tgz", ".tar", ".zip", ".gz")
 _PREFIX = "files/"
-_SCHEMA = 1
+_SCHEMA = 2
+"""1 had neither time nor workspace."""
 _MAX_MANIFEST_BYTES = 2 * 1024 * 1024
 _HEADERS_PER_FILE = 2560  # header, PAX header and its content, padding
 _CAPS = archives.Caps(
@@ -65,17 +68,19 @@ class _File(tables.Table):
 
 
 class _Manifest(tables.Table):
-    schema_: Annotated[Literal[1], Field(alias="schema")]
+    schema_: Annotated[Literal[1, 2], Field(alias="schema")]
     exercise: Annotated[str, Field(max_length=60)]
     version: Annotated[str, Field(max_length=20)]
     variant: Annotated[int, Field(ge=0, lt=2**63)]
-    alias: Annotated[str, Field(max_length=names.MAX_ALIAS, pattern=f"^{names.ALIAS.pattern}$")]
+    alias: Annotated[str, Field(max_length=names.MAX_ALIAS_BYTES)]
+    workspace: WorkspaceId = ""
+    packed_at: Annotated[str, Field(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?$")] = ""
     files: tables.Many[_File]
     claim: dict[Annotated[str, Field(max_length=120)], Annotated[str, Field(max_length=20)]]
 
 
-def pack(exercise: Exercise, root: Path, *, alias: str, variant: int, claim: Mapping[str, str]) -> Packed:
-    """Return what ``exercise`` asks for from ``root`` as one file: the same content gives the same bytes.
+def pack(exercise: Exercise, root: Path, *, sender: senders.Sender, variant: int, claim: Mapping[str, str]) -> Packed:
+    """Return what ``exercise`` asks for from ``root`` as one file: the same content and sender give the same bytes.
 
     Raises SubmissionError when something that was asked for can't travel, or ``service.toml`` is missing or wrong.
     """
@@ -86,7 +91,9 @@ def pack(exercise: Exercise, root: Path, *, alias: str, variant: int, claim: Map
         "exercise": exercise.id,
         "version": exercise.version,
         "variant": variant,
-        "alias": alias,
+        "alias": sender.alias,
+        "workspace": sender.workspace,
+        "packed_at": sender.packed_at,
         "files": [
             {
                 "path": file.path,
@@ -98,7 +105,8 @@ def pack(exercise: Exercise, root: Path, *, alias: str, variant: int, claim: Map
         ],
         "claim": dict(sorted(claim.items())),
     }
-    listing = SubmissionFile(path=MANIFEST, content=json.dumps(document, indent=1).encode() + b"\n")
+    text = json.dumps(document, indent=1, ensure_ascii=False)
+    listing = SubmissionFile(path=MANIFEST, content=text.encode("utf-8", "backslashreplace") + b"\n")
     members = [
         SubmissionFile(path=_PREFIX + f.path, content=f.content, executable=f.executable) for f in contents.files
     ]
@@ -135,6 +143,23 @@ def fingerprint(path: Path) -> str:
         return ""
 
 
+def claims(path: Path) -> senders.Claims:
+    """Return what the submission at ``path`` says of itself; what can't be read is named by its file. Never raises."""
+    try:
+        if path.is_dir():
+            return senders.of_folder(path, workspace.read(path) if workspace.is_workspace(path) else None)
+        if not path.is_file():
+            return senders.of_file(path, _PACKED_SUFFIXES)  # a pipe or a device is not waited for
+        with path.open("rb") as stream:
+            _expect_gzip(stream.read(8))
+            stream.seek(0)
+            first = archives.Caps(bytes_unpacked=_MAX_MANIFEST_BYTES + _HEADERS_PER_FILE, members=1)
+            return senders.of_packed(path, _sender(_manifest(next(archives.read(stream, first), None))))
+    except (OSError, ValueError, SubmissionError):
+        # What is wrong with it is said when it is graded.
+        return senders.of_file(path, _PACKED_SUFFIXES)
+
+
 def service(exercise: Exercise, submission: Submission) -> Service:
     """Return the service manifest of a submission. Raises SubmissionError when it is missing or wrong."""
     return _service_of(exercise, submission.files)
@@ -160,8 +185,9 @@ def _from_folder(path: Path, catalogue: Catalogue, exercise_id: str | None, alia
     else:
         exercise = catalogue.exercise(exercise_id or "")
     files = folders.read(exercise, path).files
+    said = senders.named(senders.of_folder(path, known), alias)
     return Submission(
-        alias=names.alias_from(alias or (known.alias if known else path.resolve().name)),
+        alias=said.alias,
         exercise_id=exercise.id,
         exercise_version=exercise.version,
         variant=known.variant if known else 0,
@@ -169,6 +195,8 @@ def _from_folder(path: Path, catalogue: Catalogue, exercise_id: str | None, alia
         sha256=_content_sha256(files),
         files=files,
         claim=workspace.read_claim(path) if known else {},
+        alias_from=said.alias_from,
+        origin=said.origin,
     )
 
 
@@ -189,8 +217,9 @@ def _from_archive(path: Path, catalogue: Catalogue, exercise_id: str | None, ali
     except SubmissionError as error:
         text = f"{path}: {error}"
         raise SubmissionError(text) from error
+    said = senders.named(senders.of_packed(path, _sender(manifest)), alias)
     return Submission(
-        alias=names.alias_from(alias or manifest.alias),
+        alias=said.alias,
         exercise_id=exercise.id,
         exercise_version=exercise.version,
         variant=manifest.variant,
@@ -198,6 +227,9 @@ def _from_archive(path: Path, catalogue: Catalogue, exercise_id: str | None, ali
         sha256=hashing.sha256(),
         files=files,
         claim=manifest.claim,
+        alias_from=said.alias_from,
+        packed_at=said.packed_at,
+        origin=said.origin,
     )
 
 
@@ -250,6 +282,10 @@ def _manifest(first: SubmissionFile | None) -> _Manifest:
         text = f"{MANIFEST}: expected JSON, found {wording.quoted(first.content[:40])}: {archives.AGAIN}"
         raise SubmissionError(text) from error
     return tables.validate(_Manifest, document, MANIFEST, SubmissionError)
+
+
+def _sender(manifest: _Manifest) -> senders.Sender:
+    return senders.Sender(alias=manifest.alias, workspace=manifest.workspace, packed_at=manifest.packed_at)
 
 
 def _exercise(catalogue: Catalogue, found_id: str, version: str, wanted_id: str | None) -> Exercise:

@@ -23,8 +23,12 @@ from harness.model import Json
 FOLDER = ".harness"
 FILE = "workspace.json"
 CLAIM = "claim.json"
-_SCHEMA = 1
+_SCHEMA = 2
+"""1 had no id."""
 _MAX_BYTES = 256 * 1024
+
+
+WorkspaceId = Annotated[str, Field(pattern="^[0-9a-f]{0,32}$")]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,16 +44,20 @@ class Workspace:
     alias: str
     started_at: str
     """ISO 8601, UTC."""
+    id: str = ""
+    """Of this workspace and no other; what is packed in it carries it, so that a later one is known for one. Empty in
+    those of older versions."""
 
 
 class _Document(tables.Table):
-    schema_: Annotated[int, Field(alias="schema", ge=_SCHEMA, le=_SCHEMA)]
+    schema_: Annotated[int, Field(alias="schema", ge=1, le=_SCHEMA)]
     exercise: Annotated[str, Field(max_length=60)]
     version: Annotated[str, Field(max_length=20)]
     variant: Annotated[int, Field(ge=0, lt=2**63)]
     language: Annotated[str, Field(max_length=60)]
-    alias: Annotated[str, Field(max_length=names.MAX_ALIAS, pattern=f"^{names.ALIAS.pattern}$")]
+    alias: Annotated[str, Field(max_length=names.MAX_ALIAS_BYTES)]
     started_at: Annotated[str, Field(max_length=40)]
+    id: WorkspaceId = ""
 
 
 class _Claim(tables.Table):
@@ -81,8 +89,9 @@ def read(root: Path) -> Workspace:
         version=document.version,
         variant=document.variant,
         language=document.language,
-        alias=document.alias,
+        alias=names.alias_from(document.alias),
         started_at=document.started_at,
+        id=document.id,
     )
 
 
@@ -96,8 +105,9 @@ def facts(workspace: Workspace) -> bytes:
         "language": workspace.language,
         "alias": workspace.alias,
         "started_at": workspace.started_at,
+        "id": workspace.id,
     }
-    return json.dumps(document, indent=2).encode() + b"\n"
+    return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
 
 
 def save_claim(root: Path, statuses: Mapping[str, str]) -> None:

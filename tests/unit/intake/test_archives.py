@@ -160,10 +160,11 @@ def test_files_must_be_those_that_are_listed(
         ({"exercise": "tony"}, "it is for an exercise that is not here"),
         ({"exercise": "../tiny"}, "it is for an exercise that is not here"),
         ({"version": "0.2"}, 'expected a submission for tiny 0.1, found one for version "0.2"'),
-        ({"alias": "../../etc"}, "alias: expected text that matches"),
-        ({"alias": "a" * 61}, "alias: expected at most 60 characters"),
+        ({"alias": "a" * 121}, "alias: expected at most 120 characters"),
+        ({"packed_at": "yesterday"}, "packed_at: expected text that matches"),
+        ({"workspace": "../../etc"}, "workspace: expected text that matches"),
         ({"variant": -1}, "variant: expected 0 or more"),
-        ({"schema": 2}, "schema: expected 1, found 2"),
+        ({"schema": 3}, "schema: expected 1 or 2, found 3"),
         ({"files": "none"}, "files: expected a list"),
         ({"clam": {}}, 'did you mean "claim"?'),
         ({"claim": {"a": 1}}, "claim.a: expected text in quotes"),
@@ -449,3 +450,44 @@ def test_alias_can_always_name_a_folder(path: str) -> None:
     alias = names.alias_from(path)
     assert names.is_alias(alias)
     assert names.alias_from(alias) == alias
+    assert len(alias.encode()) <= names.MAX_ALIAS_BYTES + len("named-")
+    assert alias.isprintable()
+    assert names.fault(alias) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "alias"),
+    [
+        ("heron", "heron"),
+        ("Heron", "Heron"),
+        ("Мария", "Мария"),
+        ("李雷", "李雷"),
+        ("Jose\u0301 Núñez", "José-Núñez"),
+        ("हिन्दी", "हिन्दी"),
+        ("שרה", "שרה"),
+        ("  heron \n", "heron"),
+        ("../../etc/.passwd", "etc-passwd"),
+        ("-rf", "rf"),
+        ("\x1b[31mred\x1b[0m", "31mred-0m"),
+        ("her\u202eon\u200b\ufeff", "heron"),
+        ("\u3164\u115f", "unnamed"),
+        ("he\ufe0fron", "heron"),
+        ("", "unnamed"),
+        ("\udcff", "unnamed"),
+        ("refused", "named-refused"),
+        ("Index", "named-Index"),
+        ("CON", "named-CON"),
+        ("李" * 100, "李" * 40),
+        ("x" * 300, "x" * 60),
+    ],
+)
+def test_alias_stays_readable(text: str, alias: str) -> None:
+    """Letters of any script stay; what can't be seen, leads out of a folder or is a word of the results does not."""
+    assert names.alias_from(text) == alias
+
+
+@pytest.mark.parametrize(("one", "other"), [("heron", "HERON"), ("José", "Jose\u0301"), ("heron", "h\u0435ron")])
+def test_aliases_that_look_the_same_are_alike(one: str, other: str) -> None:
+    """Case, normal form and letters of another alphabet that fonts draw the same don't tell two people apart."""
+    assert names.alike(one) == names.alike(other)
+    assert names.alike(one) != names.alike("crane")

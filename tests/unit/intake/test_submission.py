@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from harness.errors import HarnessError, SubmissionError, UsageError
 from harness.intake import folders, submission, workspace
-from harness.intake.submission import load, pack
+from harness.intake.senders import Sender
+from harness.intake.submission import claims, load, pack
 from harness.intake.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -205,7 +206,7 @@ def test_folder_needs_to_know_its_exercise(catalogue: Catalogue, folder: Path) -
     with pytest.raises(UsageError, match="say which exercise it is for, with --exercise ID"):
         load(folder, catalogue=catalogue)
     plain = load(folder, catalogue=catalogue, exercise_id="tiny")
-    assert (plain.alias, plain.variant, plain.exercise_version) == ("uni-code-work", 0, "0.1")
+    assert (plain.alias, plain.variant, plain.exercise_version) == ("Ünï-cödé-work", 0, "0.1")
     known = load(make_workspace(folder), catalogue=catalogue)
     assert (known.alias, known.variant, known.sha256) == ("heron", 3, plain.sha256)
     with pytest.raises(SubmissionError, match="expected a submission for other"):
@@ -251,7 +252,7 @@ def test_workspace_of_another_version_is_refused(catalogue: Catalogue, folder: P
 def test_pack_and_load_agree(tiny: Exercise, catalogue: Catalogue, folder: Path, tmp_path: Path) -> None:
     """What was packed is what is taken in, with everything that was said about it."""
     (folder / "solve.py").chmod(0o755)
-    packed = pack(tiny, folder, alias="heron", variant=5, claim={"answers/sums": "passed"})
+    packed = pack(tiny, folder, sender=Sender(alias="heron"), variant=5, claim={"answers/sums": "passed"})
     file = tmp_path / "x.tar.gz"
     file.write_bytes(packed.data)
     found = load(file, catalogue=catalogue)
@@ -260,12 +261,50 @@ def test_pack_and_load_agree(tiny: Exercise, catalogue: Catalogue, folder: Path,
     assert [entry.executable for entry in found.files] == [False, True]
 
 
+def test_packed_file_says_whose_it_is_and_when_it_was_packed(
+    tiny: Exercise, catalogue: Catalogue, folder: Path, tmp_path: Path
+) -> None:
+    """Alias, workspace and time travel, whatever the file is called later; two of one workspace have one origin."""
+    files = []
+    for name, time in (("a.tar.gz", "2026-11-26T14:15:00Z"), ("b.tar.gz", "2026-11-26T14:16:00Z")):
+        sender = Sender(alias="Мария", workspace="ab12" * 4, packed_at=time)
+        (tmp_path / name).write_bytes(pack(tiny, folder, sender=sender, variant=0, claim={}).data)
+        files.append(tmp_path / name)
+    first, second = (load(file, catalogue=catalogue) for file in files)
+    assert (first.alias, first.alias_from, first.packed_at) == ("Мария", "the packed file", "2026-11-26T14:15:00Z")
+    assert (first.origin, first.sha256 == second.sha256) == (second.origin, False)
+    said = claims(files[0])
+    assert (said.alias, said.origin, said.packed_at) == (first.alias, first.origin, first.packed_at)
+
+
+def test_origin_without_a_workspace_is_the_path(tiny: Exercise, catalogue: Catalogue, folder: Path) -> None:
+    """Equal content in two places is two submissions; one place stays one, whatever is in it."""
+    other = folder.parent / "copy"
+    shutil.copytree(folder, other)
+    first, copy = (load(path, catalogue=catalogue, exercise_id="tiny") for path in (folder, other))
+    (folder / "solve.py").write_text("other", encoding="utf-8")
+    again = load(folder, catalogue=catalogue, exercise_id="tiny")
+    assert (first.sha256, first.origin != copy.origin) == (copy.sha256, True)
+    assert (again.origin, again.sha256 != first.sha256) == (first.origin, True)
+
+
+def test_claims_of_what_cannot_be_read_are_its_name(tmp_path: Path) -> None:
+    """Junk, damaged workspaces and what is not there have an alias and an origin too."""
+    junk = tmp_path / "applicant 7 (李雷).tar.gz"
+    junk.write_bytes(b"\x1f\x8bjunk")
+    assert (claims(junk).alias, claims(junk).alias_from) == ("applicant-7-李雷", "the file's name")
+    (tmp_path / "w/.harness").mkdir(parents=True)
+    (tmp_path / "w/.harness/workspace.json").write_text("{", encoding="utf-8")
+    assert claims(tmp_path / "w").alias == "w"
+    assert claims(tmp_path / "none.zip").alias == "none"
+
+
 def test_pack_is_deterministic(tiny: Exercise, folder: Path, tmp_path: Path) -> None:
     """The same content gives the same bytes, whenever and wherever it is packed."""
     shutil.copytree(folder, tmp_path / "copy", copy_function=shutil.copy)
     os.utime(folder / "solve.py", (1, 1))
-    one = pack(tiny, folder, alias="heron", variant=0, claim={"b": "1", "a": "2"})
-    two = pack(tiny, tmp_path / "copy", alias="heron", variant=0, claim={"a": "2", "b": "1"})
+    one = pack(tiny, folder, sender=Sender(alias="heron"), variant=0, claim={"b": "1", "a": "2"})
+    two = pack(tiny, tmp_path / "copy", sender=Sender(alias="heron"), variant=0, claim={"a": "2", "b": "1"})
     assert one.data == two.data
 
 
@@ -277,7 +316,7 @@ def test_pack_refuses_a_wrong_service_manifest(tiny: Exercise, folder: Path, tex
     else:
         (folder / "service.toml").write_text(text, encoding="utf-8")
     with pytest.raises(SubmissionError, match=words):
-        pack(tiny, folder, alias="heron", variant=0, claim={})
+        pack(tiny, folder, sender=Sender(alias="heron"), variant=0, claim={})
 
 
 def test_scripts_with_windows_line_ends_are_warned_about(tiny: Exercise, folder: Path) -> None:
