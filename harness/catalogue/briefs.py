@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness import droppings
 from harness.catalogue import variants
 from harness.errors import ExerciseError
 from harness.model import Exercise, Limits
@@ -34,7 +35,7 @@ def render(exercise: Exercise, folder: Path, reader: Reader) -> dict[str, str]:
     In scope: ``exercise``, ``parameters`` (knob -> value), ``limits`` (of the candidate's sandbox), ``alias``,
     ``variant``, ``language``. Raises ExerciseError on a template that is missing or wrong.
     """
-    templates = sorted(path.name for path in folder.glob(f"*{SUFFIX}"))
+    templates = sorted(path.name for path in folder.glob(f"*{SUFFIX}") if not droppings.is_file(path.name))
     if BRIEF not in templates:
         text = f"{folder / BRIEF}: expected the brief, found none: write it"
         raise ExerciseError(text)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import wording
+from harness import droppings, wording
 from harness.catalogue import rules
 from harness.errors import ExerciseError, UsageError
 from harness.model import Check, Exercise, Gate
@@ -28,7 +28,6 @@ NOT_DIGESTED = frozenset(
     {"validation.json", "references", "mutants", "mutants.toml", "cheats", "cheats.toml", "README.md", "rubric.toml"}
 )
 """What may change in a grader without changing any verdict."""
-_NOISE = frozenset({"__pycache__", ".DS_Store", ".pytest_cache", ".mypy_cache", ".ruff_cache"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -180,7 +179,7 @@ def _headline(exercise_id: str, folder: Path) -> Headline:
 def digest(root: Path, leave_out: frozenset[str] = frozenset()) -> str:
     """Return a sha256 over sorted relative paths, executable bits and contents of the regular files under ``root``.
 
-    ``leave_out`` names entries at its top. Raises ExerciseError on links and special files: what they point to
+    ``leave_out`` names entries at its top; droppings never count. Raises ExerciseError on links and special files: what they point to
     could change without the digest changing.
     """
     total = hashlib.sha256()
@@ -192,18 +191,17 @@ def digest(root: Path, leave_out: frozenset[str] = frozenset()) -> str:
 
 
 def _files(root: Path, leave_out: frozenset[str]) -> Iterator[tuple[Path, str]]:
-    found: list[tuple[str, Path]] = []
-    for folder, names, files in os.walk(root):
-        top = Path(folder) == root
-        names[:] = [name for name in names if name not in _NOISE and not (top and name in leave_out)]
-        for name in (*names, *files):
-            path = Path(folder, name)
-            if path.is_symlink() or not (path.is_file() or path.is_dir()):
-                text = f"{path}: expected a regular file or folder, found a link or special file: replace it"
-                raise ExerciseError(text)
-        kept = [name for name in files if name not in _NOISE and not (top and name in leave_out)]
-        found += [(Path(folder, name).relative_to(root).as_posix(), Path(folder, name)) for name in kept]
-    for relative, path in sorted(found):
+    try:
+        found = [
+            (path, relative) for relative, path in droppings.files(root) if relative.split("/")[0] not in leave_out
+        ]
+    except OSError as error:
+        text = f"{root}: expected a folder that can be read, found: {error}. Correct its permissions"
+        raise ExerciseError(text) from error
+    for path, relative in found:
+        if path.is_symlink() or not path.is_file():
+            text = f"{path}: expected a regular file or folder, found a link or special file: replace it"
+            raise ExerciseError(text)
         yield path, relative
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from harness import console, places
+from harness import console, names, places
 from harness.catalogue.finder import Catalogue
 from harness.errors import ExitCode, HarnessError, SubmissionError
 from harness.intake import folders, senders, submission, workspace
@@ -43,13 +43,20 @@ def submit(root: Path, *, out: Path | None, as_json: bool, catalogue: Catalogue)
         with places.writing("the packed file", folder):
             folder.mkdir(parents=True, exist_ok=True)
         workspace.write(file, packed.data)
-    for warning in submission.warnings(packed.files):
+    for warning in submission.warnings(packed.contents.files):
         console.notice(f"warning: {warning}")
     if as_json:
-        facts = {"file": str(file), "sha256": packed.sha256, "bytes": len(packed.data), "files": len(packed.files)}
-        console.line(json.dumps(facts, ensure_ascii=False))
+        facts = {
+            "file": str(file),
+            "sha256": packed.sha256,
+            "bytes": len(packed.data),
+            "files": len(packed.contents.files),
+            "not_asked_for": list(packed.contents.left_behind),
+            "droppings": list(packed.contents.droppings),
+        }
+        console.line(json.dumps(facts))
     else:
-        _report(exercise, file, packed)
+        _report(exercise, space.root, file, packed)
     return ExitCode.PASSED
 
 
@@ -84,17 +91,43 @@ def _again(
     return (packed, last) if _is_there(last, packed.data) else None
 
 
-def _report(exercise: Exercise, file: Path, packed: submission.Packed) -> None:
-    console.line(f"packed   {len(packed.files)} files of {exercise.id} {exercise.version}, {len(packed.data)} bytes")
-    for entry in packed.files[:_LISTED]:
+def _report(exercise: Exercise, root: Path, file: Path, packed: submission.Packed) -> None:
+    files = packed.contents.files
+    console.line(f"packed   {len(files)} files of {exercise.id} {exercise.version}, {len(packed.data)} bytes")
+    for entry in files[:_LISTED]:
         console.line(f"         {entry.path}")
-    if len(packed.files) > _LISTED:
-        console.line(f"         and {len(packed.files) - _LISTED} more")
-    if packed.left_behind:
-        named = ", ".join(packed.left_behind[:_LISTED])
-        more = len(packed.left_behind) - _LISTED
-        console.line(f"left     {named}{f' and {more} more' if more > 0 else ''}  (not asked for)")
+    if len(files) > _LISTED:
+        console.line(f"         and {len(files) - _LISTED} more")
+    for line in _left(root, packed.contents):
+        console.line(line)
     console.line(f"file     {file}")
     console.line(f"sha256   {packed.sha256}")
     console.line("next     send that file to whoever invited you; nothing has left this machine.")
     console.line("         You can change things and submit again: the last one you send counts.")
+
+
+def _left(root: Path, contents: folders.Contents) -> list[str]:
+    """Return a line for what no glob names, and one for what systems, editors and tools made, where there is any."""
+    lines = []
+    if contents.left_behind:
+        named = ", ".join(map(_visible, contents.left_behind[:_LISTED]))
+        more = len(contents.left_behind[_LISTED:]) + contents.more_left_behind
+        lines.append(f"left     {named}{f' and {more} more' if more else ''}  (not asked for)")
+    if contents.droppings:
+        named = ", ".join(_counted(root, path) for path in contents.droppings[:_LISTED])
+        more = len(contents.droppings[_LISTED:])
+        lines.append(f"left     {named}{f' and {more} more' if more else ''}  (made by a system, an editor or a tool)")
+    return lines
+
+
+def _counted(root: Path, path: str) -> str:
+    """Return a dropping as it is named: a folder with how many files are in it."""
+    if not path.endswith("/"):
+        return _visible(path)
+    found = folders.count(root / path)
+    at_least = "at least " if found == folders.MAX_ENTRIES else ""
+    return f"{_visible(path)} ({at_least}{found} file{'' if found == 1 else 's'})"
+
+
+def _visible(path: str) -> str:
+    return names.shown(path)[1:-1]

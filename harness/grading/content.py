@@ -10,10 +10,9 @@ import tarfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from harness import droppings
 from harness.engines.base import SANDBOX_UID
 from harness.model import SubmissionFile
-
-_SKIPPED_FOLDERS = frozenset({"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache"})
 
 
 def tar_of(files: Iterable[SubmissionFile]) -> bytes:
@@ -35,18 +34,17 @@ def tar_of(files: Iterable[SubmissionFile]) -> bytes:
 def files_below(folder: Path, *, prefix: str = "", suffixes: tuple[str, ...] = ()) -> tuple[SubmissionFile, ...]:
     """Return the regular files of a folder of ours, sorted, with ``prefix`` before each path.
 
-    ``suffixes`` limits them to names that end so. Caches are left out. Symbolic links are not followed.
+    ``suffixes`` limits them to names that end so. Droppings are left out. Symbolic links are not followed.
     """
     found = []
-    for path in sorted(folder.rglob("*")):
-        relative = path.relative_to(folder)
-        if path.is_symlink() or not path.is_file() or _SKIPPED_FOLDERS.intersection(relative.parts):
+    for relative, path in droppings.files(folder) if folder.is_dir() else ():
+        if path.is_symlink() or not path.is_file():
             continue
         if suffixes and not path.name.endswith(suffixes):
             continue
         executable = bool(path.stat().st_mode & 0o100)
         content = path.read_bytes()
-        found.append(SubmissionFile(path=prefix + relative.as_posix(), content=content, executable=executable))
+        found.append(SubmissionFile(path=prefix + relative, content=content, executable=executable))
     return tuple(found)
 
 
@@ -58,7 +56,7 @@ def grader_files(exercise_dir: Path, grader_dir: Path | None) -> tuple[Submissio
     hidden = tuple(
         SubmissionFile(path=f"hidden/{path.name}", content=path.read_bytes())
         for path in sorted(grader_dir.glob("*.py"))
-        if path.is_file()
+        if path.is_file() and not droppings.is_file(path.name)
     )
     return public + hidden
 

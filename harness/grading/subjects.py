@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness import droppings
 from harness.catalogue import manifest
 from harness.catalogue.finder import Catalogue, digest
 from harness.errors import ExerciseError, UsageError
@@ -42,7 +44,7 @@ class Subject:
 
         Raises ExerciseError when a patch does not apply exactly.
         """
-        shutil.copytree(self.source, target)
+        shutil.copytree(self.source, target, ignore=_droppings)
         if self.patch is not None:
             _apply(self.patch, target)
 
@@ -58,7 +60,7 @@ def all_of(catalogue: Catalogue, exercise_id: str) -> tuple[Subject, ...]:
     found += [
         Subject(name=f"reference/{folder.name}", title="a complete solution", source=folder)
         for folder in sorted((grader / "references").glob("*"))
-        if folder.is_dir()
+        if folder.is_dir() and not droppings.is_folder(folder.name)
     ]
     return (*found, *_mutants(grader), *_cheats(grader))
 
@@ -78,6 +80,11 @@ def choose(subjects: tuple[Subject, ...], only: tuple[str, ...]) -> tuple[Subjec
             raise UsageError(text + ", ".join(one.name for one in subjects))
         chosen.update(name for one in found for name in (one.name, one.like) if name)
     return tuple(one for one in subjects if one.name in chosen)
+
+
+def _droppings(folder: str, _: list[str]) -> list[str]:
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in entries if droppings.is_entry(entry)]
 
 
 def _mutants(grader: Path) -> list[Subject]:

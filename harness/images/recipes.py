@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness import droppings
 from harness.errors import EngineError
 
 REPOSITORY = "harness"
@@ -26,7 +27,6 @@ SHARED = "company"
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _PARENT = re.compile(r"^ARG BASE=(\S+)$", re.MULTILINE)
-_SKIPPED = ("__pycache__", ".DS_Store")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,9 +115,9 @@ def _package_files(entry: str) -> dict[str, bytes]:
 def _tree(folder: Path, prefix: str) -> dict[str, bytes]:
     """Return every file under ``folder``, line endings made the same on every checkout."""
     return {
-        prefix + path.relative_to(folder).as_posix(): path.read_bytes().replace(b"\r\n", b"\n")
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not any(part in _SKIPPED for part in path.parts) and path.suffix != ".pyc"
+        prefix + relative: path.read_bytes().replace(b"\r\n", b"\n")
+        for relative, path in droppings.files(folder)
+        if path.is_file() and path.suffix != ".pyc"
     }
 
 

@@ -5,21 +5,18 @@ The list: the rendered briefs, the starter in the candidate's language, and the 
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import names, places, wording
+from harness import droppings, names, places, wording
 from harness.catalogue import briefs
 from harness.errors import ExerciseError, UsageError
 from harness.intake import workspace
 from harness.intake.workspace import Workspace
 from harness.model import Exercise, SubmissionFile
-
-_NOISE = frozenset({"__pycache__", ".DS_Store", ".pytest_cache", ".mypy_cache", ".ruff_cache"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,24 +110,18 @@ def _facts(space: Workspace) -> SubmissionFile:
 
 def _files(root: Path) -> list[SubmissionFile]:
     found = []
-    for folder, subfolders, files in os.walk(root):
-        subfolders[:] = [name for name in subfolders if name not in _NOISE]
-        for name in [*subfolders, *files]:
-            path = Path(folder, name)
-            if path.is_symlink():
-                text = f"{path}: expected a regular file, found a link: replace it by the file itself"
-                raise ExerciseError(text)
-        for name in files:
-            path = Path(folder, name)
-            relative = path.relative_to(root).as_posix()
-            if name in _NOISE or name.endswith(".pyc"):
-                continue
-            wrong = names.fault(relative)
-            if wrong:
-                text = f"{path}: the name {wrong}: rename it"
-                raise ExerciseError(text)
-            executable = bool(path.stat().st_mode & 0o100)
-            found.append(
-                SubmissionFile(path=relative, content=places.read(path, refuse=ExerciseError), executable=executable)
-            )
+    for relative, path in droppings.files(root):
+        if path.is_symlink():
+            text = f"{path}: expected a regular file, found a link: replace it by the file itself"
+            raise ExerciseError(text)
+        if path.suffix == ".pyc":
+            continue
+        wrong = names.fault(relative)
+        if wrong:
+            text = f"{path}: the name {wrong}: rename it"
+            raise ExerciseError(text)
+        executable = bool(path.stat().st_mode & 0o100)
+        found.append(
+            SubmissionFile(path=relative, content=places.read(path, refuse=ExerciseError), executable=executable)
+        )
     return found

@@ -1,7 +1,8 @@
 """Reads what an exercise asks for out of a folder, and nothing else. The folder may be hostile.
 
 No link is followed, nothing but regular files is opened, and how much is looked at and read is bounded. What the
-allow-list does not name stays behind; what it names but can't be taken is refused by name, never left out silently.
+allow-list does not name stays behind, and so do droppings; what it names but can't be taken is refused by name, never
+left out silently.
 """
 
 from __future__ import annotations
@@ -13,27 +14,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import names
+from harness import droppings, names
 from harness.errors import SubmissionError
+from harness.intake import workspace
 from harness.model import Exercise, SubmissionFile
 
 MAX_ENTRIES = 100_000
 """Entries of a folder that are looked at before it is refused."""
-LEFT_OUT = frozenset(
-    {
-        ".git",
-        ".hg",
-        ".svn",
-        ".harness",
-        ".venv",
-        "__pycache__",
-        ".pytest_cache",
-        ".mypy_cache",
-        ".ruff_cache",
-        ".DS_Store",
-    }
-)
-"""Never travels, even when a glob matches it: made by tools, not by the candidate."""
+_LISTED = 500
+"""Of what stays behind, so many paths are kept to be named; the rest is only counted."""
 PACKED_FOLDER = "submissions"
 """Top folder of a workspace that holds packed submissions; never part of one."""
 
@@ -46,6 +35,10 @@ class Contents:
     """By path."""
     left_behind: tuple[str, ...]
     """Files that no glob names, by path; at most a few hundred are listed."""
+    more_left_behind: int
+    """How many files no glob names beside those."""
+    droppings: tuple[str, ...]
+    """What systems, editors and tools made, by path, folders with a ``/``; at most a few hundred are listed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,11 +53,12 @@ def read(exercise: Exercise, root: Path) -> Contents:
     wanted = matcher(exercise.submit)
     taken: list[_Entry] = []
     left: list[str] = []
-    for entry in _walk(root):
+    entries, dropped = _walk(root)
+    for entry in entries:
         below = f"{entry.path}/x"
         if wanted(entry.path) or (not entry.regular and wanted(below)):
             _accept(entry, taken, exercise)
-        elif len(left) < MAX_ENTRIES // 200:
+        else:
             left.append(entry.path)
     clash = names.collision(entry.path for entry in taken)
     if clash:
@@ -75,7 +69,26 @@ def read(exercise: Exercise, root: Path) -> Contents:
     for entry in sorted(taken, key=lambda entry: entry.path):
         files.append(_read(entry, room, exercise))
         room -= len(files[-1].content)
-    return Contents(files=tuple(files), left_behind=tuple(sorted(left)))
+    left.sort()
+    return Contents(
+        files=tuple(files),
+        left_behind=tuple(left[:_LISTED]),
+        more_left_behind=len(left[_LISTED:]),
+        droppings=tuple(sorted(dropped)[:_LISTED]),
+    )
+
+
+def count(folder: Path) -> int:
+    """Return how many files are in ``folder`` and below, at most ``MAX_ENTRIES``. No link is followed."""
+    found, folders = 0, [folder]
+    while folders and found < MAX_ENTRIES:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(Path(entry.path))
+                else:
+                    found += 1
+    return min(found, MAX_ENTRIES)
 
 
 def matcher(globs: Sequence[str]) -> Callable[[str], bool]:
@@ -114,8 +127,10 @@ def _accept(entry: _Entry, taken: list[_Entry], exercise: Exercise) -> None:
     taken.append(entry)
 
 
-def _walk(root: Path) -> list[_Entry]:
+def _walk(root: Path) -> tuple[list[_Entry], list[str]]:
+    """Return what is below ``root`` and no folder, and the droppings there, which are not looked into."""
     found: list[_Entry] = []
+    dropped: list[str] = []
     folders = [(root, "")]
     seen = 0
     while folders:
@@ -126,15 +141,17 @@ def _walk(root: Path) -> list[_Entry]:
                 text = f"expected a folder with at most {MAX_ENTRIES} entries, found more: is {root} the workspace?"
                 raise SubmissionError(text)
             path = prefix + entry.name
-            if entry.name in LEFT_OUT or path == PACKED_FOLDER:
+            if entry.name == workspace.FOLDER or path == PACKED_FOLDER:
                 continue
-            if entry.is_dir(follow_symlinks=False):
+            if droppings.is_entry(entry):
+                dropped.append(f"{path}/" if entry.is_dir(follow_symlinks=False) else path)
+            elif entry.is_dir(follow_symlinks=False):
                 # One level more than a name may have, so that what is too deep is refused and not overlooked.
                 if path.count("/") <= names.MAX_DEPTH:
                     folders.append((Path(entry.path), f"{path}/"))
             else:
                 found.append(_Entry(path=path, full=Path(entry.path), regular=entry.is_file(follow_symlinks=False)))
-    return found
+    return found, dropped
 
 
 def _listed(folder: Path, prefix: str) -> list[os.DirEntry[str]]:

@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from harness import names, places, tables, wording
+from harness import droppings, names, places, tables, wording
 from harness.catalogue.finder import Catalogue
 from harness.catalogue.manifest import MAX_SUBMISSION_BYTES, MAX_SUBMISSION_FILES
 from harness.catalogue.service import FILE as SERVICE_FILE
@@ -55,9 +55,8 @@ class Packed:
 
     data: bytes
     sha256: str
-    files: tuple[SubmissionFile, ...]
-    left_behind: tuple[str, ...]
-    """Files of the workspace that no glob of the exercise names."""
+    contents: folders.Contents
+    """What was taken from the workspace, and what stayed behind."""
 
 
 class _File(tables.Table):
@@ -111,7 +110,7 @@ def pack(exercise: Exercise, root: Path, *, sender: senders.Sender, variant: int
         SubmissionFile(path=_PREFIX + f.path, content=f.content, executable=f.executable) for f in contents.files
     ]
     data = archives.write([listing, *members])
-    return Packed(data=data, sha256=_sha256(data), files=contents.files, left_behind=contents.left_behind)
+    return Packed(data=data, sha256=_sha256(data), contents=contents)
 
 
 def load(path: Path, *, catalogue: Catalogue, exercise_id: str | None = None, alias: str | None = None) -> Submission:
@@ -254,6 +253,14 @@ def _unpack(
             text = f"expected at most {exercise.max_bytes} bytes in {exercise.max_files} files, found more: send less"
             raise SubmissionError(text)
         files.append(SubmissionFile(path=path, content=member.content, executable=member.executable))
+    _expect_no_clash(files)
+    _expect_listed(manifest, files)
+    dropped = droppings.among(file.path for file in files)
+    kept = [file for file in files if file.path not in dropped]
+    return manifest, exercise, tuple(sorted(kept, key=lambda file: file.path))
+
+
+def _expect_no_clash(files: list[SubmissionFile]) -> None:
     clash = names.collision(file.path for file in files)
     if clash:
         text = (
@@ -261,8 +268,6 @@ def _unpack(
             f"rename or remove one and {archives.AGAIN}"
         )
         raise SubmissionError(text)
-    _expect_listed(manifest, files)
-    return manifest, exercise, tuple(sorted(files, key=lambda file: file.path))
 
 
 def _manifest(first: SubmissionFile | None) -> _Manifest:

@@ -256,7 +256,7 @@ def test_pack_and_load_agree(tiny: Exercise, catalogue: Catalogue, folder: Path,
     file = tmp_path / "x.tar.gz"
     file.write_bytes(packed.data)
     found = load(file, catalogue=catalogue)
-    assert (found.alias, found.variant, found.sha256, found.files) == ("heron", 5, packed.sha256, packed.files)
+    assert (found.alias, found.variant, found.sha256, found.files) == ("heron", 5, packed.sha256, packed.contents.files)
     assert found.claim == {"answers/sums": "passed"}
     assert [entry.executable for entry in found.files] == [False, True]
 
