@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from harness import console, names, places
+from harness import console, places, wording
 from harness.catalogue.finder import Catalogue
 from harness.errors import ExitCode, HarnessError, SubmissionError
 from harness.intake import folders, senders, submission, workspace
@@ -110,7 +110,7 @@ def _left(root: Path, contents: folders.Contents) -> list[str]:
     """Return a line for what no glob names, and one for what systems, editors and tools made, where there is any."""
     lines = []
     if contents.left_behind:
-        named = ", ".join(map(_visible, contents.left_behind[:_LISTED]))
+        named = ", ".join(map(wording.visible, contents.left_behind[:_LISTED]))
         more = len(contents.left_behind[_LISTED:]) + contents.more_left_behind
         lines.append(f"left     {named}{f' and {more} more' if more else ''}  (not asked for)")
     if contents.droppings:
@@ -123,11 +123,7 @@ def _left(root: Path, contents: folders.Contents) -> list[str]:
 def _counted(root: Path, path: str) -> str:
     """Return a dropping as it is named: a folder with how many files are in it."""
     if not path.endswith("/"):
-        return _visible(path)
+        return wording.visible(path)
     found = folders.count(root / path)
     at_least = "at least " if found == folders.MAX_ENTRIES else ""
-    return f"{_visible(path)} ({at_least}{found} file{'' if found == 1 else 's'})"
-
-
-def _visible(path: str) -> str:
-    return names.shown(path)[1:-1]
+    return f"{wording.visible(path)} ({at_least}{found} file{'' if found == 1 else 's'})"
