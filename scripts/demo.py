@@ -13,7 +13,7 @@ from pathlib import Path
 from harness import console, progress
 from harness.catalogue.finder import Catalogue
 from harness.commands import grade
-from harness.commands.opening import runner_opener
+from harness.commands.opening import Opener
 from harness.grading import pool, subjects
 from harness.grading.runner import Task
 from harness.grading.subjects import Subject
@@ -30,8 +30,9 @@ def main(out: Path) -> int:
     known = {one.name: one for one in subjects.all_of(catalogue, EXERCISE)}
     verdicts = {}
     tasks = [_submission(known[name], out / "submissions" / alias) for alias, name in DEMO.items()]
-    with progress.step("grading otter and heron, both at once") as say:
-        for done in pool.grade_all(tasks, len(tasks), runner_opener(catalogue, None, say)):
+    opener = Opener(catalogue=catalogue, engine=None)
+    with pool.opened(len(tasks), len(tasks), opener) as graders, progress.step("grading otter and heron, both at once"):
+        for done in graders.grade_all(tasks):
             if done.graded is None:
                 console.notice(f"{done.task.alias}: {done.error}")
                 continue

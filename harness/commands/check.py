@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness import console, places, progress, scoring, wording
 from harness.catalogue.finder import Catalogue
-from harness.commands.opening import runner_opener
+from harness.commands.opening import Opener
 from harness.errors import ExitCode, HarnessError, UsageError
 from harness.grading.runner import Task
 from harness.intake import workspace
@@ -40,7 +40,7 @@ def check(
         only=tuple(only),
     )
     with progress.step(f"checking {here.root.name}") as say, ExitStack() as stack:
-        graded = runner_opener(catalogue, engine, say)(stack).grade(task)
+        graded = Opener(catalogue=catalogue, engine=engine)(stack, say).grade(task)
     # A part of the checks renews that part of the claim, which travels with the submission and is never scored.
     seen = {outcome.check.id: str(outcome.status) for outcome in graded.grading.outcomes}
     grading = _of_checks_alone(graded.grading)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness import console, places, progress, store
 from harness.catalogue.finder import Catalogue
-from harness.commands.opening import runner_opener
+from harness.commands.opening import Opener
 from harness.errors import ExitCode, HarnessError, SubmissionError, UsageError
 from harness.grading import pool
 from harness.grading.pool import Done
@@ -50,11 +50,11 @@ def grade(
     places.probe(Path(out), "results (--out)")
     codes: list[ExitCode] = []
     label = f"grading {paths[0]}" if len(paths) == 1 else f"grading {len(paths)} submissions"
-    with progress.step(label) as say:
-        open_runner = runner_opener(catalogue, engine, say, keep_warm=len(paths) > 1)
+    opener = Opener(catalogue=catalogue, engine=engine, keep_warm=len(paths) > 1)
+    # Workers start before the progress line does, which is a thread.
+    with pool.opened(len(tasks), jobs, opener) as graders, progress.step(label) as say:
         codes += [
-            _finish(done, Path(out), as_json=as_json, alone=len(paths) == 1)
-            for done in pool.grade_all(tasks, jobs, open_runner)
+            _finish(done, Path(out), as_json=as_json, alone=len(paths) == 1) for done in graders.grade_all(tasks, say)
         ]
     code = next((one for one in PRECEDENCE if one in codes), ExitCode.HARNESS)
     return ExitCode.PASSED if advisory and code is ExitCode.FAILED else code

@@ -4,40 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 
-from harness import owners, settings
+from harness import console, owners, settings
 from harness.catalogue.finder import Catalogue
-from harness.grading.pool import OpenRunner
 from harness.grading.runner import Runner
 
 Progress = Callable[[str], None]
 
 
-def runner_opener(
-    catalogue: Catalogue, engine_name: str | None, progress: Progress, *, keep_warm: bool = False, steps: bool = True
-) -> OpenRunner:
-    """Return what opens a runner in the process that grades: an engine connection is never shared between processes.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Opener:
+    """Opens a runner in the process that grades: an engine connection is never shared between processes.
 
-    ``progress`` hears of images that are built and, with ``steps``, of every step of every grading.
+    A value, so that it can be sent to a process that is spawned.
     """
 
-    def open_runner(stack: ExitStack) -> Runner:
+    catalogue: Catalogue
+    engine: str | None
+    keep_warm: bool = False
+
+    def __call__(self, stack: ExitStack, progress: Progress | None) -> Runner:
+        """Open it. ``progress`` hears of every step; without one only of images that are built, on stderr."""
         from harness.engines import open_engine
         from harness.images import manage as images
 
-        engine = open_engine(engine_name, network_range=settings.load().network_range)
+        engine = open_engine(self.engine, network_range=settings.load().network_range)
         stack.callback(engine.close)
         engine.reap(owners.is_dead)
         owners.reap_scratch()
 
         def ensure(names: tuple[str, ...]) -> Mapping[str, str]:
-            return images.ensure(names, progress=progress)
+            return images.ensure(names, progress=progress or console.notice)
 
-        runner = Runner(catalogue, engine, ensure, progress if steps else _unheard, keep_warm=keep_warm)
+        runner = Runner(self.catalogue, engine, ensure, progress or _unheard, keep_warm=self.keep_warm)
         stack.callback(runner.close)
         return runner
-
-    return open_runner
 
 
 def _unheard(_: str) -> None:

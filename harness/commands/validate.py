@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from harness import console, owners
 from harness.catalogue.finder import Catalogue
-from harness.commands.opening import runner_opener
+from harness.commands.opening import Opener
 from harness.errors import ExitCode, UsageError
 from harness.grading import plan, validation
 from harness.grading.acceptance import Line
@@ -54,9 +54,9 @@ def _validate(
     wanted = table.missing if repeat is None else table.wanted
     console.notice(f"{exercise_id}: {len(table.wanted)} rows wanted, {len(wanted)} to run with {jobs} jobs")
     errors: list[Line] = []
-    open_runner = runner_opener(catalogue, engine, console.notice, keep_warm=True, steps=False)
+    opener = Opener(catalogue=catalogue, engine=engine, keep_warm=True)
     with owners.scratch(owners.make_owner(f"validate-{exercise_id}", seconds=_SCRATCH_SECONDS)) as scratch:
-        for number, (one, done) in enumerate(validation.run(table, wanted, scratch, jobs, open_runner), start=1):
+        for number, (one, done) in enumerate(validation.run(table, wanted, scratch, jobs, opener), start=1):
             if done.graded is None:
                 found = str(done.error)
                 errors.append(Line(subject=one.subject.name, rule="can be graded", holds=None, found=found))

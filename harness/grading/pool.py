@@ -1,7 +1,9 @@
 """Many gradings at once: a process each, so that nothing of one engine client or grader is shared.
 
-Workers are forked where the platform can, before any engine connection exists. A worker whose parent is gone ends at once,
-as if killed: what it had open is then ownerless, and the next command that opens an engine reaps it.
+Workers are forked where the platform can, when the pool opens: before any engine connection and any thread exists, because a
+lock that another thread holds at that moment is held for ever in the child. One that replaces a dead worker is spawned. A
+worker whose parent is gone ends at once, as if killed: what it had open is then ownerless, and the next command that opens an
+engine reaps it.
 """
 
 from __future__ import annotations
@@ -14,17 +16,28 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from typing import Literal, Protocol
 
 from harness.errors import ExitCode, HarnessError
-from harness.grading.runner import Graded, Runner, Task
+from harness.grading.runner import Graded, Progress, Task
 
 _log = logging.getLogger(__name__)
-OpenRunner = Callable[[ExitStack], Runner]
-"""Opens a runner in the worker; what must be closed goes on the stack."""
+
+
+class Grader(Protocol):
+    """What a process of the pool needs: a :class:`~harness.grading.runner.Runner`."""
+
+    def grade(self, task: Task) -> Graded:
+        """Grade one submission. Raises HarnessError for what is not the candidate's."""
+
+
+OpenRunner = Callable[[ExitStack, Progress | None], Grader]
+"""Opens a runner in the process that grades; what must be closed goes on the stack. Without a progress (in a worker) nobody
+hears of steps. Must be picklable: a worker may be spawned."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,17 +49,22 @@ class Done:
     error: HarnessError | None = None
 
 
-def grade_all(tasks: Sequence[Task], jobs: int, open_runner: OpenRunner) -> Iterator[Done]:
-    """Yield the end of each task as it comes. One task, or one job, runs in this process."""
-    if jobs <= 1 or len(tasks) <= 1:
-        yield from _here(tasks, open_runner)
-        return
-    with ExitStack() as stack:
-        workers = [_Worker(open_runner, stack) for _ in range(min(jobs, len(tasks)))]
+class Pool:
+    """Grades tasks, many at once or one after the other. Made by :func:`opened`."""
+
+    def __init__(self, workers: Sequence[_Worker], open_runner: OpenRunner) -> None:
+        self._workers = workers
+        self._open_runner = open_runner
+
+    def grade_all(self, tasks: Sequence[Task], progress: Progress | None = None) -> Iterator[Done]:
+        """Yield the end of each task as it comes. ``progress`` hears of steps when there is one grading at a time."""
+        return self._at_once(tasks) if self._workers else self._here(tasks, progress)
+
+    def _at_once(self, tasks: Sequence[Task]) -> Iterator[Done]:
         waiting = list(reversed(tasks))
-        for worker in workers:
+        for worker in self._workers[: len(waiting)]:
             worker.give(waiting.pop())
-        while busy := [worker for worker in workers if worker.busy]:
+        while busy := [worker for worker in self._workers if worker.busy]:
             ready = wait([worker.connection for worker in busy])
             for worker in busy:
                 if worker.connection not in ready:
@@ -55,15 +73,22 @@ def grade_all(tasks: Sequence[Task], jobs: int, open_runner: OpenRunner) -> Iter
                 if waiting:
                     worker.give(waiting.pop())
 
+    def _here(self, tasks: Sequence[Task], progress: Progress | None) -> Iterator[Done]:
+        with ExitStack() as stack:
+            runner = self._open_runner(stack, progress)
+            for task in tasks:
+                yield attempt(runner, task)
 
-def _here(tasks: Sequence[Task], open_runner: OpenRunner) -> Iterator[Done]:
+
+@contextmanager
+def opened(count: int, jobs: int, open_runner: OpenRunner) -> Iterator[Pool]:
+    """Start what ``count`` tasks need: workers for several at once, none for one job. Open it before starting a thread."""
     with ExitStack() as stack:
-        runner = open_runner(stack)
-        for task in tasks:
-            yield attempt(runner, task)
+        wanted = min(jobs, count)
+        yield Pool([_Worker(open_runner, stack) for _ in range(wanted if wanted > 1 else 0)], open_runner)
 
 
-def attempt(runner: Runner, task: Task) -> Done:
+def attempt(runner: Grader, task: Task) -> Done:
     """Grade one task; what is the harness's own failure is kept, so that the others still get graded."""
     try:
         return Done(task=task, graded=runner.grade(task))
@@ -78,7 +103,7 @@ class _Worker:
         self._open_runner = open_runner
         self._task: Task | None = None
         stack.callback(self._close)
-        self._start()
+        self._start("fork" if sys.platform == "linux" else "spawn")
 
     @property
     def busy(self) -> bool:
@@ -101,18 +126,16 @@ class _Worker:
         except EOFError:
             self._process.join()
             text = f"expected a worker to grade {task.path}, found it dead with {self._process.exitcode}"
-            self._start()
+            self._start("spawn")  # there may be threads by now
             return Done(task=task, graded=None, error=HarnessError(text))
         if isinstance(done, Done):
             return done
         text = f"expected the end of a task from a worker, found {type(done).__name__}"
         return Done(task=task, graded=None, error=HarnessError(text))
 
-    def _start(self) -> None:
-        # Forked where that is safe: nothing here has threads or connections yet, and a child starts in milliseconds.
-        context = (
-            multiprocessing.get_context("fork") if sys.platform == "linux" else multiprocessing.get_context("spawn")
-        )
+    def _start(self, how: Literal["fork", "spawn"]) -> None:
+        # Forked where that is safe: a child then starts in milliseconds.
+        context = multiprocessing.get_context("fork") if how == "fork" else multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self._process: BaseProcess = context.Process(target=_work, args=(theirs, self._open_runner), daemon=True)
         self._process.start()
@@ -144,7 +167,7 @@ def _work(connection: Connection, open_runner: OpenRunner) -> None:
 
 def _grade_what_comes(connection: Connection, open_runner: OpenRunner) -> None:
     with ExitStack() as stack:
-        runner = open_runner(stack)
+        runner = open_runner(stack, None)
         while True:
             try:
                 task = connection.recv()

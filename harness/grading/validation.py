@@ -89,8 +89,9 @@ def run(
             variant=one.variant,
         )
         tasks[task.path] = (one, task)
-    for done in pool.grade_all([task for _, task in tasks.values()], jobs, open_runner):
-        yield tasks[done.task.path][0], done
+    with pool.opened(len(tasks), jobs, open_runner) as graders:
+        for done in graders.grade_all([task for _, task in tasks.values()]):
+            yield tasks[done.task.path][0], done
 
 
 def row_of(wanted: Wanted, grading: Grading) -> Row:

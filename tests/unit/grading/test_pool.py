@@ -1,0 +1,109 @@
+"""Many gradings at once: workers start before threads do, and one that dies costs its own task only."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import threading
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from harness.catalogue.finder import Catalogue
+from harness.commands.opening import Opener
+from harness.errors import EngineError
+from harness.grading import pool
+from harness.grading.runner import Graded, Progress, Task
+from tests.unit.factories import grading
+
+DEATH = 9
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StandIn:
+    """Plays a runner: what a task's path says happens. Also its opener, so that it can be sent to a spawned process."""
+
+    def __call__(self, stack: ExitStack, progress: Progress | None) -> StandIn:
+        if progress is not None:
+            progress("opened here")
+        return self
+
+    def grade(self, task: Task) -> Graded:
+        if task.path == "dies":
+            os._exit(DEATH)
+        if task.path == "fails":
+            text = "expected an engine, found none: start one"
+            raise EngineError(text)
+        return Graded(grading=replace(grading(), id=f"{task.path} in {os.getpid()}"), logs={})
+
+
+def _tasks(*paths: str) -> list[Task]:
+    return [Task(path=path) for path in paths]
+
+
+def _ends(tasks: list[Task], jobs: int) -> dict[str, str]:
+    with pool.opened(len(tasks), jobs, StandIn()) as graders:
+        return {
+            done.task.path: str(done.error) if done.graded is None else done.graded.grading.id
+            for done in graders.grade_all(tasks)
+        }
+
+
+def test_a_dead_worker_costs_its_own_task_and_is_replaced() -> None:
+    found = _ends(_tasks("dies", "a", "fails", "b", "c"), 2)
+    assert f"found it dead with {DEATH}" in found["dies"]
+    assert found["fails"] == "expected an engine, found none: start one"
+    assert all(found[name].startswith(f"{name} in ") for name in "abc")
+
+
+def test_every_worker_may_die_and_the_rest_is_graded() -> None:
+    """With two workers and two deaths nothing would be left to grade what comes after."""
+    paths = ["dies", "dies", "a", "b"]
+    with pool.opened(len(paths), 2, StandIn()) as graders:
+        ends = list(graders.grade_all(_tasks(*paths)))
+    assert sorted(done.task.path for done in ends if done.graded) == ["a", "b"]
+    assert len([done for done in ends if done.error]) == 2
+
+
+def test_workers_are_other_processes_and_one_job_is_this_one() -> None:
+    mine = f" in {os.getpid()}"
+    assert not any(end.endswith(mine) for end in _ends(_tasks("a", "b"), 2).values())
+    assert all(end.endswith(mine) for end in _ends(_tasks("a", "b"), 1).values())
+    assert all(end.endswith(mine) for end in _ends(_tasks("a"), 2).values())
+
+
+def test_progress_is_heard_where_the_grading_is_ours() -> None:
+    heard: list[str] = []
+    with pool.opened(1, 1, StandIn()) as graders:
+        list(graders.grade_all(_tasks("a"), heard.append))
+    assert heard == ["opened here"]
+
+
+def test_no_fork_beside_a_living_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock that the thread holds at that moment would be held for ever in the worker."""
+    before = set(threading.enumerate())  # of other tests
+    forked: list[int] = []
+    real = os.fork
+
+    def fork() -> int:
+        forked.append(len(set(threading.enumerate()) - before))
+        return real()
+
+    monkeypatch.setattr(os, "fork", fork)
+    over = threading.Event()
+    with pool.opened(3, 2, StandIn()) as graders:
+        thread = threading.Thread(target=over.wait)
+        thread.start()
+        ends = list(graders.grade_all(_tasks("dies", "a", "b")))
+        over.set()
+        thread.join()
+    assert len(ends) == 3
+    assert forked == [0, 0]
+
+
+def test_an_opener_can_be_sent_to_a_spawned_worker() -> None:
+    opener = Opener(catalogue=Catalogue((Path("nowhere"),)), engine="fake", keep_warm=True)
+    again = pickle.loads(pickle.dumps(opener))
+    assert (again.engine, again.keep_warm) == ("fake", True)
