@@ -95,6 +95,12 @@ class ExecResult:
     truncated: bool = False
     timed_out: bool = False
     seconds: float = 0.0
+    oom_killed: bool = False
+    """One of its processes was killed because the memory limit was reached; of an ``exec``, never known."""
+    memory_mb: int | None = None
+    """The memory limit it ran under."""
+    memory_peak_mb: float | None = None
+    """The most memory that was seen in use while it ran; None is unknown, not zero."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -252,4 +252,7 @@ def _result(result: ExecResult) -> Json:
         "truncated": result.truncated,
         "timed_out": result.timed_out,
         "seconds": result.seconds,
+        "oom_killed": result.oom_killed,
+        "memory_mb": result.memory_mb,
+        "memory_peak_mb": result.memory_peak_mb,
     }

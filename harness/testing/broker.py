@@ -14,6 +14,7 @@ from typing import Protocol
 
 from harness.errors import GraderError
 from harness.model import Json
+from harness.testing import ends
 from harness.testing.check import Inconclusive
 
 
@@ -51,14 +52,32 @@ class State:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunResult:
-    """A command that ran; output is capped, and ``truncated`` says so."""
+    """A command that ran. :func:`harness.testing.ends.ended` says in words how it ended."""
 
     exit_code: int
+    """As a shell says it: 126 for what can't be executed, 127 for what is not there, 128 + n after signal n."""
     stdout: bytes
+    """Its beginning, at most the sandbox's ``output_kb``."""
     stderr: bytes
     truncated: bool
+    """Whether more than that was written to either."""
     timed_out: bool
+    """Whether it was still running when its time was over; everything of it is dead now."""
     seconds: float
+    oom_killed: bool = False
+    """Of ``run``: one of its processes was killed because the memory limit was reached."""
+    memory_mb: int | None = None
+    """The memory limit it ran under, in MiB; None is unknown."""
+    memory_peak_mb: float | None = None
+    """Of ``run``: the most memory that was seen in use, in MiB, files in ``/box`` included.
+
+    None is unknown, not zero: it is looked at while the command runs, so a very short one may have none.
+    """
+
+    @property
+    def signal(self) -> str | None:
+        """The signal that ended it (``SIGSEGV``), None when none did; a command can pretend one by its exit code."""
+        return ends.signal_name(self.exit_code)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -261,6 +280,9 @@ class Broker:
             truncated=value.get("truncated") is True,
             timed_out=value.get("timed_out") is True,
             seconds=_number(value, "seconds") or 0.0,
+            oom_killed=value.get("oom_killed") is True,
+            memory_mb=_optional(value, "memory_mb"),
+            memory_peak_mb=_number(value, "memory_peak_mb"),
         )
 
     def built(self, sandbox: str) -> Built:

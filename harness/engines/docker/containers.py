@@ -109,9 +109,14 @@ def wait(link: Link, container: str, seconds: float) -> bool:
 
 def exit_code(link: Link, container: str) -> int:
     """Return the exit code of a container whose output has ended, once it is dead."""
+    return ended(link, container).exit_code
+
+
+def ended(link: Link, container: str) -> Facts:
+    """Return what the engine says of a container whose output has ended, once it is dead."""
     if not wait(link, container, KILL_SECONDS):
         kill_and_wait(link, container)
-    return inspect(link, container).exit_code
+    return inspect(link, container)
 
 
 def inspect(link: Link, container: str) -> Facts:

@@ -11,7 +11,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from harness import owners
-from harness.engines.docker import containers, policy, streams
+from harness.engines.docker import containers, policy, streams, usage
 from harness.engines.docker.connect import EngineRefusal
 from harness.errors import SandboxError
 
@@ -51,23 +51,25 @@ class Ready:
         self._spec = spec
         self._container = container
         self._stream = stream
+        self._memory = usage.Watch(link, container)
         self._nonce, self._head = unpacked(tar) if tar else (b"", b"")
 
     def finish(self, *, stdin: bytes = b"", timeout_seconds: float) -> ExecResult:
         """Send files and ``stdin``, run the command to its end."""
-        captured = streams.drive(
-            self._stream,
-            stdin=self._head + stdin,
-            limit_bytes=self._spec.limits.output_kb * 1024,
-            timeout_seconds=timeout_seconds,
-            kill=lambda: containers.kill_and_wait(self._link, self._container),
-        )
-        code = containers.exit_code(self._link, self._container)
+        with self._memory as memory:
+            captured = streams.drive(
+                self._stream,
+                stdin=self._head + stdin,
+                limit_bytes=self._spec.limits.output_kb * 1024,
+                timeout_seconds=timeout_seconds,
+                kill=lambda: containers.kill_and_wait(self._link, self._container),
+            )
+        ended = containers.ended(self._link, self._container)
         if self._nonce and captured.stderr.startswith(self._nonce):
             found = captured.stderr[len(self._nonce) :].decode("utf-8", "replace").strip()
             text = f"expected the files to fit into sandbox {self._spec.name}, found: {found}; see its tmpfs limits"
             raise SandboxError(text)
-        return captured.result(code)
+        return memory.result(captured, ended, self._spec.limits)
 
 
 @contextlib.contextmanager

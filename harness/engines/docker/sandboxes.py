@@ -169,9 +169,13 @@ class Sandbox:
             containers.wait(self._link, self._container, timeout_seconds)
         return self.state()
 
-    def exit_code(self) -> int:
-        """Return the exit code of a process whose output has ended."""
-        return containers.exit_code(self._link, self._container)
+    def ended(self) -> containers.Facts:
+        """Return how a process ended whose output has ended."""
+        return containers.ended(self._link, self._container)
+
+    def watch(self) -> usage.Watch:
+        """Return a watch of the memory of the process that runs."""
+        return usage.Watch(self._link, self._container)
 
     def logs(self, tail_bytes: int) -> bytes:
         """Return the end of the output of all starts."""

@@ -133,15 +133,16 @@ class DockerScenario:
             stream = sandbox.start_attached(argv, env)
         if stream is None:
             return ExecResult(exit_code=NOT_STARTED, stdout=b"", stderr=sandbox.logs(2000))
-        captured = streams.drive(
-            stream,
-            stdin=stdin,
-            limit_bytes=sandbox.spec.limits.output_kb * 1024,
-            timeout_seconds=timeout_seconds,
-            kill=sandbox.kill,
-            started=begin,
-        )
-        return captured.result(sandbox.exit_code())
+        with sandbox.watch() as memory:
+            captured = streams.drive(
+                stream,
+                stdin=stdin,
+                limit_bytes=sandbox.spec.limits.output_kb * 1024,
+                timeout_seconds=timeout_seconds,
+                kill=sandbox.kill,
+                started=begin,
+            )
+        return memory.result(captured, sandbox.ended(), sandbox.spec.limits)
 
     def exec(self, name: str, argv: tuple[str, ...], *, timeout_seconds: float, stdin: bytes = b"") -> ExecResult:
         """Run ``argv`` beside the sandbox's process; exit 125 when the sandbox itself makes that impossible."""

@@ -111,10 +111,20 @@ class Captured:
     timed_out: bool
     seconds: float
 
-    def result(self, exit_code: int) -> ExecResult:
+    def result(
+        self,
+        exit_code: int,
+        *,
+        oom_killed: bool = False,
+        memory_mb: int | None = None,
+        memory_peak_mb: float | None = None,
+    ) -> ExecResult:
         """Return this with how the process ended."""
         return ExecResult(
             exit_code=exit_code,
+            oom_killed=oom_killed,
+            memory_mb=memory_mb,
+            memory_peak_mb=memory_peak_mb,
             stdout=self.stdout,
             stderr=self.stderr,
             truncated=self.truncated,

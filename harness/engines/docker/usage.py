@@ -7,15 +7,22 @@ statistics take up to a second and know no peak on cgroup v2. All of it is zero 
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
+from harness.engines.docker import containers
 from harness.engines.docker.connect import Link, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from harness.engines.base import ExecResult
+    from harness.engines.docker.streams import Captured
+    from harness.model import Limits
+
+_WATCH_SECONDS = 0.02
 SOURCES = ("cgroup", "exec", "stats")
 _MEBIBYTE = 1024 * 1024
 _CGROUP = Path("/sys/fs/cgroup")
@@ -43,6 +50,51 @@ class Sample:
     cpu_seconds: float
     memory_peak_mb: float | None
     source: str
+
+
+class Watch:
+    """Looks at the memory of a container while its command runs: its files are gone as soon as it is dead.
+
+    Nothing is asked of the engine but the container's first process, and that only where its files are on this kernel.
+    """
+
+    def __init__(self, link: Link, container: str) -> None:
+        """Watch a container that was started; use it in ``with``."""
+        self._container = container
+        self._pid = containers.inspect(link, container).pid if link.local else 0
+        self._over = threading.Event()
+        self._peak: float | None = None
+        self._thread = threading.Thread(target=self._look, daemon=True, name="memory")
+
+    def __enter__(self) -> Self:
+        """Begin to look."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop looking."""
+        self._over.set()
+        self._thread.join()
+
+    def result(self, captured: Captured, ended: containers.Facts, limits: Limits) -> ExecResult:
+        """Return how the command ended, memory included."""
+        return captured.result(
+            ended.exit_code,
+            oom_killed=ended.oom_killed,
+            memory_mb=limits.memory_mb,
+            memory_peak_mb=self._peak,
+        )
+
+    def _look(self) -> None:
+        while self._pid and (found := from_cgroup(self._container, self._pid)) is not None:
+            self._peak = _largest(self._peak, found.memory_peak_mb)
+            if self._over.wait(_WATCH_SECONDS):
+                return
+
+
+def _largest(one: float | None, other: float | None) -> float | None:
+    known = [value for value in (one, other) if value is not None]
+    return max(known, default=None)
 
 
 def from_cgroup(container: str, pid: int, root: Path = _CGROUP, proc: Path = Path("/proc")) -> Sample | None:

@@ -148,7 +148,7 @@ class FakeScenario:
         """Run ``argv`` as the sandbox's only process and wait for its end."""
         sandbox = self._sandbox(name)
         process = sandbox.begin(argv, {**sandbox.env, **(env or {})}, stdin=stdin)
-        return _finish(process, timeout_seconds, sandbox.kill)
+        return _finish(process, timeout_seconds, sandbox)
 
     def exec(self, name: str, argv: tuple[str, ...], *, timeout_seconds: float, stdin: bytes = b"") -> ExecResult:
         """Run ``argv`` beside the sandbox's process; exit 125 when it is not running."""
@@ -159,7 +159,7 @@ class FakeScenario:
             process = sandbox.process(argv, sandbox.env, stdin=stdin)
             sandbox.beside.append(process)
             process.start()
-        return _finish(process, timeout_seconds, sandbox.kill)
+        return _finish(process, timeout_seconds, sandbox)
 
     def kill(self, name: str) -> None:
         """End every process of the sandbox. Files and address stay."""
@@ -338,7 +338,7 @@ class _FakeReady:
         """Run the command to its end."""
         spec = self._sandbox.spec
         process = self._sandbox.begin(spec.command, spec.env, stdin=stdin)
-        return _finish(process, timeout_seconds, self._sandbox.kill)
+        return _finish(process, timeout_seconds, self._sandbox)
 
 
 class _FakeAttachment:
@@ -382,11 +382,11 @@ def unpack(tar: bytes) -> dict[str, bytes]:
     return files
 
 
-def _finish(process: Process, timeout_seconds: float, kill: Callable[[], None]) -> ExecResult:
+def _finish(process: Process, timeout_seconds: float, sandbox: _Sandbox) -> ExecResult:
     begin = time.monotonic()
     timed_out = not process.join(timeout_seconds)
     if timed_out:
-        kill()
+        sandbox.kill()
     code = process.exit_code
     return ExecResult(
         exit_code=137 if code is None else code,
@@ -395,4 +395,6 @@ def _finish(process: Process, timeout_seconds: float, kill: Callable[[], None]) 
         truncated=process.stdout.truncated or process.stderr.truncated,
         timed_out=timed_out,
         seconds=time.monotonic() - begin,
+        oom_killed=process.oom_killed,
+        memory_mb=sandbox.spec.limits.memory_mb,
     )

@@ -80,6 +80,7 @@ class Process:
         self.stdout = Pipe(limit_bytes if stdin is not None else None)
         self.stderr = Pipe(limit_bytes)
         self.exit_code: int | None = None
+        self.oom_killed = False
         self._killed = threading.Event()
         self._terminated = threading.Event()
         self._awake = threading.Event()
@@ -110,6 +111,11 @@ class Process:
                 raise KilledError
             self._killed.wait(min(left, 0.01))
         self.check()
+
+    def run_out_of_memory(self) -> None:
+        """End as a process does that the kernel kills at its memory limit."""
+        self.oom_killed = True
+        raise KilledError
 
     def read(self, count: int = 65536) -> bytes:
         """Return some of stdin, empty at its end."""
