@@ -5,12 +5,18 @@ from __future__ import annotations
 import base64
 import binascii
 import math
+import re
 
 from harness.errors import GraderError
 from harness.model import Json
 
 _MAX_ARGV = 64
 _MAX_TEXT = 4096
+_MAX_PATH = 200
+_PATH_SAFE = re.compile(r"[A-Za-z0-9._/-]+")
+MAX_FILES = 100
+MAX_FILE_BYTES = 8 * 1024 * 1024
+"""Of all files of one run together."""
 
 
 class RequestError(GraderError):
@@ -89,6 +95,26 @@ class Args:
             return base64.b64decode(found, validate=True)
         except binascii.Error as error:
             raise self._wrong(name, "base64", found) from error
+
+    def files(self, name: str) -> dict[str, bytes]:
+        """Return files that travelled as base64: relative path -> content; empty when the argument is absent."""
+        found = self._values.get(name) or {}
+        if not isinstance(found, dict) or len(found) > MAX_FILES:
+            raise self._wrong(name, f"an object of at most {MAX_FILES} files", found)
+        files = {path: self._content(path, content) for path, content in found.items()}
+        total = sum(len(content) for content in files.values())
+        if total > MAX_FILE_BYTES:
+            raise self._wrong(name, f"files of at most {MAX_FILE_BYTES} bytes together", f"{total} bytes")
+        return files
+
+    def _content(self, path: str, content: Json) -> bytes:
+        parts = path.split("/")
+        if len(path) > _MAX_PATH or not _PATH_SAFE.fullmatch(path) or {"", ".", ".."} & set(parts):
+            raise self._wrong("files", "relative paths of letters, digits, dots, hyphens and underscores", path)
+        try:
+            return base64.b64decode(content if isinstance(content, str) else "?", validate=True)
+        except binascii.Error as error:
+            raise self._wrong("files", f"base64 of {path}", content) from error
 
     def _known(self, found: Json) -> str:
         if not isinstance(found, str) or found not in self._sandboxes:

@@ -20,6 +20,7 @@ from harness.errors import GraderError, SandboxError
 from harness.events import Evidence
 from harness.grading.args import Args, RequestError
 from harness.grading.machinelock import MachineLock
+from harness.grading.runlog import RunLog
 from harness.model import Json
 
 _log = logging.getLogger(__name__)
@@ -36,6 +37,19 @@ class BuildResult:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class OneShot:
+    """One run of a submission in a sandbox of its own."""
+
+    argv: tuple[str, ...]
+    """Empty: the submission's own command."""
+    stdin: bytes
+    seconds: float
+    env: Mapping[str, str]
+    files: Mapping[str, bytes]
+    """Put into ``/box`` before it starts, in place of whatever the submission has there."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Desk:
     """What the broker may hand out: values fixed before the grader starts."""
 
@@ -46,7 +60,7 @@ class Desk:
     env: Mapping[str, Mapping[str, str]]
     """Sandbox -> environment of its process, placeholders filled."""
     builds: Mapping[str, BuildResult]
-    one_shot: Callable[[tuple[str, ...], bytes, float, Mapping[str, str]], ExecResult] | None = None
+    one_shot: Callable[[OneShot], ExecResult] | None = None
     """Runs the submission's command once, in exercises without a scenario."""
 
 
@@ -79,8 +93,13 @@ class Broker:
         self._writing = threading.Lock()
         self._pending = threading.BoundedSemaphore(_MAX_PENDING)
         self._machine = MachineLock()
+        self._ran = RunLog()
         self._trouble: BaseException | None = None
         self._verbs = self._table()
+
+    def ran(self) -> dict[str, bytes]:
+        """Return what commands said that ran once: sandbox -> log."""
+        return self._ran.logs()
 
     def serve(self, job: dict[str, Json]) -> Evidence:
         """Send the job and serve the grader until it has finished, its stream ends or the deadline is over.
@@ -215,11 +234,20 @@ class Broker:
             if self._desk.one_shot is None:
                 text = "expected a sandbox to run in, found none"
                 raise RequestError(text)
-            return _result(self._desk.one_shot(argv, stdin, seconds, args.env("env")))
+            result = self._desk.one_shot(
+                OneShot(argv=argv, stdin=stdin, seconds=seconds, env=args.env("env"), files=args.files("files"))
+            )
+            self._ran.add(next(iter(self._desk.sandboxes)), argv, result)
+            return _result(result)
+        if args.files("files"):
+            text = "expected files only in an exercise with network = false, found some: give a service its files by what it reads"
+            raise RequestError(text)
         name = args.sandbox()
         env = {**self._desk.env.get(name, {}), **args.env("env")}
         argv = argv or self._desk.commands[name].get("run", ())
-        return _result(self._scenario.run(name, argv, timeout_seconds=seconds, env=env, stdin=stdin))
+        result = self._scenario.run(name, argv, timeout_seconds=seconds, env=env, stdin=stdin)
+        self._ran.add(name, argv, result)
+        return _result(result)
 
     def _exec(self, args: Args) -> Json:
         return _result(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from harness import droppings
@@ -29,6 +29,13 @@ def tar_of(files: Iterable[SubmissionFile]) -> bytes:
             member.size = len(file.content)
             tar.addfile(member, io.BytesIO(file.content))
     return buffer.getvalue()
+
+
+def with_files(files: Iterable[SubmissionFile], extra: Mapping[str, bytes]) -> tuple[SubmissionFile, ...]:
+    """Return ``files`` with ``extra`` in place of whatever stands in its way: no submission can keep an input out."""
+    taken = {*extra, *(parent for path in extra for parent in _parents(path))}
+    kept = [file for file in files if file.path not in taken and not set(_parents(file.path)) & set(extra)]
+    return (*kept, *(SubmissionFile(path=path, content=content) for path, content in extra.items()))
 
 
 def files_below(folder: Path, *, prefix: str = "", suffixes: tuple[str, ...] = ()) -> tuple[SubmissionFile, ...]:

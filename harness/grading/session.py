@@ -14,7 +14,8 @@ from harness.engines.base import Attachment, Engine, ExecResult, ReadyOnce, Sand
 from harness.errors import SubmissionError
 from harness.events import Evidence
 from harness.grading import content, plan
-from harness.grading.broker import Broker, BuildResult, Deadline, Desk
+from harness.grading.args import RequestError
+from harness.grading.broker import Broker, BuildResult, Deadline, Desk, OneShot
 from harness.model import Check, Exercise, Json, Phase, SubmissionFile
 from harness.owners import Owner
 
@@ -112,21 +113,40 @@ def _serve_one_shots(engine: Engine, job: Job, attachment: Attachment, first: Fu
     spec, tar = _one_shot_spec(job), content.tar_of(job.contents["submission"])
     unused = [first]
 
-    def one_shot(argv: tuple[str, ...], stdin: bytes, seconds: float, extra: Mapping[str, str]) -> ExecResult:
+    def one_shot(asked: OneShot) -> ExecResult:
+        plain = not asked.argv and not asked.env and not asked.files
         with lock:
-            ready = unused.pop() if unused and not argv and not extra else None
+            ready = unused.pop() if unused and plain else None
         if ready is not None:
-            return ready.result().finish(stdin=stdin, timeout_seconds=seconds)
-        this = replace(spec, command=argv or spec.command, env={**spec.env, **extra})
-        return engine.run_once(job.owner, this, tar=tar, stdin=stdin, timeout_seconds=seconds)
+            return ready.result().finish(stdin=asked.stdin, timeout_seconds=asked.seconds)
+        this = replace(spec, command=asked.argv or spec.command, env={**spec.env, **asked.env})
+        box = content.tar_of(_with_inputs(job, spec, asked.files)) if asked.files else tar
+        return engine.run_once(job.owner, this, tar=box, stdin=asked.stdin, timeout_seconds=asked.seconds)
 
     lock = threading.Lock()
     commands = {spec.name: _commands(job, "submission")}
     desk = Desk(sandboxes=frozenset({spec.name}), commands=commands, env={}, builds={}, one_shot=one_shot)
     began = time.monotonic()
-    evidence = Broker(attachment, None, desk, Deadline(job.exercise.deadline_seconds)).serve(job.frame({}))
-    logs = {plan.GRADER: log} if (log := attachment.logs()) else {}
+    broker = Broker(attachment, None, desk, Deadline(job.exercise.deadline_seconds))
+    evidence = broker.serve(job.frame({}))
+    logs = broker.ran() | ({plan.GRADER: log} if (log := attachment.logs()) else {})
     return Run(evidence=evidence, phases=[Phase(name="grader", seconds=time.monotonic() - began)], logs=logs)
+
+
+def _with_inputs(job: Job, spec: SandboxSpec, files: Mapping[str, bytes]) -> tuple[SubmissionFile, ...]:
+    """Return the submission with a check's files. Raises RequestError when they can't be sure to fit.
+
+    That hangs on what an exercise declares and never on one submission: none can make its own check inconclusive.
+    """
+    room = spec.limits.tmpfs_mb * 1024 * 1024
+    wanted = sum(len(data) for data in files.values()) + job.exercise.max_bytes
+    if wanted > room:
+        text = (
+            f"expected files that fit into /box beside the largest submission, found {wanted} bytes for a tmpfs of "
+            f"{room}: raise tmpfs_mb in exercise.toml, or lower submit.max_bytes"
+        )
+        raise RequestError(text)
+    return content.with_files(job.contents["submission"], files)
 
 
 def _one_shot_spec(job: Job) -> SandboxSpec:
@@ -166,6 +186,7 @@ def _run_scenario(engine: Engine, job: Job, progress: Progress) -> Run:
             desk = _desk(job, addresses, builds)
             broker = Broker(attachment, scenario, desk, Deadline(job.exercise.deadline_seconds))
             run.evidence = broker.serve(job.frame(addresses))
+            run.logs.update({f"{name}-runs": log for name, log in broker.ran().items()})
     return run
 
 

@@ -262,13 +262,21 @@ class Broker:
         timeout_seconds: float,
         env: Mapping[str, str] | None = None,
         stdin: bytes = b"",
+        files: Mapping[str, bytes] | None = None,
     ) -> RunResult:
-        """Run one command as the sandbox's only process and wait; without ``argv``, the submission's own ``run``."""
+        """Run one command as the sandbox's only process and wait; without ``argv``, the submission's own ``run``.
+
+        ``files`` (relative path -> content, at most 100 of 8 MiB together) lie in ``/box``, the working directory,
+        before it starts, in place of whatever the submission has there; only in an exercise with ``network = false``,
+        where every run has a sandbox of its own. Say in the brief how they are named.
+        """
         args: dict[str, Json] = {"sandbox": sandbox, "timeout_seconds": timeout_seconds, "stdin": _b64(stdin)}
         if argv is not None:
             args["argv"] = list(argv)
         if env is not None:
             args["env"] = dict(env)
+        if files:
+            args["files"] = {path: _b64(content) for path, content in files.items()}
         return self._ran("run", **args)
 
     def _ran(self, verb: str, **args: Json) -> RunResult:

@@ -76,6 +76,15 @@ def test_run_once_of_unknown_command_is_127(engine: Engine, image: str, owner: O
     assert engine.run_once(owner, spec, timeout_seconds=20).exit_code == 127
 
 
+def test_run_once_says_the_limit_it_ran_under(engine: Engine, image: str, owner: Owner) -> None:
+    """A result carries the memory limit, and that it was not reached."""
+    spec = SandboxSpec(name="one", image=image, command=("true",), limits=Limits(memory_mb=64))
+
+    result = engine.run_once(owner, spec, timeout_seconds=20)
+
+    assert (result.memory_mb, result.oom_killed) == (64, False)
+
+
 def test_run_once_ends_at_its_timeout(engine: Engine, image: str, owner: Owner) -> None:
     """A command that takes too long is killed, and the result says so."""
     spec = SandboxSpec(name="one", image=image, command=SLEEP)

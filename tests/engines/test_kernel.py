@@ -213,6 +213,22 @@ def test_box_size_and_inodes_are_limited(kernel: Opener, base_image: str) -> Non
         assert int(found.stdout.split()[-1]) <= 63
 
 
+def test_one_shot_over_its_memory_limit_says_so(docker_engine: DockerEngine, owner: Owner, base_image: str) -> None:
+    """A one-shot that takes more than its limit is killed for it; one that stays below is measured and was not."""
+    limits = Limits(memory_mb=48, tmpfs_mb=16)
+    hungry = ("sh", "-c", "head -c 200000000 /dev/zero | tail -c 190000000 | wc -c; sleep 0.3; exit 9")
+    spec = SandboxSpec(name="one", image=base_image, command=hungry, limits=limits, network=False)
+    result = docker_engine.run_once(owner, spec, timeout_seconds=20)
+    assert (result.oom_killed, result.exit_code, result.memory_mb) == (True, 9, 48)
+    modest = ("sh", "-c", "head -c 20000000 /dev/zero | tail -c 16000000 | wc -c; sleep 0.3")
+    spec = SandboxSpec(name="one", image=base_image, command=modest, limits=limits, network=False)
+    result = docker_engine.run_once(owner, spec, timeout_seconds=20)
+    assert (result.oom_killed, result.exit_code) == (False, 0)
+    if docker_engine.capabilities().rootless or result.memory_peak_mb is None:
+        pytest.skip("this machine's engine runs on another kernel: its files can't be read here")
+    assert 10 < result.memory_peak_mb <= 64
+
+
 def test_one_shot_has_the_same_box(docker_engine: DockerEngine, owner: Owner, base_image: str) -> None:
     """A sandbox without a holder is limited, owned and mounted as one with a holder."""
     limits = Limits(tmpfs_mb=8, tmpfs_inodes=64)

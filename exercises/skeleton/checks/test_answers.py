@@ -2,6 +2,7 @@
 
 from harness.testing import check, expect
 from harness.testing.broker import Broker
+from harness.testing.ends import ended
 from harness.testing.job import Job
 
 SECONDS = 5.0
@@ -16,7 +17,6 @@ def test_sum_is_exact(job: Job, broker: Broker) -> None:
 
     ran = broker.run(stdin=text.encode(), timeout_seconds=SECONDS)
 
-    expect(not ran.timed_out, f"The program was still running after {SECONDS:g} seconds")
-    expect(ran.exit_code == 0, "The program failed", expected="exit code 0", found=f"exit code {ran.exit_code}")
+    expect(ran.exit_code == 0 and not ran.timed_out, ended(ran))
     answer = ran.stdout.decode(errors="replace").strip()
     expect(answer == str(sum(numbers)), "The sum is wrong", expected=sum(numbers), found=answer)
