@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.model import Json, Status
-from harness.testing import exits
+from harness.testing import causes, exits
 from harness.testing._run import selection
 from harness.testing._run.channel import Channel
 from harness.testing._run.record import Record
@@ -195,7 +195,20 @@ class GraderPlugin:
             self._take_thread_errors(record, late=call.when == "teardown")
             if call.excinfo is not None:
                 self._judge(record, item.path, call.when, call.excinfo)
+            if record.judged and call.when != "teardown" and not (call.excinfo and call.excinfo.errisinstance(_NotRun)):
+                self._ask_why(record)
         return (yield)
+
+    def _ask_why(self, record: Record) -> None:
+        """Let those who look after the candidate's processes say what became of them. Nothing here changes a status."""
+        for watcher in causes.watchers():
+            try:
+                cause = watcher()
+            except Exception as error:  # noqa: BLE001 - an explanation is no reason to doubt what was said
+                record.note(f"no reason could be found:\n{_trace(error)}")
+                continue
+            if cause is not None:
+                record.explain(cause.sentence, cause.lines)
 
     def _say_phase(self, record: Record, call: pytest.CallInfo[None]) -> None:
         if call.when == "call" or call.duration >= PHASE_SECONDS:

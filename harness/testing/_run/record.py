@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.model import Json, Status
-from harness.testing.text import block, lines
+from harness.testing.text import FEEDBACK_CHARS, block, lines
 
 _SEVERITY = {Status.PASSED: 0, Status.UNPROVEN: 1, Status.FAILED: 2, Status.INCONCLUSIVE: 3}
 
@@ -45,6 +45,15 @@ class Record:
     def note(self, detail: str) -> None:
         """Add a line for the assessor that changes nothing."""
         self._details.append(detail)
+
+    def explain(self, sentence: str, shown: tuple[str, ...]) -> None:
+        """Add what became of the candidate's process: to the feedback, and in front of the evidence."""
+        if self.status is Status.INCONCLUSIVE:
+            self._details.append("\n".join((sentence, *shown)))
+            return
+        if sentence not in self._feedback:
+            self._feedback = f"{block(self._feedback, FEEDBACK_CHARS - len(sentence) - 1)}\n{sentence}".strip()
+        self._evidence = (*shown, *self._evidence)
 
     def doubt(self, detail: str, *, late: bool) -> None:
         """Add trouble in a background thread: inconclusive, unless a failure is said, before or after.

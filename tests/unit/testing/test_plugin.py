@@ -431,3 +431,56 @@ def test_printing_cannot_spoil_frames(grader: Grader) -> None:
     """Writing to stdout, by Python or by descriptor, goes to the log, and stdin is empty."""
     body = "print('x' * 99)\nos.write(1, b'raw' * 99)\nsys.__stdout__.write('y')\nassert sys.stdin.read() == ''"
     assert one(grader, body)["status"] == "passed"
+
+
+GONE = "from harness.testing import causes\ncauses.watch(lambda: causes.Cause(sentence='It ended.', lines=('log',)))\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ("expect(False, 'no answer', evidence=['story'])", "failed"),
+        ("raise Unproven('no answer', evidence=['story'])", "unproven"),
+        ("credit(0.5, 'no answer', evidence=['story'])", "failed"),
+    ],
+)
+def test_lost_check_says_what_became_of_the_process(grader: Grader, body: str, status: str) -> None:
+    """Whoever looks after the process adds a sentence to what is told, and its log in front of the evidence."""
+    outcome = one(grader, GONE + body)
+    assert outcome["status"] == status
+    assert outcome["feedback"] == "no answer\nIt ended."
+    assert outcome["evidence"] == ["log", "story"]
+
+
+def test_long_feedback_leaves_room_for_the_reason(grader: Grader) -> None:
+    """The reason is the last thing that is cut."""
+    assert str(one(grader, GONE + "fail('x' * 5000)")["feedback"]).endswith("\nIt ended.")
+
+
+def test_check_that_passes_asks_nobody_why(grader: Grader) -> None:
+    """There is nothing to explain."""
+    outcome = one(grader, GONE)
+    assert (outcome["status"], outcome["feedback"], outcome["evidence"]) == ("passed", "", [])
+
+
+def test_inconclusive_check_keeps_the_reason_for_the_assessor(grader: Grader) -> None:
+    """The candidate is told nothing of what is ours."""
+    outcome = one(grader, GONE + "raise Inconclusive('our probe')")
+    assert (outcome["feedback"], outcome["evidence"]) == ("", [])
+    assert "It ended.\nlog" in str(outcome["detail"])
+
+
+def test_reason_that_cannot_be_found_changes_nothing(grader: Grader) -> None:
+    """An engine that is away when it is asked why does not forgive a failure."""
+    outcome = one(grader, "from harness.testing import causes\ncauses.watch(lambda: 1 / 0)\nfail('charged twice')")
+    assert (outcome["status"], outcome["feedback"]) == ("failed", "charged twice")
+    assert "no reason could be found" in str(outcome["detail"])
+
+
+def test_check_that_did_not_run_has_no_reason(grader: Grader) -> None:
+    """What became of the process is no reason for a check that only waited for another one."""
+    body = "".join(f"    {line}\n" for line in (GONE + "fail('x')").splitlines())
+    text = f"{HEAD}\n@check('contract/a')\ndef test_a():\n{body}\n@check('contract/b')\ndef test_b():\n    pass\n"
+    declared: dict[str, Json] = {"id": "contract/b", "requires": ["contract/a"]}
+    outcomes = grader.run(job({"test_it.py": text}, "contract/a", declared)).outcomes
+    assert outcomes["contract/b"]["feedback"] == "not run: it counts only when contract/a passes"

@@ -1,0 +1,83 @@
+"""Crowds of clients: asking for many things at once, and following each of them until it has its outcome."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Generic, TypeVar
+
+from harness.testing.answers import Meaning, Said
+from harness.testing.service import Service
+
+MOST_IN_FLIGHT = 64
+TRY_AGAIN = frozenset({408, 409, 425, 429})
+"""Refusals that may end by themselves; asking again does not change any other 4xx."""
+
+Thing = TypeVar("Thing")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Crowd(Generic[Thing]):
+    """Clients that ask for things (hashable values). The time they take counts as waiting for the service."""
+
+    def __init__(
+        self,
+        service: Service,
+        *,
+        ask: Callable[[Thing, str], Said],
+        read: Callable[[Thing, str], Said],
+        settle_seconds: Callable[[], float],
+        most: int = MOST_IN_FLIGHT,
+    ) -> None:
+        """Ask with ``ask(thing, f)``, where ``f`` names the kind of request; read with ``read(thing, id)``.
+
+        Both are called from many threads and must never raise for anything a service does. ``settle_seconds()`` is how
+        long a thing may take to have its outcome when nothing fails, as the brief promises it.
+        """
+        self._service = service
+        self._ask = ask
+        self._read = read
+        self._settle_seconds = settle_seconds
+        self._pool = ThreadPoolExecutor(max_workers=most, thread_name_prefix="client")
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def together(self, work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+        """Do ``work`` for all items at once, at most 64 in flight; return results in order."""
+        with self._service.waiting():
+            return list(self._pool.map(work, items))
+
+    def ask_all(self, things: Collection[Thing], *, f: str) -> dict[Thing, Said]:
+        """Ask once for all things at once."""
+        return dict(zip(things, self.together(lambda thing: self._ask(thing, f), things), strict=True))
+
+    def settle(self, told: Mapping[Thing, Said], *, until: float, repeat: Collection[Thing] = ()) -> dict[Thing, Said]:
+        """Follow things until they are final or the time (a monotonic stamp) is over; return the best answers.
+
+        The clients of ``repeat`` send their request again; the others only read, and those who never got an id
+        can't do even that: they are returned as they were.
+        """
+        wanted, things = set(repeat), list(told)
+        found = self.together(lambda thing: self._follow(thing, told[thing], until, again=thing in wanted), things)
+        return dict(zip(things, found, strict=True))
+
+    def ask_until_final(self, things: Collection[Thing], *, f: str) -> dict[Thing, Said]:
+        """Ask for things, again where there was no outcome, within the time that is promised when nothing fails."""
+        told = self.ask_all(things, f=f)
+        return self.settle(told, until=time.monotonic() + self._settle_seconds(), repeat=things)
+
+    def _follow(self, thing: Thing, said: Said, until: float, *, again: bool) -> Said:
+        best, tick = said, self._service.tick
+        while best.meaning is not Meaning.FINAL and time.monotonic() < until:
+            refused = best.meaning is Meaning.REFUSED and best.answer.status not in TRY_AGAIN
+            if refused or (not again and not best.id):
+                return best
+            time.sleep(tick if again else tick / 2)
+            now = self._ask(thing, "repeat") if again else self._read(thing, best.id)
+            if now.meaning in {Meaning.FINAL, Meaning.PENDING} or not best.id:
+                best = now
+        return best

@@ -1,0 +1,162 @@
+"""The candidate's own black-box tests: do they know a right service from a wrong one?
+
+Their command runs again and again in a sandbox of its own, against one name and one address behind which targets of
+ours change. What they print is theirs: it is shown to them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from harness.testing.broker import Broker
+from harness.testing.check import Inconclusive, Unproven, credit, fail
+from harness.testing.ends import exit_words, last_lines
+from harness.testing.forwards import Forwarder
+from harness.testing.job import Job
+
+MOST_LINES = 20
+_BUILD_CHARS = 2000
+_OUTPUT_CHARS = 1500
+VERDICTS = {0: "pass", 1: "fail"}
+"""Exit code of a test run -> what it says of the service. Anything else says nothing."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """A service that tests are run against."""
+
+    words: str
+    """For the candidate: ``your service``, ``the starter``, ``your service with one mistake of ours``."""
+    wanted: str
+    """``pass`` or ``fail``."""
+    address: tuple[str, int]
+    """Where it answers: a sandbox, or a proxy of ours in the grader that makes one mistake."""
+    start: Callable[[], None]
+    """Makes it fresh and ready before each run. Raises Unproven or Inconclusive when it does not become ready."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """One run of the candidate's tests."""
+
+    target: Target
+    exit_code: int
+    timed_out: bool
+    seconds: float
+    output: bytes
+
+    @property
+    def verdict(self) -> str:
+        """``pass``, ``fail``, or ``error``: anything but a clean 0 or 1 says nothing about a service."""
+        return "error" if self.timed_out else VERDICTS.get(self.exit_code, "error")
+
+    def __str__(self) -> str:
+        """Say it in a few words: ``fail on your service in 0.4 s``."""
+        return f"{self.verdict} on {self.target.words} in {self.seconds:.1f} s"
+
+
+def orders(targets: Sequence[Target], runs: int) -> list[tuple[Target, ...]]:
+    """Return every order of so many runs in which each target comes at least once."""
+    return [one for one in itertools.product(targets, repeat=runs) if all(target in one for target in targets)]
+
+
+class OwnTests:
+    """Runs the ``test`` command of the submission in sandbox ``tests``, which reaches its targets at the grader."""
+
+    def __init__(self, broker: Broker, job: Job, *, port: int, limit_seconds: float, sandbox: str = "tests") -> None:
+        """Targets appear at ``port`` of the grader; a run may take ``limit_seconds``, as the brief says."""
+        self._broker = broker
+        self._job = job
+        self._port = port
+        self._limit = limit_seconds
+        self._sandbox = sandbox
+
+    def require(self, *ours: str) -> None:
+        """Raise Unproven when there are no tests, or they could not be built; Inconclusive when one of ``ours`` could not.
+
+        ``ours`` are sandboxes whose content is not the candidate's (a starter).
+        """
+        if not self._job.has_tests:
+            text = "service.toml declares no test command, so there are no tests of yours to run."
+            raise Unproven(text)
+        built = self._broker.built(self._sandbox)
+        if not built.ok:
+            text = "Your tests could not be built."
+            lines = last_lines(built.log.encode(), MOST_LINES)
+            raise Unproven(text, detail=built.log[-_BUILD_CHARS:], evidence=lines)
+        for name in ours:
+            other = self._broker.built(name)
+            if not other.ok:
+                text = f"expected our {name} to build, found: {other.log[-_BUILD_CHARS:]}"
+                raise Inconclusive(text)
+
+    def run(self, targets: Sequence[Target], rng: random.Random, *, runs: int) -> list[Run]:
+        """Run the tests ``runs`` times, each target at least once, in an order drawn from ``rng``.
+
+        Ends early at a run that says nothing. Tests can't count which target they see.
+        """
+        found: list[Run] = []
+        order = rng.choice(orders(targets, runs))
+        with Forwarder(listen_port=self._port, target=order[0].address) as forwarder:
+            for target in order:
+                target.start()
+                forwarder.switch(target.address)
+                found.append(self._run(target))
+                if found[-1].verdict == "error":
+                    break
+        return found
+
+    def _run(self, target: Target) -> Run:
+        argv = self._broker.command(self._sandbox, "test")
+        result = self._broker.run(self._sandbox, argv, timeout_seconds=self._limit)
+        return Run(
+            target=target,
+            exit_code=result.exit_code,
+            timed_out=result.timed_out,
+            seconds=result.seconds,
+            output=result.stdout + b"\n" + result.stderr,
+        )
+
+    def judge(self, runs: Sequence[Run]) -> None:
+        """Say what the runs come to: Unproven for one that says nothing, a failure for a wrong verdict, else a pass.
+
+        The end of what the first wrong run printed is evidence, unless the target was wrong and they found nothing.
+        """
+        detail = "\n\n".join(_told(run) for run in runs)
+        for run in runs:
+            if run.verdict == "error":
+                how = f"ran longer than {self._limit:.0f} s and were ended"
+                how = how if run.timed_out else f"ended with {exit_words(run.exit_code)}"
+                text = f"Against {run.target.words} your tests {how}: 0 is passed, 1 is failed, all else says nothing."
+                raise Unproven(text, detail=detail, evidence=_shown(run))
+        wrong = [run for run in runs if run.verdict != run.target.wanted]
+        if wrong:
+            worst = min(wrong, key=lambda run: run.verdict)  # "fail" on a right service tells why
+            fail(
+                "Your own tests do not tell " + " from ".join(dict.fromkeys(_names(runs))) + ".",
+                expected="; ".join(dict.fromkeys(f"{run.target.wanted} on {run.target.words}" for run in runs)),
+                found="; ".join(map(str, runs)),
+                detail=detail,
+                evidence=_shown(worst),
+            )
+        slowest = max(run.seconds for run in runs)
+        text = f"The slowest of {len(runs)} runs took {slowest:.1f} s of at most {self._limit:.0f}."
+        credit(1.0, text, detail=detail)
+
+
+def _names(runs: Sequence[Run]) -> list[str]:
+    """Return the targets in words, those that should pass first."""
+    return [run.target.words for wanted in ("pass", "fail") for run in runs if run.target.wanted == wanted]
+
+
+def _told(run: Run) -> str:
+    text = run.output[-_OUTPUT_CHARS:].decode("utf-8", "replace")
+    return f"{run.target.words}: exit {run.exit_code}, {run.verdict}, {run.seconds:.1f} s\n{text}"
+
+
+def _shown(run: Run) -> tuple[str, ...]:
+    lines = last_lines(run.output, MOST_LINES)
+    return (f"what your tests printed against {run.target.words}, its end:", *lines) if lines else ()

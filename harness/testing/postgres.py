@@ -1,0 +1,121 @@
+"""A PostgreSQL of ours as the grader sees it: past any proxy, under a role that the service's role can't shut out."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, LiteralString
+
+from harness.testing.broker import Broker
+from harness.testing.check import Inconclusive, Unproven
+from harness.testing.ends import last_lines
+
+if TYPE_CHECKING:
+    import psycopg
+
+PORT = 5432
+WAIT_SECONDS = 20.0
+"""How long a database of ours may need from start to an answer. It is not the candidate's time."""
+_POLL_SECONDS = 0.02
+
+
+class Postgres:
+    """Starts, kills, probes and empties one database sandbox, and tells whose doing it is when it is silent."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        address: str,
+        *,
+        sandbox: str = "db",
+        service: str = "app",
+        role: str = "grader",
+        wait_seconds: float = WAIT_SECONDS,
+    ) -> None:
+        """``sandbox`` is at ``address`` (``job.address(sandbox)``).
+
+        ``service`` names both the role and the database of the candidate's service; ``role`` is ours, a superuser
+        that is let in from the grader alone. All else in the server is ours.
+        """
+        self.address = address
+        self.sandbox = sandbox
+        self.service = service
+        self._broker = broker
+        self._role = role
+        self._wait_seconds = wait_seconds
+
+    def start(self) -> float:
+        """Start it and wait; return the monotonic stamp when it answered. Raises as :meth:`wait` does."""
+        self._broker.start(self.sandbox)
+        return self.wait()
+
+    def kill(self) -> None:
+        """SIGKILL it. What was committed stays."""
+        self._broker.kill(self.sandbox)
+
+    def wait(self) -> float:
+        """Wait until it answers us, and return the monotonic stamp when it did.
+
+        Raises Inconclusive when it runs and lets us not in; Unproven when it ended by itself: nothing but the service
+        uses it.
+        """
+        deadline = time.monotonic() + self._wait_seconds
+        while time.monotonic() < deadline:
+            if self.answers():
+                return time.monotonic()
+            time.sleep(_POLL_SECONDS)
+        if not self._broker.state(self.sandbox).running:
+            text = "The database ended by itself under what the service did with it, so nothing more can be seen."
+            raise Unproven(text, detail=self._log())
+        text = f"expected our database to answer within {self._wait_seconds:.0f} s, found silence\n{self._log()}"
+        raise Inconclusive(text)
+
+    def answers(self) -> bool:
+        """Probe it once: whether it lets us in and answers a query now."""
+        import psycopg
+
+        with suppress(psycopg.Error), self._connect() as connection:
+            connection.execute("SELECT 1")
+            return True
+        return False
+
+    def empty(self) -> None:
+        """Make the service's database new, whatever is in it and whoever is connected.
+
+        Raises Unproven when the server lets us in and still can't: only the service can have made it so.
+        """
+        import psycopg
+        from psycopg import sql
+
+        name = sql.Identifier(self.service)
+        statements: tuple[LiteralString, ...] = (
+            "DROP DATABASE IF EXISTS {} WITH (FORCE)",
+            "ALTER ROLE {} RESET ALL",
+            "CREATE DATABASE {} OWNER {}",
+        )
+        self.wait()
+        try:
+            with self._connect() as connection:
+                for statement in statements:
+                    connection.execute(sql.SQL(statement).format(*[name] * statement.count("{}")))
+        except psycopg.Error as error:
+            self.wait()
+            text = f"The service left its database so that it can't be emptied: {error}"
+            raise Unproven(text, detail=self._log()) from error
+
+    def _connect(self) -> psycopg.Connection[tuple[object, ...]]:
+        import psycopg
+
+        return psycopg.connect(
+            host=self.address,
+            port=PORT,
+            user=self._role,
+            dbname="postgres",
+            connect_timeout=2,
+            autocommit=True,
+            options="-c statement_timeout=10000",
+        )
+
+    def _log(self) -> str:
+        lines = last_lines(self._broker.logs(self.sandbox, tail_kb=4), most=40)
+        return "\n".join(("last lines of the database's log:", *lines))

@@ -1,0 +1,256 @@
+"""Paired measurement, the candidate's own tests, and PostgreSQL, without an engine."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from types import ModuleType, SimpleNamespace
+from typing import Self
+
+import pytest
+
+from harness.testing import CheckFailed, Inconclusive, Unproven, paired
+from harness.testing._run.record import Record
+from harness.testing.broker import RunResult
+from harness.testing.check import set_current
+from harness.testing.own_tests import OwnTests, Target, orders
+from harness.testing.paired import Side
+from harness.testing.postgres import Postgres
+from tests.unit.testing.host import Host
+from tests.unit.testing.test_shared import job
+
+
+def sides(rates: dict[str, list[float]], log: list[str]) -> tuple[Side, Side]:
+    def side(name: str, *sandboxes: str) -> Side:
+        def measure() -> float:
+            log.append(name)
+            return rates[name].pop(0)
+
+        return Side(
+            name=name,
+            sandboxes=sandboxes,
+            warm=lambda: log.append(f"warm {name}"),
+            measure=measure,
+        )
+
+    return side("app", "app", "db"), side("yardstick", "yardstick", "db-yardstick")
+
+
+def test_pairs_are_measured_in_turn_with_the_other_frozen() -> None:
+    """ABAB after both were warmed up, under the lock, and nobody stays frozen."""
+    host, log = Host(), list[str]()
+    ours, yard = sides({"app": [40, 44], "yardstick": [80, 88]}, log)
+    ratio = paired.measure(host.broker, ours, yard, least_yardstick=50)
+    assert log == ["warm yardstick", "warm app", "app", "yardstick", "app", "yardstick"]
+    assert (ratio.ours, ratio.yardstick, ratio.value) == ((40, 44), (80, 88), 0.5)
+    assert paired.shown(ratio, ours, yard) == "app 40, 44; yardstick 80, 88"
+    asked = [verb for verb, _ in host.asked]
+    assert (asked[0], asked[-1], asked.count("lock")) == ("lock", "unlock", 1)
+    app = [verb for verb, sandbox in host.asked if sandbox == "app"]
+    assert app == ["pause", "resume"] * 3
+    first = [one for one in host.asked if one[0] in {"pause", "resume"}][:4]
+    assert first == [("pause", "app"), ("pause", "db"), ("resume", "db"), ("resume", "app")]
+
+
+@pytest.mark.parametrize("slow", [[80.0, 10.0], [0.0, 80.0]])
+def test_slow_yardstick_measures_nothing(slow: list[float]) -> None:
+    """A machine that is too busy for the yardstick says nothing of the service."""
+    ours, yard = sides({"app": [40, 44], "yardstick": slow}, [])
+    with pytest.raises(Inconclusive, match="expected our yardstick to reach at least 50 a second"):
+        paired.measure(Host().broker, ours, yard, least_yardstick=50)
+
+
+def test_nobody_stays_frozen_after_trouble() -> None:
+    """A phase that breaks thaws the other side and gives the lock back."""
+    host = Host()
+    ours, yard = sides({"app": [], "yardstick": []}, [])
+    with pytest.raises(IndexError):
+        paired.measure(host.broker, ours, yard, least_yardstick=50)
+    assert len(host.verbs("pause")) == len(host.verbs("resume"))
+    assert host.asked[-1][0] == "unlock"
+
+
+def ran(code: int, *, out: bytes = b"", timed_out: bool = False) -> RunResult:
+    return RunResult(exit_code=code, stdout=out, stderr=b"", truncated=False, timed_out=timed_out, seconds=0.4)
+
+
+class Own:
+    """Own tests against a right and two wrong targets, with exit codes as they are said."""
+
+    def __init__(self, *results: RunResult, has_tests: bool = True) -> None:
+        self.host = Host(runs=list(results))
+        facts = replace(job(), has_tests=has_tests)
+        self.own = OwnTests(self.host.broker, facts, port=0, limit_seconds=20.0)
+        self.started: list[str] = []
+        self.good = self._target("your service", "pass")
+        self.starter = self._target("the starter", "fail")
+        self.record = Record("own-tests/a")
+        set_current(self.record)
+
+    def _target(self, words: str, wanted: str) -> Target:
+        address = ("127.0.0.1", 1)
+        return Target(words=words, wanted=wanted, address=address, start=lambda: self.started.append(words))
+
+    def judge(self) -> None:
+        runs = self.own.run([self.good, self.starter], random.Random(0), runs=3)
+        self.own.judge(runs)
+
+
+@pytest.fixture(autouse=True)
+def _no_record() -> Iterator[None]:
+    yield
+    set_current(None)
+
+
+def verdicts(order: list[str], code: Callable[[str], int]) -> list[RunResult]:
+    return [ran(code(words), out=f"saw {words}\n".encode()) for words in order]
+
+
+def test_orders_have_every_target() -> None:
+    """Three runs of two targets: six orders, none of one target alone."""
+    tests = Own()
+    found = orders([tests.good, tests.starter], 3)
+    assert len(found) == 6
+    assert all({tests.good, tests.starter} == set(one) for one in found)
+    assert len(orders([tests.good, tests.starter, tests.good], 3)) > 0
+
+
+def test_own_tests_that_know_good_from_bad_pass() -> None:
+    """Right verdicts on every run pass; each target is started anew before its run."""
+    tests = Own(*[ran(0)] * 3)
+    order = [one.words for one in random.Random(0).choice(orders([tests.good, tests.starter], 3))]
+    tests.host.runs = verdicts(order, lambda words: 0 if words == "your service" else 1)
+    tests.judge()
+    assert tests.started == order
+    assert tests.record.event()["status"] == "passed"
+
+
+def test_own_tests_that_fail_on_their_own_service_are_shown() -> None:
+    """What the run on their own service printed is the candidate's to read."""
+    tests = Own()
+    tests.host.runs = [ran(1, out=b"x" * 9000 + b"\nAttributeError: jsn\n")] * 3
+    with pytest.raises(CheckFailed) as caught:
+        tests.judge()
+    assert "do not tell your service from the starter" in caught.value.feedback
+    assert "fail on your service in 0.4 s" in caught.value.feedback
+    assert caught.value.evidence[0] == "what your tests printed against your service, its end:"
+    assert caught.value.evidence[-1] == "AttributeError: jsn"
+
+
+def test_own_tests_that_pass_everything_fail() -> None:
+    """A test that knows no bad service is none."""
+    tests = Own(*[ran(0)] * 3)
+    with pytest.raises(CheckFailed, match="pass on the starter"):
+        tests.judge()
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        (ran(2, out=b"usage\n"), "ended with exit code 2"),
+        (ran(127), "ended with exit code 127: its program was not found"),
+        (ran(137, timed_out=True), "ran longer than 20 s and were ended"),
+    ],
+)
+def test_own_tests_that_say_nothing_are_unproven(result: RunResult, said: str) -> None:
+    """Anything but 0 and 1 is no verdict, and ends the runs."""
+    tests = Own(result)
+    with pytest.raises(Unproven) as caught:
+        tests.judge()
+    assert said in caught.value.feedback
+    assert len(tests.started) == 1
+    if result.stdout:
+        assert caught.value.evidence[-1] == "usage"
+
+
+def test_own_tests_must_be_there_and_build() -> None:
+    """No tests and tests that don't build are the candidate's, a starter that does not build is ours."""
+    with pytest.raises(Unproven, match="declares no test command"):
+        Own(has_tests=False).own.require("starter")
+    tests = Own()
+    tests.own.require("starter")
+    tests.host.built = {"starter": (False, "no compiler"), "tests": (True, "")}
+    with pytest.raises(Inconclusive, match="expected our starter to build, found: no compiler"):
+        tests.own.require("starter")
+    tests.host.built["tests"] = (False, "cc: nothing\nerror: no such symbol")
+    with pytest.raises(Unproven, match="could not be built") as caught:
+        tests.own.require("starter")
+    assert caught.value.evidence == ("cc: nothing", "error: no such symbol")
+
+
+class TroubleError(Exception):
+    """Stands for psycopg.Error."""
+
+
+class Server:
+    """A database that answers after some refusals."""
+
+    def __init__(self) -> None:
+        self.refusals = 0
+        self.said: list[str] = []
+        self.fails_at = ""
+
+    def connect(self, **_: object) -> Server:
+        if self.refusals:
+            self.refusals -= 1
+            raise TroubleError("refused")
+        return self
+
+    def execute(self, statement: str) -> None:
+        if self.fails_at and self.fails_at in statement:
+            raise TroubleError("in the way")
+        self.said.append(statement)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Server:
+    """Stand in for the driver: it is in the grader image only."""
+    one, module = Server(), ModuleType("psycopg")
+    sql = SimpleNamespace(SQL=lambda text: SimpleNamespace(format=text.format), Identifier=lambda name: f'"{name}"')
+    module.__dict__.update(Error=TroubleError, connect=one.connect, sql=sql)
+    monkeypatch.setitem(sys.modules, "psycopg", module)
+    return one
+
+
+def test_database_is_waited_for(server: Server) -> None:
+    """It is there when it lets us in and answers."""
+    server.refusals = 3
+    host = Host()
+    Postgres(host.broker, "10.0.0.3").start()
+    assert host.verbs("start") == [("start", "db")]
+    assert server.said == ["SELECT 1"]
+
+
+def test_database_that_is_silent_is_ours_while_it_runs(server: Server) -> None:
+    """It runs and does not answer: ours. It has ended by itself: what the service did with it."""
+    server.refusals = 1 << 30
+    host = Host()
+    host.process.running, host.process.log = True, b"FATAL: no room\n"
+    database = Postgres(host.broker, "10.0.0.3", wait_seconds=0.05)
+    with pytest.raises(Inconclusive, match="FATAL: no room"):
+        database.wait()
+    host.process.running = False
+    with pytest.raises(Unproven, match="ended by itself") as caught:
+        database.wait()
+    assert "FATAL: no room" in caught.value.detail
+
+
+def test_database_is_emptied(server: Server) -> None:
+    """Role and database of the service are made new; what keeps it from that is the service's doing."""
+    Postgres(Host().broker, "10.0.0.3", service="shop").empty()
+    assert server.said[1:] == [
+        'DROP DATABASE IF EXISTS "shop" WITH (FORCE)',
+        'ALTER ROLE "shop" RESET ALL',
+        'CREATE DATABASE "shop" OWNER "shop"',
+    ]
+    server.fails_at = "DROP"
+    with pytest.raises(Unproven, match="can't be emptied: in the way"):
+        Postgres(Host().broker, "10.0.0.3").empty()

@@ -1,0 +1,166 @@
+"""What exercises share: answers in words, diaries, deals, crowds."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from harness.testing import Unproven, causes
+from harness.testing.answers import Meaning, Said, enough, examples, short
+from harness.testing.clients import Answer
+from harness.testing.crowds import Crowd
+from harness.testing.deals import deal, distinct, generator, tag
+from harness.testing.diary import Diary
+from harness.testing.job import Job
+from harness.testing.service import Service
+from tests.unit.testing.host import Host
+
+
+def answer(status: int | None, body: bytes = b"", error: str | None = None) -> Answer:
+    return Answer(status=status, body=body, error=error, start=0.0, end=0.0)
+
+
+def said(meaning: Meaning, status: int | None = 201, *, id: str = "c-1", word: str = "") -> Said:  # noqa: A002 - as the field
+    return Said(meaning=meaning, answer=answer(status, error="out of time"), id=id, status=word)
+
+
+def job(*, seed: int = 7, mode: str = "grade") -> Job:
+    return Job(
+        exercise="demo",
+        version="1",
+        mode=mode,
+        seed=seed,
+        variant=0,
+        parameters={},
+        language="",
+        timeouts={},
+        has_tests=False,
+        checks=(),
+    )
+
+
+def test_answers_are_said_in_a_few_words() -> None:
+    """Status and the beginning of the body, or why there was none."""
+    assert short(answer(409, b' {"error":"used"} ')) == '409 {"error":"used"}'
+    assert short(answer(None, error="out of time")) == "no answer (out of time)"
+    assert short(answer(200, "é".encode() * 500)) == "200 " + "é" * 90 + "..."
+    assert short(answer(204)) == "204"
+    assert str(said(Meaning.FINAL, word="captured")) == "201 captured"
+    assert str(said(Meaning.BROKEN, None)) == "no answer (out of time)"
+
+
+def test_examples_are_different_and_few() -> None:
+    """A crowd of equal answers is told once."""
+    assert examples([503, 503, "x", 1, 2]) == "1; 2; 503"
+    assert examples([]) == "none"
+
+
+def test_enough_wants_final_answers() -> None:
+    """Too little evidence says how much there was, and what came instead."""
+    told = [said(Meaning.FINAL), said(Meaning.PENDING, 202, word="pending")]
+    enough(told, least=1, what="charges")
+    with pytest.raises(Unproven) as caught:
+        enough(told, least=2, what="charges")
+    assert caught.value.feedback == (
+        "Too little succeeded to judge: of 2 charges, 1 got a final outcome (201), expected at least 2. "
+        "Other answers: 202 pending."
+    )
+
+
+def test_diary_tells_the_story_of_one_thing() -> None:
+    """Entries come by stamp, with the faults that happened meanwhile and no others."""
+    diary = Diary(lambda stamp: stamp - 100)
+    diary.write("b", "other", at=101.5)
+    diary.write("a", "answered", at=103.0)
+    diary.write("a", "asked", at=101.0)
+    diary.write(None, "killed", at=102.0)
+    diary.write(None, "long before", at=100.0)
+    diary.write(None, "long after", at=105.0)
+    assert diary.story("a") == ("  1.00 s  asked", "  2.00 s  killed", "  3.00 s  answered")
+    assert diary.story("nobody") == ()
+    assert diary.say(103.25) == "3.25 s"
+
+
+def test_diary_leaves_out_the_middle_and_forgets_the_oldest() -> None:
+    """A service decides how much happens, not how much is kept or shown."""
+    diary = Diary(lambda stamp: stamp)
+    for number in range(20_010):
+        diary.write("a", str(number), at=float(number))
+    story = diary.story("a", most=4)
+    assert [line.split()[-1] for line in story] == ["10", "11", "more", "20008", "20009"]
+    assert "19996 more" in story[2]
+
+
+def test_draws_depend_on_seed_name_and_mode() -> None:
+    """Equal seeds give equal plans; a candidate's own check draws others than a grading."""
+    drawn = {
+        (seed, mode, name): generator(job(seed=seed, mode=mode), name).random()
+        for seed in (7, 8)
+        for mode in ("grade", "check")
+        for name in ("a", "b")
+    }
+    assert len(set(drawn.values())) == len(drawn)
+    assert generator(job(), "a").random() == drawn[7, "grade", "a"]
+
+
+def test_deals_are_even_and_distinct() -> None:
+    """Every kind is dealt as often as the others; numbers come once."""
+    rng = random.Random(1)
+    assert Counter(deal(rng, range(50), "abcde").values()) == dict.fromkeys("abcde", 10)
+    assert deal(rng, [], []) == {}
+    assert sorted(distinct(rng, 3, 9)) == list(range(3, 10))
+    assert len(tag(rng, 8)) == 8
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    monkeypatch.setattr(causes, "_watchers", [])
+    diary = Diary(lambda stamp: stamp)
+    one = Service(Host().broker, "127.0.0.1", diary, port=1, startup_seconds=0.1, patience_seconds=9.0)
+    one.tick = 0.002
+    yield one
+    one.close()
+
+
+def crowd(service: Service, answers: dict[str, list[Said]]) -> Crowd[str]:
+    """Clients of a service that answers each thing in turn, its last answer for ever; reads and asks alike."""
+    lock = threading.Lock()
+
+    def speak(thing: str, _: str) -> Said:
+        with lock:
+            left = answers[thing]
+            return left.pop(0) if len(left) > 1 else left[0]
+
+    return Crowd(service, ask=speak, read=speak, settle_seconds=lambda: 0.2)
+
+
+def test_crowd_follows_until_final(service: Service) -> None:
+    """Pending things are followed; a broken answer in between does not lose what was known."""
+    final = said(Meaning.FINAL, word="captured")
+    pending, broken = said(Meaning.PENDING, 202), said(Meaning.BROKEN, 503, id="")
+    clients = crowd(service, {"a": [pending, broken, final], "b": [final]})
+    assert clients.ask_until_final(["a", "b"], f="charge") == {"a": final, "b": final}
+    clients.close()
+
+
+def test_crowd_does_not_insist_on_a_refusal(service: Service) -> None:
+    """A 4xx stays what it is, but for those that may end by themselves."""
+    refused, busy = said(Meaning.REFUSED, 400, id=""), said(Meaning.REFUSED, 429, id="")
+    final = said(Meaning.FINAL)
+    clients = crowd(service, {"a": [refused, final], "b": [busy, final]})
+    assert clients.ask_until_final(["a", "b"], f="charge") == {"a": refused, "b": final}
+    clients.close()
+
+
+def test_crowd_that_only_reads_needs_an_id(service: Service) -> None:
+    """Who never got an id can't follow; who got one reads until the time is over."""
+    nameless, pending = said(Meaning.BROKEN, None, id=""), said(Meaning.PENDING, 202)
+    clients = crowd(service, {"a": [said(Meaning.FINAL)], "b": [pending]})
+    told = clients.settle({"a": nameless, "b": pending}, until=time.monotonic() + 0.02)
+    assert told == {"a": nameless, "b": pending}
+    clients.close()
