@@ -6,16 +6,27 @@ could fail before the boundary stands.
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import io
 import os
 import signal
 import sys
 import threading
 from types import FrameType
+from typing import TYPE_CHECKING
 
-_HARNESS, _USAGE, _INTERRUPTED, _TERMINATED = 5, 4, 130, 143
+if TYPE_CHECKING:
+    import click
+
+    from harness.errors import HarnessError
+    from harness.streams import Sink
+
+_HARNESS, _USAGE, _INTEGRITY, _INTERRUPTED, _TERMINATED = 5, 4, 6, 130, 143
 _BROKEN_PIPE = 141
 _SECOND = 2
-_DISK_FULL = {28, 122}  # ENOSPC, EDQUOT
+_KEEPING = frozenset({"check", "grade", "validate"})
+"""Commands that write what they find into files: standard output is only a view of it."""
 
 
 class Terminated(BaseException):
@@ -31,59 +42,100 @@ def main() -> None:
         code = _INTERRUPTED
     except Terminated:
         code = _TERMINATED
+    except BaseException as error:  # noqa: BLE001  no memory even to say so: still never Python's own 1
+        _say_at_once(f"error: {type(error).__name__}")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the code is decided
     sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code. KeyboardInterrupt and Terminated are for the caller."""
+    return _run(arguments)[0]
+
+
+def _run(arguments: list[str]) -> tuple[int, str]:
+    """Return the exit code of one command, and which command it was."""
     import click
 
     from harness.cli import cli
     from harness.errors import HarnessError
 
     color = False if os.environ.get("NO_COLOR") else None
+    verb = ""
     try:
         with cli.make_context("harness", list(arguments), color=color) as context:
-            result = cli.invoke(context)
+            try:
+                result = cli.invoke(context)
+            finally:
+                verb = context.invoked_subcommand or ""
     except click.exceptions.Exit as ended:
-        return ended.exit_code
+        return ended.exit_code, verb
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
-        return _USAGE
+        return _USAGE, verb
     except click.ClickException as error:
-        error.show(sys.stderr)
-        return _USAGE
+        _show(error)
+        return _USAGE, verb
     except HarnessError as error:
-        click.secho("error: ", fg="red", nl=False, err=True, color=color)
-        click.echo(str(error), err=True)
-        return int(error.exit_code)
-    return int(result)
+        return _fail(error), verb
+    return int(result), verb
+
+
+def _show(error: click.ClickException) -> None:
+    """Say what click has against the arguments; what was typed is made visible."""
+    from harness import console
+
+    text = io.StringIO()
+    error.show(text)
+    console.notice(text.getvalue().rstrip())
+
+
+def _fail(error: HarnessError) -> int:
+    """Say an error and return its exit code."""
+    from harness import console
+
+    if sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
+        sys.stderr.write("\x1b[31merror:\x1b[0m ")
+        console.notice(str(error))
+    else:
+        console.notice(f"error: {error}")
+    return int(error.exit_code)
 
 
 def _bounded(arguments: list[str]) -> int:
     threads: list[BaseException] = []
     try:
-        _prepare(threads)
-        code = run(arguments)
+        sink = _prepare(threads)
+        code, verb = _run(arguments)
         sys.stdout.flush()
-    except BrokenPipeError as error:
-        if _stdout_is_gone():
-            return _BROKEN_PIPE
-        return _internal(error)
-    except OSError as error:
-        if error.errno in _DISK_FULL:
-            _say(f"error: the disk is full ({error.filename or error}): free some space and run this again")
-            return _HARNESS
-        return _internal(error)
     except (Exception, SystemExit) as error:  # noqa: BLE001  the boundary
-        return _internal(error)
-    return _internal(threads[0]) if threads else code
+        return _explain(error)
+    if threads:
+        return _explain(threads[0])
+    return _seen(sink, code, verb)
 
 
-def _prepare(threads: list[BaseException]) -> None:
-    for stream in (sys.stdout, sys.stderr):
-        # What can't be shown in the terminal's encoding must not end a grading.
-        getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
+def _seen(sink: Sink, code: int, verb: str) -> int:
+    """Return the exit code when some of standard output could not be written; that a reader went away is no error."""
+    if sink.lost is None:
+        return code
+    if sink.lost.errno == errno.EPIPE:
+        return code if verb in _KEEPING else _BROKEN_PIPE
+    kept = "; what was found is kept in its files" if verb in _KEEPING else ""
+    _say(f"error: expected to write to standard output, found: {sink.lost.strerror}: send it elsewhere{kept}")
+    return code if code == _INTEGRITY else _HARNESS
+
+
+def _explain(error: BaseException) -> int:
+    from harness import crashes
+
+    return _fail(crashes.explained(error))
+
+
+def _prepare(threads: list[BaseException]) -> Sink:
+    from harness import streams
+
+    sink = streams.install()
     signal.signal(signal.SIGINT, _Interrupts())
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -96,6 +148,7 @@ def _prepare(threads: list[BaseException]) -> None:
         default(args)
 
     threading.excepthook = note
+    return sink
 
 
 class _Interrupts:
@@ -107,10 +160,10 @@ class _Interrupts:
     def __call__(self, _number: int, _frame: FrameType | None) -> None:
         self._count += 1
         if self._count == _SECOND:
-            _say("still removing sandboxes; a third Ctrl-C stops at once, then run: harness clean")
+            _say_at_once("still removing sandboxes; a third Ctrl-C stops at once, then run: harness clean")
             return
         if self._count == 1:
-            _say("interrupted, cleaning up")
+            _say_at_once("interrupted, cleaning up")
         raise KeyboardInterrupt
 
 
@@ -119,54 +172,15 @@ def _terminate(number: int, _frame: FrameType | None) -> None:
     raise Terminated
 
 
-def _stdout_is_gone() -> bool:
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The interpreter flushes once more at exit; give it a place that takes it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
-
-
-def _internal(error: BaseException) -> int:
-    """Say in two lines that we failed, and keep the traceback for whoever mends it."""
-    import traceback
-
-    text = "".join(traceback.format_exception(error))
-    kind = traceback.format_exception_only(error)[-1].strip()
-    _say(f"error: internal error, not yours and not the candidate's: {kind[:300]}")
-    _say(f"The traceback is in {_keep(text)}; please report it with that file.")
-    return _HARNESS
-
-
-def _keep(text: str) -> str:
-    import tempfile
-    import time
-
-    from harness.settings import state_dir
-
-    name = f"error-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}.txt"
-    content = f"harness {' '.join(sys.argv[1:])}\npython {sys.version}\n\n{text}"
-    for folder in (state_dir(os.environ), tempfile.gettempdir()):
-        try:
-            os.makedirs(folder, exist_ok=True)  # noqa: PTH103  pathlib is not needed for anything else here
-            file = os.path.join(folder, name)  # noqa: PTH118
-            with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:  # noqa: PTH123
-                stream.write(content)
-        except OSError:
-            continue
-        return file
-    _say(text)
-    return "the lines above, since no folder could be written"
+def _say_at_once(text: str) -> None:
+    """Say something past all buffers: a signal may come in the middle of a write."""
+    with contextlib.suppress(OSError):
+        os.write(2, f"{text}\n".encode())
 
 
 def _say(text: str) -> None:
-    try:
-        sys.stderr.write(f"{text}\n")
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        pass
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
 
 
 if __name__ == "__main__":

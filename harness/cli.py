@@ -6,6 +6,8 @@ Errors are not handled here but in ``harness.__main__``, the one boundary.
 
 from __future__ import annotations
 
+import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +19,46 @@ from harness.errors import ExitCode
 if TYPE_CHECKING:
     from harness.catalogue.finder import Catalogue
 
-_PATH = click.Path(path_type=Path)
-_TEXT_PATH = click.Path()
+
+class _Path(click.Path):
+    """A path that is not empty: an unset variable of a script would otherwise mean the folder it runs in."""
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        """Return the path; empty ones are wrong usage."""
+        if not os.fspath(value):
+            self.fail("expected a path, found an empty one: name it", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class _Text(click.types.StringParamType):
+    """Text that is not empty."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text; empty ones are wrong usage."""
+        if not value:
+            self.fail("expected a value, found an empty one: name it, or leave it out", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class _Points(click.FloatRange):
+    """Points of a hundred; what is no number is in no range."""
+
+    def convert(self, value: float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the points; NaN is wrong usage."""
+        points = float(super().convert(value, param, ctx))
+        return self.fail("expected points, found no number", param, ctx) if math.isnan(points) else points
+
+
+_PATH = _Path(path_type=Path)
+_TEXT_PATH = _Path()
+_TEXT = _Text()
+_COUNT = click.IntRange(1, 1000)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout, all else on stderr.")
-_ENGINE = click.option("--engine", metavar="NAME", help="Container engine (default: the first one that answers).")
+_ENGINE = click.option(
+    "--engine", metavar="NAME", type=_TEXT, help="Container engine (default: the first one that answers)."
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -79,7 +117,7 @@ def list_command(context: click.Context, *, as_json: bool) -> ExitCode:
 
 
 @cli.command()
-@click.argument("exercise_id", metavar="ID")
+@click.argument("exercise_id", metavar="ID", type=_TEXT)
 @_JSON
 @click.pass_context
 def show(context: click.Context, exercise_id: str, *, as_json: bool) -> ExitCode:
@@ -95,10 +133,10 @@ def show(context: click.Context, exercise_id: str, *, as_json: bool) -> ExitCode
 
 
 @cli.command()
-@click.argument("exercise_id", metavar="ID")
-@click.option("--language", metavar="L", help="Language of the starter, where there is a choice.")
+@click.argument("exercise_id", metavar="ID", type=_TEXT)
+@click.option("--language", metavar="L", type=_TEXT, help="Language of the starter, where there is a choice.")
 @click.option("--into", metavar="DIR", type=_PATH, help="New folder of the workspace (default: ./ID).")
-@click.option("--alias", metavar="NAME", help="What results are called by (default: the folder's name).")
+@click.option("--alias", metavar="NAME", type=_TEXT, help="What results are called by (default: the folder's name).")
 @click.pass_context
 def start(
     context: click.Context, exercise_id: str, *, language: str | None, into: Path | None, alias: str | None
@@ -116,7 +154,9 @@ def start(
 
 @cli.command()
 @click.argument("workspace", type=_TEXT_PATH, default=".")
-@click.option("--only", metavar="CHECK", multiple=True, help="Run only checks whose id matches (globs, repeatable).")
+@click.option(
+    "--only", metavar="CHECK", type=_TEXT, multiple=True, help="Run only checks whose id matches (globs, repeatable)."
+)
 @click.option("--keep", is_flag=True, help="Keep logs of all sandboxes, also of checks that passed.")
 @_JSON
 @_ENGINE
@@ -161,12 +201,12 @@ def submit(context: click.Context, workspace: Path, *, out: Path | None, as_json
 
 @cli.command()
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=_TEXT_PATH)
-@click.option("--exercise", metavar="ID", help="Needed for a folder that harness start did not make.")
+@click.option("--exercise", metavar="ID", type=_TEXT, help="Needed for a folder that harness start did not make.")
 @click.option(
     "--seed", metavar="N", type=click.IntRange(0, 2**63 - 1), help="Fault schedule (default: the exercise's)."
 )
-@click.option("--jobs", metavar="N", type=click.IntRange(min=1), default=1, show_default=True, help="Gradings at once.")
-@click.option("--bar", metavar="N", type=click.FloatRange(0, 100), help="Points to pass (default: the exercise's).")
+@click.option("--jobs", metavar="N", type=_COUNT, default=1, show_default=True, help="Gradings at once.")
+@click.option("--bar", metavar="N", type=_Points(0, 100), help="Points to pass (default: the exercise's).")
 @click.option("--advisory", is_flag=True, help="Exit 0 whenever a verdict was reached, passed or failed.")
 @click.option(
     "--out", metavar="DIR", type=_TEXT_PATH, default="results", show_default=True, help="Where results are kept."
@@ -237,12 +277,16 @@ def report(path: Path, *, fmt: str, audience: str) -> ExitCode:
 
 
 @cli.command()
-@click.argument("exercise_id", metavar="[ID]", required=False)
+@click.argument("exercise_id", metavar="[ID]", type=_TEXT, required=False)
 @click.option(
-    "--only", metavar="KIND/NAME", multiple=True, help="Only this one (mutant/N), or this kind (mutant); repeatable."
+    "--only",
+    metavar="KIND/NAME",
+    type=_TEXT,
+    multiple=True,
+    help="Only this one (mutant/N), or this kind (mutant); repeatable.",
 )
-@click.option("--repeat", metavar="N", type=click.IntRange(min=1), help="Run each reference N times, also if recorded.")
-@click.option("--jobs", metavar="N", type=click.IntRange(min=1), default=1, show_default=True, help="Gradings at once.")
+@click.option("--repeat", metavar="N", type=_COUNT, help="Run each reference N times, also if recorded.")
+@click.option("--jobs", metavar="N", type=_COUNT, default=1, show_default=True, help="Gradings at once.")
 @click.option("--recorded", is_flag=True, help="Run nothing: compare the record with the files. Seconds, no engine.")
 @_JSON
 @_ENGINE
@@ -280,7 +324,7 @@ def validate(
 
 
 @cli.command()
-@click.argument("exercise_id", metavar="ID")
+@click.argument("exercise_id", metavar="ID", type=_TEXT)
 @click.option("--into", metavar="DIR", type=_PATH, help="Catalogue folder (default: the first one, else here).")
 @click.pass_context
 def new(context: click.Context, exercise_id: str, *, into: Path | None) -> ExitCode:
@@ -308,7 +352,7 @@ def images() -> None:
 
 
 @images.command("build")
-@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.argument("names", metavar="[NAME]...", type=_TEXT, nargs=-1)
 @_ENGINE
 @click.pass_context
 def images_build(context: click.Context, names: tuple[str, ...], *, engine: str | None) -> ExitCode:
@@ -340,7 +384,7 @@ def images_list(context: click.Context, *, as_json: bool, engine: str | None) ->
 
 
 @images.command("remove")
-@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.argument("names", metavar="[NAME]...", type=_TEXT, nargs=-1)
 @click.option("--stale", is_flag=True, help="Only images that no present recipe makes.")
 @_ENGINE
 @click.pass_context

@@ -1,21 +1,45 @@
-"""How commands talk: results on stdout, everything else on stderr, nothing that a terminal would act on."""
+"""How commands talk: results on stdout, everything else on stderr, nothing that a terminal would act on.
+
+Whatever is written passes here, so names and texts of others need no care elsewhere: what is not plainly printable
+becomes an escape, and no text begins a line that is not its own.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 
+from harness.wording import json_text, visible
+
+_COLOUR = re.compile(r"(\x1b\[\d+m)")
+
 
 def line(text: str = "") -> None:
-    """Write a line of the result."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+    """Write one line of the result; a line end in it is shown as an escape."""
+    _out(visible(text))
+
+
+def entry(text: str) -> None:
+    """Write one thing of the result that may have several lines: all but the first are indented."""
+    _out(_indented(text))
+
+
+def report(text: str) -> None:
+    """Write a whole rendered report: its lines and its colours are ours, anything else is escaped."""
+    parts = _COLOUR.split(text)
+    _out("".join(part if n % 2 else visible(part, lines=True) for n, part in enumerate(parts)))
+
+
+def document(value: object) -> None:
+    """Write ``value`` as one line of JSON."""
+    _out(json_text(value))
 
 
 def notice(text: str) -> None:
-    """Write a line that is not part of the result."""
-    sys.stderr.write(f"{text}\n")
+    """Write something that is not part of the result; of several lines all but the first are indented."""
+    sys.stderr.write(f"{_indented(text)}\n")
     sys.stderr.flush()
 
 
@@ -26,6 +50,17 @@ def is_terminal() -> bool:
 
 def table(rows: Sequence[Sequence[str]]) -> None:
     """Write rows as columns two spaces apart; the first row is the heading. No trailing spaces."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
+    shown = [[visible(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    for row in shown:
         line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _out(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def _indented(text: str) -> str:
+    first, *rest = visible(text, lines=True).split("\n")
+    return "\n".join([first, *(part if part.startswith("  ") else f"  {part}" for part in rest)])

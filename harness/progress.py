@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from harness import console
+from harness.wording import visible
 
 PATIENCE_SECONDS = 1.0
 _EVERY_SECONDS = 15.0
@@ -20,6 +21,7 @@ def step(label: str) -> Iterator[Callable[[str], None]]:
 
     Yields a function that replaces the text with what is being done now; safe to call from any thread.
     """
+    label = visible(label)
     if sys.stderr.isatty():
         with _live(label) as update:
             yield update
@@ -34,10 +36,11 @@ def _live(label: str) -> Iterator[Callable[[str], None]]:
     from rich.markup import escape
 
     began = time.monotonic()
-    with Console(stderr=True).status(escape(label)) as status:
+    shown = escape(label)
+    with Console(stderr=True).status(shown) as status:
 
         def update(text: str) -> None:
-            status.update(f"{escape(label)}: {escape(text)} ({time.monotonic() - began:.0f} s)")
+            status.update(f"{shown}: {escape(visible(text))} ({time.monotonic() - began:.0f} s)")
 
         yield update
     _said_so(label, began)

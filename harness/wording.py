@@ -52,3 +52,12 @@ def _escaped(char: str) -> str:
     if code <= _BYTE:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code <= _PLANE else f"\\U{code:08x}"
+
+
+def json_text(value: object) -> str:
+    """Return ``value`` as JSON on one line, readable, with what is not plainly printable as JSON's own escapes."""
+    import json  # only where it is asked for
+
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    # Outside its strings JSON is plain ASCII, so every other character may be written as JSON escapes it.
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,7 +42,7 @@ def doctor(*, as_json: bool, engine: str | None) -> ExitCode:
             "posture": [*found.posture],
             "advice": [*found.advice],
         }
-        console.line(json.dumps({"ok": not found.missing, "facts": found.facts, **lists}, ensure_ascii=False))
+        console.document({"ok": not found.missing, "facts": found.facts, **lists})
     else:
         _write(found)
     return ExitCode.HARNESS if found.missing else ExitCode.PASSED
@@ -150,5 +149,5 @@ def _write(found: Diagnosis) -> None:
         console.line(f"{key.ljust(width)}  {value}")
     for title, lines in (("weaker", found.posture), ("advice", found.advice), ("missing", found.missing)):
         for text in lines:
-            console.line(f"{title}: {text}")
+            console.entry(f"{title}: {text}")
     console.line("this machine can't grade yet" if found.missing else "this machine can grade")

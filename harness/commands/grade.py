@@ -16,6 +16,7 @@ from harness.grading.pool import Done
 from harness.grading.runner import Graded, Task, take_in
 from harness.model import Grading
 from harness.reports import files, summary, terminal, view
+from harness.wording import visible
 
 PRECEDENCE = (
     ExitCode.INTEGRITY,
@@ -64,7 +65,7 @@ def _refuse_usage(tasks: Sequence[Task], catalogue: Catalogue) -> None:
     """Raise UsageError for what the caller must correct, so that a batch does not stop half-way for it."""
     missing = [task.path for task in tasks if not Path(task.path).exists()]
     if missing:
-        text = f"expected submissions, found nothing at {', '.join(missing)}: correct the path"
+        text = f"expected submissions, found nothing at {', '.join(map(visible, missing))}: correct the path"
         raise UsageError(text)
     for task in tasks:
         if task.exercise_id is not None:
@@ -98,13 +99,13 @@ def _finish(done: Done, out: Path, *, as_json: bool, alone: bool) -> ExitCode:
     try:
         folder = str(keep(done.graded, out))
     except HarnessError as error:
-        console.notice(f"{done.task.path}: {error}")
+        console.notice(f"{visible(done.task.path)}: {error}")
         folder = "not kept"
         grading = replace(grading, exit_code=int(ExitCode.HARNESS), reason=_reasons(grading.reason, str(error)))
     if as_json:
         console.line(summary.line(summary.summary(grading)))
     elif alone:
-        console.line(report(grading).rstrip())
+        console.report(report(grading).rstrip())
         console.line(f"RESULT    {folder}")
     else:
         console.line(_row(grading, folder))
@@ -127,7 +128,7 @@ def _without_result(done: Done, out: Path, *, as_json: bool) -> ExitCode:
             error = HarnessError(str(made["reason"]))
     if as_json:
         console.line(summary.line(made))
-    console.notice(f"{done.task.path}: {error}")
+    console.notice(f"{visible(done.task.path)}: {error}")
     return error.exit_code
 
 

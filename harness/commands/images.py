@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 from typing import TYPE_CHECKING
 
@@ -35,7 +34,7 @@ def images_list(*, as_json: bool, engine: str | None) -> ExitCode:
 
     found = [] if engine == "fake" else images.listing()
     if as_json:
-        console.line(json.dumps([dataclasses.asdict(one) for one in found]))
+        console.document([dataclasses.asdict(one) for one in found])
         return ExitCode.PASSED
     rows = [("name", "size", "state", "tag")]
     rows += [(one.name, f"{one.size_mb:.0f} MB" if one.built else "-", _state(one), one.tag) for one in found]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
 from harness import console
@@ -14,7 +13,7 @@ def list_(*, as_json: bool, catalogue: Catalogue) -> ExitCode:
     """Write a line for each exercise; one whose manifest is wrong is listed as that."""
     headlines = catalogue.headlines()
     if as_json:
-        console.line(json.dumps([asdict(headline) for headline in headlines], ensure_ascii=False))
+        console.document([asdict(headline) for headline in headlines])
     elif headlines:
         console.table([("exercise", "version", "minutes", "languages", "title"), *map(_row, headlines)])
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
 from harness import console
@@ -16,10 +15,10 @@ def show(exercise_id: str, *, as_json: bool, catalogue: Catalogue) -> ExitCode:
     """Write the facts of an exercise: skills, checks a candidate can run, gates, limits."""
     exercise = catalogue.exercise(exercise_id)
     if as_json:
-        console.line(json.dumps(asdict(exercise), ensure_ascii=False))
+        console.document(asdict(exercise))
         return ExitCode.PASSED
     console.line(f"{exercise.id} {exercise.version} ({exercise.status}): {exercise.title}")
-    console.line(exercise.summary)
+    console.entry(exercise.summary)
     console.line()
     languages = ", ".join(exercise.languages) or "any"
     console.line(f"{exercise.minutes} minutes | languages: {languages} | pass mark: {exercise.pass_mark:g} of 100")

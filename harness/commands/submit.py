@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -54,7 +53,7 @@ def submit(root: Path, *, out: Path | None, as_json: bool, catalogue: Catalogue)
             "not_asked_for": list(packed.contents.left_behind),
             "droppings": list(packed.contents.droppings),
         }
-        console.line(json.dumps(facts))
+        console.document(facts)
     else:
         _report(exercise, space.root, file, packed)
     return ExitCode.PASSED

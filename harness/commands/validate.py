@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -93,7 +92,7 @@ def _matrix(catalogue: Catalogue, exercise_id: str, *, only: tuple[str, ...], re
 
 def _report(lines: Sequence[Line], *, as_json: bool) -> ExitCode:
     if as_json:
-        console.line(json.dumps([asdict(line) for line in lines]))
+        console.document([asdict(line) for line in lines])
     else:
         words = {True: "ok  ", False: "FAIL", None: "?   "}
         for line in lines:

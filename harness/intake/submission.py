@@ -177,7 +177,7 @@ def warnings(files: tuple[SubmissionFile, ...]) -> list[str]:
 def _from_folder(path: Path, catalogue: Catalogue, exercise_id: str | None, alias: str | None) -> Submission:
     known = workspace.read(path) if workspace.is_workspace(path) else None
     if known is None and exercise_id is None:
-        text = f"{path}: a folder that harness start did not make: say which exercise it is for, with --exercise ID"
+        text = f"{wording.visible(str(path))}: a folder that harness start did not make: say which exercise it is for, with --exercise ID"
         raise UsageError(text)
     if known is not None:
         exercise = _exercise(catalogue, known.exercise_id, known.version, exercise_id)
@@ -202,7 +202,7 @@ def _from_folder(path: Path, catalogue: Catalogue, exercise_id: str | None, alia
 def _from_archive(path: Path, catalogue: Catalogue, exercise_id: str | None, alias: str | None) -> Submission:
     size = path.stat().st_size
     if size > _MAX_PACKED_BYTES:
-        text = f"{path}: expected at most {_MAX_PACKED_BYTES} bytes, found {size}: send only what was asked for"
+        text = f"{wording.visible(str(path))}: expected at most {_MAX_PACKED_BYTES} bytes, found {size}: send only what was asked for"
         raise SubmissionError(text)
     try:
         with path.open("rb") as stream:
@@ -211,10 +211,12 @@ def _from_archive(path: Path, catalogue: Catalogue, exercise_id: str | None, ali
             hashing = _Hashing(stream.read)
             manifest, exercise, files = _unpack(archives.read(hashing, _CAPS), catalogue, exercise_id)
     except OSError as error:
-        text = f"{path}: expected a readable file, found: {error.strerror}. Correct its permissions"
+        text = (
+            f"{wording.visible(str(path))}: expected a readable file, found: {error.strerror}. Correct its permissions"
+        )
         raise UsageError(text) from error
     except SubmissionError as error:
-        text = f"{path}: {error}"
+        text = f"{wording.visible(str(path))}: {error}"
         raise SubmissionError(text) from error
     said = senders.named(senders.of_packed(path, _sender(manifest)), alias)
     return Submission(
