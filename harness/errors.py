@@ -5,6 +5,7 @@
     HarnessError             5   we failed: our bug, our engine, our disk
     ├── EngineError          5   no usable engine, or it stopped answering
     │   └── SandboxError     5   one sandbox could not be created or driven, and its holder is gone as well
+    │       └── ContentError 5   what was to go into it does not fit: of a submission, that is a refusal
     ├── GraderError          5   the grader broke the protocol (author's or our fault, never the candidate's)
     ├── ExerciseError        5   an exercise or grader on disk is wrong: its author must act
     ├── UsageError           4   the caller asked for something that cannot be
@@ -55,6 +56,10 @@ class EngineError(HarnessError):
 
 class SandboxError(EngineError):
     """One sandbox could not be created or driven for a reason that is not the candidate's."""
+
+
+class ContentError(SandboxError):
+    """The files for a sandbox can't be unpacked in it: they are too many, too large, or no archive."""
 
 
 class GraderError(HarnessError):

@@ -105,6 +105,12 @@ class SandboxPlan:
     """Names this sandbox can resolve -> name of a sandbox (``grader`` included)."""
     content: str = ""
     """What is copied to ``/box``: ``submission``, ``starter``, ``yardstick``, or nothing."""
+    build: str = ""
+    """What is built in ``/box`` before the checks: its ``content``, by the build command of that one's ``service.toml``."""
+    build_when: str = "always"
+    """``always``, or ``test``: only for a submission whose ``service.toml`` has a ``test`` command."""
+    main: bool = False
+    """The candidate's main service: a submission that does not build here is refused. One sandbox is."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Environment of its process. Values may hold ``{timeouts.NAME}``, ``{parameters.NAME}``, ``{address.SANDBOX}``."""
 
@@ -156,6 +162,11 @@ class Exercise:
     """Public checks only; hidden ones are declared beside their tests."""
     gates: tuple[Gate, ...]
     human: tuple[HumanItem, ...]
+
+    @property
+    def main(self) -> SandboxPlan:
+        """The sandbox of the candidate's main service, whatever an exercise calls it."""
+        return next(one for one in self.sandboxes if one.main)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from harness import droppings
 from harness.catalogue import variants
 from harness.errors import ExerciseError
-from harness.model import Exercise, Limits
+from harness.model import Exercise
 
 SUFFIX = ".md.j2"
 BRIEF = "brief.md.j2"
@@ -42,7 +42,7 @@ def render(exercise: Exercise, folder: Path, reader: Reader) -> dict[str, str]:
     scope: Mapping[str, object] = {
         "exercise": exercise,
         "parameters": variants.parameters(exercise, reader.variant),
-        "limits": _candidate_limits(exercise),
+        "limits": exercise.main.limits,
         "alias": reader.alias,
         "variant": reader.variant,
         "language": reader.language,
@@ -74,8 +74,3 @@ def _rendered(template: Path, scope: Mapping[str, object]) -> str:
     except (jinja2.TemplateError, OSError, ValueError, TypeError, ArithmeticError, LookupError) as error:
         text = f"{template}: expected a template that renders, found: {error}. Correct it"
         raise ExerciseError(text) from error
-
-
-def _candidate_limits(exercise: Exercise) -> Limits:
-    own = [box.limits for box in exercise.sandboxes if box.role == "candidate" and box.content == "submission"]
-    return own[0] if own else Limits()

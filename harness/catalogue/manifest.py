@@ -33,6 +33,7 @@ __all__ = [
 _SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 Slug = Annotated[str, Field(pattern=_SLUG, max_length=60)]
 CheckId = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+)*$", max_length=120)]
+CheckGlob = Annotated[str, Field(pattern=r"^[a-z0-9*?/-]+$", max_length=120)]
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Points = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
@@ -64,6 +65,8 @@ class Mutant:
     """Checks it must fail; the first is the one it is named after."""
     universal: bool
     """One of U1-U8, which may fail anything."""
+    smoke: tuple[str, ...] = ()
+    """Globs of checks that it passes, unless it is to fail them: a mutant that does not even run proves nothing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,9 +102,12 @@ class _Sandbox(Table):
     limits: _Limits = _Limits()
     hosts: dict[Slug, Slug] = Field(default_factory=dict)
     content: Literal["", "submission", "starter", "yardstick"] = ""
+    build: Literal["", "submission", "starter"] = ""
+    build_when: Literal["always", "test"] = "always"
+    main: bool = False
     env: dict[Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$")], str] = Field(default_factory=dict)
 
-    def value(self) -> SandboxPlan:
+    def value(self, *, main: bool) -> SandboxPlan:
         return SandboxPlan(
             name=self.name,
             role=self.role,
@@ -110,8 +116,15 @@ class _Sandbox(Table):
             limits=self.limits.value(),
             hosts=self.hosts,
             content=self.content,
+            build=self.build,
+            build_when=self.build_when,
+            main=main,
             env=self.env,
         )
+
+    @property
+    def can_be_main(self) -> bool:
+        return self.role == "candidate" and self.content == "submission"
 
 
 class _Build(Table):
@@ -197,6 +210,11 @@ class _Exercise(Table):
     gates: Many[_Gate] = ()
     human: Many[_Human] = ()
 
+    def _main(self) -> list[_Sandbox]:
+        """What is declared; where nothing is and only one sandbox can be meant, that one."""
+        able = [sandbox for sandbox in self.sandboxes if sandbox.can_be_main]
+        return [sandbox for sandbox in self.sandboxes if sandbox.main] or (able if len(able) == 1 else [])
+
     def value(self) -> Exercise:
         return Exercise(
             id=self.id,
@@ -211,7 +229,7 @@ class _Exercise(Table):
             deadline_seconds=self.deadline_seconds,
             languages=tuple(self.languages),
             network=self.network,
-            sandboxes=tuple(sandbox.value() for sandbox in self.sandboxes),
+            sandboxes=tuple(sandbox.value(main=sandbox in self._main()) for sandbox in self.sandboxes),
             grader_limits=self.grader_limits.value(),
             build_limits=self.build.limits.value(),
             build_seconds=self.build.seconds,
@@ -240,6 +258,7 @@ class _Mutant(Table):
 
 
 class _Mutants(Table):
+    smoke: Many[CheckGlob] = ()
     mutants: Many[_Mutant] = ()
 
 
@@ -283,6 +302,7 @@ def parse_mutants(data: bytes, where: str = "mutants.toml") -> tuple[Mutant, ...
             ceiling=mutant.ceiling,
             fails=tuple(mutant.fails),
             universal=mutant.universal,
+            smoke=() if mutant.universal else tuple(document.smoke),
         )
         for mutant in document.mutants
     )

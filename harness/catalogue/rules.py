@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from harness import names
-from harness.model import Check, Exercise
+from harness.model import Check, Exercise, SandboxPlan
 from harness.wording import quoted, suggestion
 
 GRADER = "grader"
@@ -123,21 +123,43 @@ def _sandboxes(exercise: Exercise) -> list[str]:
     problems = []
     if GRADER in own:
         problems.append('sandboxes: "grader" is the name of the sandbox the checks run in: rename yours')
-    if not any(s.role == "candidate" and s.content == "submission" for s in exercise.sandboxes):
-        problems.append(
-            'sandboxes: expected one with role = "candidate" and content = "submission", found none: add it'
-        )
+    problems += _main(exercise)
     if not exercise.network and len(own) > 1:
         problems.append(f"sandboxes: without a network there is one, found {len(own)}: set network = true")
     for sandbox in exercise.sandboxes:
         if sandbox.image == LANGUAGE and not exercise.languages:
             problems.append(f'sandboxes.{sandbox.name}.image: "language" needs languages, found none: name an image')
+        problems += _build(sandbox)
         problems += [
             f"sandboxes.{sandbox.name}.hosts.{host}: unknown sandbox, {suggestion(target, [*own, GRADER])}"
             for host, target in sandbox.hosts.items()
             if target not in own and target != GRADER
         ]
     return problems
+
+
+def _main(exercise: Exercise) -> list[str]:
+    able = [one.name for one in exercise.sandboxes if one.role == "candidate" and one.content == "submission"]
+    main = [one.name for one in exercise.sandboxes if one.main]
+    if not able:
+        return ['sandboxes: expected one with role = "candidate" and content = "submission", found none: add it']
+    if len(main) != 1:
+        found = f"found it on {', '.join(main)}" if main else f"found it on none of {', '.join(able)}"
+        return [f"sandboxes: expected main = true on the sandbox of the candidate's main service, {found}: mark one"]
+    if main[0] not in able:
+        return [f"sandboxes.{main[0]}.main: expected it on one of {', '.join(able)}, which run the submission: move it"]
+    return []
+
+
+def _build(sandbox: SandboxPlan) -> list[str]:
+    place = f"sandboxes.{sandbox.name}"
+    if sandbox.build and sandbox.build != sandbox.content:
+        found = f"expected its content, {quoted(sandbox.content)}, found {quoted(sandbox.build)}"
+        return [f"{place}.build: {found}: what is built is what is in the sandbox"]
+    if sandbox.build_when != "always" and (not sandbox.build or sandbox.main):
+        why = "the main service is always built" if sandbox.main else "nothing is built there"
+        return [f"{place}.build_when: expected no such key, found {quoted(sandbox.build_when)}: {why}, so remove it"]
+    return []
 
 
 def _timeouts(exercise: Exercise) -> list[str]:

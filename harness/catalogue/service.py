@@ -32,6 +32,10 @@ def parse_service(exercise: Exercise, data: bytes, where: str = FILE) -> Service
     """
     document = tables.parse(_Service, data, where, SubmissionError)
     problems = [*_language(exercise, document.language), *_timeouts(exercise, document.timeouts)]
+    if document.build and not any(sandbox.build for sandbox in exercise.sandboxes):
+        problems.append(
+            "build: expected no such key, because this exercise builds nothing: remove it, hand in what runs"
+        )
     problems += [
         f"{key}[1]: expected a program, found an empty word: name the command to run"
         for key, argv in (("build", document.build), ("run", document.run), ("test", document.test))

@@ -51,10 +51,8 @@ def _rules(exercise: Exercise) -> None:
         console.line(f"marked by a person, apart from the score: {item.title} ({item.points:g})")
     for knob in exercise.parameters:
         console.line(f"varies between candidates: {knob}")
-    for box in exercise.sandboxes:
-        if box.role == "candidate" and box.content == "submission":
-            limits = box.limits
-            console.line(
-                f"limits of {box.name}: {limits.cpus:g} CPU, {limits.memory_mb} MiB memory and {limits.tmpfs_mb} MiB "
-                f"files, {limits.pids} processes and threads"
-            )
+    limits = exercise.main.limits
+    console.line(
+        f"limits of {exercise.main.name}: {limits.cpus:g} CPU, {limits.memory_mb} MiB memory and {limits.tmpfs_mb} MiB "
+        f"files, {limits.pids} processes and threads"
+    )

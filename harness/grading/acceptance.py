@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -114,10 +115,10 @@ def _attribution(one: Subject, rows: Sequence[Row], checks: Sequence[Check]) -> 
     for check in one.fails:
         spared = [row for row in rows if check not in row.failed]
         lines.append(_line(one, f"fails {check}", not spared, "it did" if not spared else "it passed"))
-    if not one.universal:
-        contract = [check.id for check in checks if check.public and check.id.startswith("contract/")]
-        broken = sorted({id_ for row in rows for id_ in row.failed if id_ in contract and id_ not in one.fails})
-        lines.append(_line(one, "passes public contract checks", not broken, ", ".join(broken) or "all"))
+    if one.smoke:
+        smoke = [check.id for check in checks if any(fnmatch.fnmatchcase(check.id, glob) for glob in one.smoke)]
+        broken = sorted({id_ for row in rows for id_ in row.failed if id_ in smoke and id_ not in one.fails})
+        lines.append(_line(one, f"passes {', '.join(one.smoke)}", not broken, ", ".join(broken) or "all"))
     return lines
 
 

@@ -31,9 +31,9 @@ class Args:
         self._values = values
         self._sandboxes = sandboxes
 
-    def sandbox(self) -> str:
-        """Return the name of a sandbox the grader may drive."""
-        return self._known(self._values.get("sandbox"))
+    def sandbox(self, *, default: str | None = None) -> str:
+        """Return the name of a sandbox the grader may drive; ``default`` when none is named."""
+        return self._known(self._values.get("sandbox", default))
 
     def peers(self, name: str) -> tuple[str, ...]:
         """Return names of sandboxes; ``grader`` may be among them."""

@@ -53,6 +53,8 @@ class OneShot:
 class Desk:
     """What the broker may hand out: values fixed before the grader starts."""
 
+    main: str
+    """The sandbox that ``run`` means when it names none: the candidate's main service."""
     sandboxes: frozenset[str]
     """Names the grader may drive: never its own, never a build sandbox."""
     commands: Mapping[str, Mapping[str, tuple[str, ...]]]
@@ -237,12 +239,12 @@ class Broker:
             result = self._desk.one_shot(
                 OneShot(argv=argv, stdin=stdin, seconds=seconds, env=args.env("env"), files=args.files("files"))
             )
-            self._ran.add(next(iter(self._desk.sandboxes)), argv, result)
+            self._ran.add(self._desk.main, argv, result)
             return _result(result)
         if args.files("files"):
             text = "expected files only in an exercise with network = false, found some: give a service its files by what it reads"
             raise RequestError(text)
-        name = args.sandbox()
+        name = args.sandbox(default=self._desk.main)
         env = {**self._desk.env.get(name, {}), **args.env("env")}
         argv = argv or self._desk.commands[name].get("run", ())
         result = self._scenario.run(name, argv, timeout_seconds=seconds, env=env, stdin=stdin)

@@ -38,27 +38,28 @@ def images_needed(exercise: Exercise, language: str) -> tuple[str, ...]:
 def scenario(exercise: Exercise, services: Services, tags: Mapping[str, str], owner: Owner) -> ScenarioSpec:
     """Return the scenario of a grading: the exercise's sandboxes, a build sandbox where one is needed, the grader."""
     specs = [replace(_spec(plan, services, tags), peers=_peers(plan, exercise)) for plan in exercise.sandboxes]
-    specs += [
-        SandboxSpec(
-            name=plan.name + BUILD_SUFFIX,
-            image=tags[services[plan.content].language],
-            kind=Kind.BUILD,
-            limits=exercise.build_limits,
-            network=False,
-            volume_of=plan.name,
-        )
-        for plan in built(exercise, services)
-    ]
+    specs += [replace(build(exercise, plan, services, tags), volume_of=plan.name) for plan in built(exercise, services)]
     specs.append(grader(exercise, tags))
     return ScenarioSpec(owner=owner, sandboxes=tuple(specs), network=exercise.network)
 
 
 def built(exercise: Exercise, services: Services) -> tuple[SandboxPlan, ...]:
-    """Return the sandboxes whose content goes through a build, the candidate's own service first."""
+    """Return the sandboxes that declare a build, of a content that has a build command."""
     return tuple(
         plan
         for plan in exercise.sandboxes
-        if plan.content in services and services[plan.content].build and _is_wanted(plan, services)
+        if plan.build in services and services[plan.build].build and _is_wanted(plan, services)
+    )
+
+
+def build(exercise: Exercise, plan: SandboxPlan, services: Services, tags: Mapping[str, str]) -> SandboxSpec:
+    """Return the sandbox in which the content of ``plan`` is built: its image, the limits of a build, no network."""
+    return SandboxSpec(
+        name=plan.name + BUILD_SUFFIX,
+        image=_spec(plan, services, tags).image,
+        kind=Kind.BUILD,
+        limits=exercise.build_limits,
+        network=False,
     )
 
 
@@ -77,7 +78,7 @@ def grader(exercise: Exercise, tags: Mapping[str, str]) -> SandboxSpec:
 
 def one_shot(exercise: Exercise, services: Services, tags: Mapping[str, str]) -> SandboxSpec:
     """Return the sandbox of an exercise without a scenario: one command, no network."""
-    return replace(_spec(exercise.sandboxes[0], services, tags), network=False)
+    return replace(_spec(exercise.main, services, tags), network=False)
 
 
 def resolve(env: Mapping[str, str], facts: Facts) -> dict[str, str]:
@@ -125,8 +126,8 @@ def _peers(plan: SandboxPlan, exercise: Exercise) -> tuple[str, ...] | None:
 
 
 def _is_wanted(plan: SandboxPlan, services: Services) -> bool:
-    """The candidate's own tests, and the starter they must tell apart, matter only when there are own tests."""
-    return plan.name == "app" or bool(services["submission"].test)
+    """What an exercise builds for the candidate's own tests is built only when there are own tests."""
+    return plan.build_when == "always" or bool(services["submission"].test)
 
 
 def _spec(plan: SandboxPlan, services: Services, tags: Mapping[str, str]) -> SandboxSpec:

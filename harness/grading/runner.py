@@ -153,7 +153,7 @@ class Runner:
             return session.run_once(self._engine, job, self._progress)
         complete = False
         try:
-            run = session.run_attached(self._engine, job, self._warm_grader(job))
+            run = session.run_attached(self._engine, job, self._warm_grader(job), self._progress)
             complete = run.evidence.complete
         finally:
             if not complete:

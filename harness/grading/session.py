@@ -11,9 +11,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
 from harness.engines.base import Attachment, Engine, ExecResult, ReadyOnce, SandboxSpec, Scenario
-from harness.errors import SubmissionError
+from harness.errors import ContentError, SubmissionError
 from harness.events import Evidence
-from harness.grading import content, plan
+from harness.grading import builds, content, plan
 from harness.grading.args import RequestError
 from harness.grading.broker import Broker, BuildResult, Deadline, Desk, OneShot
 from harness.model import Check, Exercise, Json, Phase, SubmissionFile
@@ -96,41 +96,68 @@ def run_once(engine: Engine, job: Job, progress: Progress) -> Run:
     if job.exercise.network:
         return _run_scenario(engine, job, progress)
     with (
-        _prepared(engine, job) as one_shot,
+        _prepared(engine, job, progress) as ready,
         engine.attach_once(job.owner, plan.grader(job.exercise, job.tags)) as attachment,
     ):
-        return _serve_one_shots(engine, job, attachment, one_shot)
+        return _serve_one_shots(engine, job, attachment, ready)
 
 
-def run_attached(engine: Engine, job: Job, attachment: Attachment) -> Run:
+def run_attached(engine: Engine, job: Job, attachment: Attachment, progress: Progress) -> Run:
     """Run a job without a scenario in a grader that is already there: a warm one."""
-    with _prepared(engine, job) as one_shot:
-        return _serve_one_shots(engine, job, attachment, one_shot)
+    with _prepared(engine, job, progress) as ready:
+        return _serve_one_shots(engine, job, attachment, ready)
 
 
-def _serve_one_shots(engine: Engine, job: Job, attachment: Attachment, first: Future[ReadyOnce]) -> Run:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Ready:
+    """What one-shots start from."""
+
+    tar: bytes
+    """Of the submission, built when that is declared."""
+    builds: Mapping[str, BuildResult]
+    first: Future[ReadyOnce]
+    phases: tuple[Phase, ...]
+
+
+def _serve_one_shots(engine: Engine, job: Job, attachment: Attachment, prepared: _Ready) -> Run:
     """Serve a grader whose every ``run`` is a sandbox of its own; the first is under way already."""
-    spec, tar = _one_shot_spec(job), content.tar_of(job.contents["submission"])
-    unused = [first]
+    spec = _one_shot_spec(job)
+    unused = [prepared.first]
 
     def one_shot(asked: OneShot) -> ExecResult:
         plain = not asked.argv and not asked.env and not asked.files
         with lock:
             ready = unused.pop() if unused and plain else None
-        if ready is not None:
-            return ready.result().finish(stdin=asked.stdin, timeout_seconds=asked.seconds)
-        this = replace(spec, command=asked.argv or spec.command, env={**spec.env, **asked.env})
-        box = content.tar_of(_with_inputs(job, spec, asked.files)) if asked.files else tar
-        return engine.run_once(job.owner, this, tar=box, stdin=asked.stdin, timeout_seconds=asked.seconds)
+        try:
+            if ready is not None:
+                return ready.result().finish(stdin=asked.stdin, timeout_seconds=asked.seconds)
+            this = replace(spec, command=asked.argv or spec.command, env={**spec.env, **asked.env})
+            tar, stdin = prepared.tar, asked.stdin
+            if asked.files and prepared.builds:
+                this, stdin = builds.beside(this, asked.files, stdin)
+            elif asked.files:
+                tar = content.tar_of(_with_inputs(job, spec, asked.files))
+            return engine.run_once(job.owner, this, tar=tar, stdin=stdin, timeout_seconds=asked.seconds)
+        except ContentError as error:
+            # The same files fail the same way every time: it is what was handed in, not a reason to grade again.
+            raise SubmissionError(str(error)) from error
 
     lock = threading.Lock()
     commands = {spec.name: _commands(job, "submission")}
-    desk = Desk(sandboxes=frozenset({spec.name}), commands=commands, env={}, builds={}, one_shot=one_shot)
+    desk = Desk(
+        main=spec.name,
+        sandboxes=frozenset({spec.name}),
+        commands=commands,
+        env={},
+        builds=prepared.builds,
+        one_shot=one_shot,
+    )
     began = time.monotonic()
     broker = Broker(attachment, None, desk, Deadline(job.exercise.deadline_seconds))
     evidence = broker.serve(job.frame({}))
     logs = broker.ran() | ({plan.GRADER: log} if (log := attachment.logs()) else {})
-    return Run(evidence=evidence, phases=[Phase(name="grader", seconds=time.monotonic() - began)], logs=logs)
+    phases = [*prepared.phases, Phase(name="grader", seconds=time.monotonic() - began)]
+    return Run(evidence=evidence, phases=phases, logs=logs)
 
 
 def _with_inputs(job: Job, spec: SandboxSpec, files: Mapping[str, bytes]) -> tuple[SubmissionFile, ...]:
@@ -151,17 +178,21 @@ def _with_inputs(job: Job, spec: SandboxSpec, files: Mapping[str, bytes]) -> tup
 
 def _one_shot_spec(job: Job) -> SandboxSpec:
     spec = plan.one_shot(job.exercise, job.services, job.tags)
-    return replace(spec, env=plan.resolve(job.exercise.sandboxes[0].env, _facts(job, {})))
+    return replace(spec, env=plan.resolve(job.exercise.main.env, _facts(job, {})))
 
 
 @contextmanager
-def _prepared(engine: Engine, job: Job) -> Iterator[Future[ReadyOnce]]:
+def _prepared(engine: Engine, job: Job, progress: Progress) -> Iterator[_Ready]:
     """Start the first one-shot sandbox while the grader starts: half of a trivial grading is starting two containers."""
-    tar = content.tar_of(job.contents["submission"])
+    began = time.monotonic()
+    if plan.built(job.exercise, job.services):
+        progress("building the submission")
+    tar, built = builds.one_shot(engine, job)
+    phases = (Phase(name="build", seconds=time.monotonic() - began),) if built else ()
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="one-shot") as pool, ExitStack() as stack:
         future = pool.submit(lambda: stack.enter_context(engine.ready_once(job.owner, _one_shot_spec(job), tar=tar)))
         try:
-            yield future
+            yield _Ready(tar=tar, builds=built, first=future, phases=phases)
         finally:
             # It must be there before it can be closed, whether or not anybody wanted it.
             wait([future])
@@ -177,60 +208,30 @@ def _run_scenario(engine: Engine, job: Job, progress: Progress) -> Run:
         stack.callback(_collect_logs, scenario, job, run)
         with _timed(run, "build"):
             progress("building the submission")
-            builds = _build_all(scenario, job)
+            built = builds.all_of(scenario, job)
         with _timed(run, "grader"):
             progress("the grader runs")
             attachment = scenario.attach(plan.GRADER)
             stack.callback(attachment.close)
             addresses = {one.name: scenario.address(one.name) for one in spec.sandboxes if not one.volume_of}
-            desk = _desk(job, addresses, builds)
+            desk = _desk(job, addresses, built)
             broker = Broker(attachment, scenario, desk, Deadline(job.exercise.deadline_seconds))
             run.evidence = broker.serve(job.frame(addresses))
             run.logs.update({f"{name}-runs": log for name, log in broker.ran().items()})
     return run
 
 
-def _build_all(scenario: Scenario, job: Job) -> dict[str, BuildResult]:
-    """Put contents and build them, two at a time. Raises SubmissionError when the service itself does not build."""
-    for sandbox in job.exercise.sandboxes:
-        if sandbox.content:
-            scenario.put(sandbox.name, content.tar_of(job.contents[sandbox.content]))
-    wanted = plan.built(job.exercise, job.services)
-    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="build") as pool:
-        results = dict(
-            zip(
-                (one.name for one in wanted),
-                pool.map(lambda one: _build(scenario, job, one.name, one.content), wanted),
-                strict=True,
-            )
-        )
-    for name, result in results.items():
-        if not result.ok and name == "app":
-            text = f"expected the build command of service.toml to end with 0, found this:\n{result.log}"
-            raise SubmissionError(text)
-    return results
-
-
-def _build(scenario: Scenario, job: Job, name: str, kind: str) -> BuildResult:
-    argv = job.services[kind].build
-    seconds = job.exercise.build_seconds
-    result = scenario.run(name + plan.BUILD_SUFFIX, argv, timeout_seconds=seconds)
-    log = (result.stdout + result.stderr).decode(errors="replace")[-4000:]
-    if result.timed_out:
-        return BuildResult(ok=False, log=f"{' '.join(argv)}: not done after {seconds} s\n{log}")
-    return BuildResult(ok=result.exit_code == 0, log=f"{' '.join(argv)}: exit code {result.exit_code}\n{log}")
-
-
-def _desk(job: Job, addresses: Mapping[str, str], builds: Mapping[str, BuildResult]) -> Desk:
+def _desk(job: Job, addresses: Mapping[str, str], built: Mapping[str, BuildResult]) -> Desk:
     facts = _facts(job, addresses)
     sandboxes = job.exercise.sandboxes
     return Desk(
+        main=job.exercise.main.name,
         sandboxes=frozenset(one.name for one in sandboxes),
         commands={
             one.name: _commands(job, one.content) | ({"run": one.command} if one.command else {}) for one in sandboxes
         },
         env={one.name: plan.resolve(one.env, facts) for one in sandboxes},
-        builds=builds,
+        builds=built,
     )
 
 

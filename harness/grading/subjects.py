@@ -33,6 +33,8 @@ class Subject:
     like: str = ""
     """Subject whose score it must not exceed (a cheat)."""
     universal: bool = False
+    smoke: tuple[str, ...] = ()
+    """Globs of checks that it passes, unless it is to fail them."""
 
     @property
     def kind(self) -> str:
@@ -106,6 +108,7 @@ def _mutants(grader: Path) -> list[Subject]:
                 ceiling=mutant.ceiling,
                 fails=mutant.fails,
                 universal=mutant.universal,
+                smoke=mutant.smoke,
             )
         )
     return found

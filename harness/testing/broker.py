@@ -256,7 +256,7 @@ class Broker:
 
     def run(
         self,
-        sandbox: str = "submission",
+        sandbox: str | None = None,
         argv: Sequence[str] | None = None,
         *,
         timeout_seconds: float,
@@ -266,11 +266,14 @@ class Broker:
     ) -> RunResult:
         """Run one command as the sandbox's only process and wait; without ``argv``, the submission's own ``run``.
 
+        Without a sandbox, in that of the candidate's main service: the only one there is without a network.
         ``files`` (relative path -> content, at most 100 of 8 MiB together) lie in ``/box``, the working directory,
         before it starts, in place of whatever the submission has there; only in an exercise with ``network = false``,
         where every run has a sandbox of its own. Say in the brief how they are named.
         """
-        args: dict[str, Json] = {"sandbox": sandbox, "timeout_seconds": timeout_seconds, "stdin": _b64(stdin)}
+        args: dict[str, Json] = {"timeout_seconds": timeout_seconds, "stdin": _b64(stdin)}
+        if sandbox is not None:
+            args["sandbox"] = sandbox
         if argv is not None:
             args["argv"] = list(argv)
         if env is not None:

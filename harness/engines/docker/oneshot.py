@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from harness import owners
 from harness.engines.docker import containers, policy, streams, usage
 from harness.engines.docker.connect import EngineRefusal
-from harness.errors import SandboxError
+from harness.errors import ContentError, SandboxError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +68,7 @@ class Ready:
         if self._nonce and captured.stderr.startswith(self._nonce):
             found = captured.stderr[len(self._nonce) :].decode("utf-8", "replace").strip()
             text = f"expected the files to fit into sandbox {self._spec.name}, found: {found}; see its tmpfs limits"
-            raise SandboxError(text)
+            raise ContentError(text)
         return memory.result(captured, ended, self._spec.limits)
 
 

@@ -116,7 +116,8 @@ class GraderPlugin:
             return
         by_id = {check_id: item for check_id, item in zip(found, items, strict=True) if check_id is not None}
         self._selected = selection.selected(by_id, self._job.only)
-        ordered = selection.order([check_id for check_id in by_id if check_id in self._selected], self._requires)
+        chosen = [check_id for check_id in by_id if check_id in self._selected]
+        ordered = selection.order(chosen, self._requires, declared)
         items[:] = [by_id[check_id] for check_id in ordered]
         self._pending = list(ordered)
 

@@ -6,8 +6,6 @@ import fnmatch
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-FAMILIES = ("contract", "safety", "recovery", "throughput", "own-tests")
-
 
 def problems(found: Sequence[str | None], declared: Iterable[str], names: Sequence[str]) -> tuple[str, ...]:
     """Return one sentence for each thing that must hold a result: duplicate, undeclared, or without ``@check``.
@@ -39,11 +37,11 @@ def selected(check_ids: Iterable[str], only: Sequence[str]) -> frozenset[str]:
     )
 
 
-def order(check_ids: Sequence[str], requires: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Return ids by family (contract first, own tests last), else as collected, requirements before dependents."""
-    rank = {family: number for number, family in enumerate(FAMILIES)}
-    middle = rank["recovery"]
-    wanted = sorted(check_ids, key=lambda check_id: rank.get(check_id.partition("/")[0], middle))
+def order(check_ids: Sequence[str], requires: Mapping[str, Sequence[str]], declared: Sequence[str]) -> tuple[str, ...]:
+    """Return ids by family, families as they are declared first; else as collected, requirements before dependents."""
+    families = dict.fromkeys(check_id.partition("/")[0] for check_id in declared)
+    rank = {family: number for number, family in enumerate(families)}
+    wanted = sorted(check_ids, key=lambda check_id: rank.get(check_id.partition("/")[0], len(rank)))
     placed: dict[str, None] = {}
 
     def place(check_id: str, above: frozenset[str]) -> None:

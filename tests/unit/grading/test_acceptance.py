@@ -37,7 +37,7 @@ CHECKS = tuple(
     for id_, public in (("contract/read", True), ("safety/kill", False))
 )
 REFERENCE = Subject(name="reference/a", title="t", source=Path())
-MUTANT = Subject(name="mutant/m", title="t", source=Path(), ceiling=45, fails=("safety/kill",))
+MUTANT = Subject(name="mutant/m", title="t", source=Path(), ceiling=45, fails=("safety/kill",), smoke=("contract/*",))
 STARTER = Subject(name="starter/python", title="t", source=Path())
 CHEAT = Subject(name="cheat/c", title="t", source=Path(), like="starter/python")
 
@@ -68,7 +68,7 @@ def test_acceptance_holds_for_a_good_matrix() -> None:
         (MUTANT, [row("mutant/m", 46, "safety/kill")], "at most 45 points"),
         (MUTANT, [row("reference/a", 50), row("mutant/m", 41, "safety/kill")], "at most 40 points"),
         (MUTANT, [row("mutant/m", 10, "contract/read")], "fails safety/kill"),
-        (MUTANT, [row("mutant/m", 10, "safety/kill", "contract/read")], "passes public contract checks"),
+        (MUTANT, [row("mutant/m", 10, "safety/kill", "contract/read")], "passes contract/*"),
         (MUTANT, [row("mutant/m", 10, "safety/kill", verdict="refused")], "every run is decided"),
         (MUTANT, [row("mutant/m", 10, "safety/kill", inconclusive=("contract/read",))], "every run is decided"),
         (STARTER, [row("starter/python", 15.5)], "at most 15 points"),

@@ -107,6 +107,7 @@ class FakeScenario:
 
 
 DESK = Desk(
+    main="app",
     sandboxes=frozenset({"app"}),
     commands={"app": {"run": ("./app",), "test": ("./test",)}},
     env={"app": {"PORT": "8080"}},

@@ -57,6 +57,18 @@ def test_exercise_tolerates_how_windows_saves_files(source: str, change: Edit) -
         ('name = "submission"', 'name = "grader"', '"grader" is the name of the sandbox the checks run in'),
         ('"*.py"', '"../*.py"', 'submit.globs: expected a glob below the workspace, found "../*.py"'),
         ('"*.py"', '"/etc/*"', "which is absolute"),
+        ('build = "submission"', 'build = "starter"', 'sandboxes.submission.build: expected its content, "submission"'),
+        ('build = "submission"', 'build_when = "test"', "sandboxes.submission.build_when: expected no such key"),
+        (
+            'content = "submission"',
+            'content = "submission"\n\n[[sandboxes]]\nname = "two"\nrole = "candidate"\nimage = "p"\ncontent = "submission"',
+            "expected main = true on the sandbox of the candidate's main service, found it on none of submission, two",
+        ),
+        (
+            'content = "submission"',
+            'content = "submission"\n\n[[sandboxes]]\nname = "two"\nrole = "service"\nimage = "python"\nmain = true',
+            "sandboxes.two.main: expected it on one of submission",
+        ),
         ("points = 100", "points = 100\nrequires = [3]", "checks[1].requires[1]: expected text in quotes, found 3"),
     ],
 )
@@ -185,6 +197,15 @@ def test_service_says_what_is_wrong(tiny: Exercise, text: str, words: str) -> No
         manifest.parse_service(_timed(tiny), text.encode())
     assert words in str(caught.value)
     assert str(caught.value).startswith("service.toml: ")
+
+
+def test_service_with_a_build_is_refused_where_nothing_is_built(source: str) -> None:
+    """A build command that nobody would run is said, not ignored."""
+    text = b'build = ["make"]\nrun = ["./run"]'
+    assert manifest.parse_service(manifest.parse_exercise(source.encode()), text).build == ("make",)
+    bare = manifest.parse_exercise(source.replace('build = "submission"', "").encode())
+    with pytest.raises(SubmissionError, match="build: expected no such key, because this exercise builds nothing"):
+        manifest.parse_service(bare, text)
 
 
 def test_service_of_an_exercise_without_languages_names_none(tiny: Exercise) -> None:

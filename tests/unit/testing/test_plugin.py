@@ -249,11 +249,17 @@ def test_file_that_does_not_import_runs_nothing(grader: Grader) -> None:
 
 
 def test_checks_run_by_family_then_as_written(grader: Grader) -> None:
-    """Contract first, own tests last, else as collected; a requirement comes before what requires it."""
+    """Families in the order they are declared first, else as collected; what is required before what requires it."""
     ids = ["own-tests/x", "throughput/r", "recovery/r", "safety/b", "safety/a", "contract/z"]
     text = HEAD + "".join(f"\n@check('{name}')\ndef test_{i}(): pass\n" for i, name in enumerate(ids))
-    declared: list[str | dict[str, Json]] = [*ids]
-    declared[3] = {"id": "safety/b", "requires": ["safety/a"]}
+    declared: list[str | dict[str, Json]] = [
+        "contract/z",
+        {"id": "safety/b", "requires": ["safety/a"]},
+        "recovery/r",
+        "throughput/r",
+        "own-tests/x",
+        "safety/a",
+    ]
     seen = grader.run(job({"test_it.py": text}, *declared))
     assert list(seen.outcomes) == ["contract/z", "safety/a", "safety/b", "recovery/r", "throughput/r", "own-tests/x"]
     assert seen.collected == ids
