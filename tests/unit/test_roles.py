@@ -11,8 +11,14 @@ from harness.catalogue.finder import Catalogue
 ROOT = Path(__file__).resolve().parents[2]
 VOCABULARY = {"submission", "starter", "yardstick", "grader"}
 """Words of the format itself (contents, roles) that an exercise may also use as a name."""
-ELSEWHERE = {("reports/junit.py", "tests")}
-"""An attribute of JUnit's own format."""
+ELSEWHERE = {
+    ("reports/junit.py", "tests"),  # an attribute of JUnit's own format
+    ("testing/own_tests.py", "tests"),  # defaults of the authors' API
+    ("testing/postgres.py", "app"),
+    ("testing/postgres.py", "db"),
+    ("testing/service.py", "app"),
+}
+"""What means something else there."""
 
 
 def literals(path: Path) -> Iterator[tuple[str, bool]]:
