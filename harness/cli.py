@@ -202,8 +202,9 @@ def submit(context: click.Context, workspace: Path, *, out: Path | None, as_json
 @cli.command()
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=_TEXT_PATH)
 @click.option("--exercise", metavar="ID", type=_TEXT, help="Needed for a folder that harness start did not make.")
+@click.option("--seed", metavar="N", type=click.IntRange(0, 2**63 - 1), help="Fault schedule (default: the grader's).")
 @click.option(
-    "--seed", metavar="N", type=click.IntRange(0, 2**63 - 1), help="Fault schedule (default: the exercise's)."
+    "--variant", metavar="N", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Brief given out."
 )
 @click.option("--jobs", metavar="N", type=_COUNT, default=1, show_default=True, help="Gradings at once.")
 @click.option("--bar", metavar="N", type=_Points(0, 100), help="Points to pass (default: the exercise's).")
@@ -220,6 +221,7 @@ def grade(
     *,
     exercise: str | None,
     seed: int | None,
+    variant: int,
     jobs: int,
     bar: float | None,
     advisory: bool,
@@ -241,6 +243,7 @@ def grade(
         paths,
         exercise=exercise,
         seed=seed,
+        variant=variant,
         jobs=jobs,
         bar=bar,
         advisory=advisory,

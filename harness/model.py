@@ -141,7 +141,7 @@ class Exercise:
     minutes: int
     pass_mark: float
     seed: int
-    """Default seed of a grading: a constant of the version, so that a cohort meets one fault schedule."""
+    """Seed of a candidate's own ``check``. That of a grading lives in the grader: ``Catalogue.seed``."""
     deadline_seconds: int
     """A grading that is not done by then is ended."""
     languages: tuple[str, ...]
@@ -201,6 +201,7 @@ class Submission:
     exercise_id: str
     exercise_version: str
     variant: int
+    """What is graded; intake puts in what the submission claims."""
     path: str
     """Where it came from, as given."""
     sha256: str
@@ -208,6 +209,8 @@ class Submission:
     files: tuple[SubmissionFile, ...]
     claim: Mapping[str, str] = field(default_factory=dict)
     """Check id -> status in the candidate's own last ``harness check``: a claim, shown, never scored."""
+    claimed_variant: int | None = None
+    """Which variant the submission says its brief was; None when it says nothing."""
     alias_from: str = ""
     """Who says the alias: ``the packed file``, ``the workspace``, ``the folder's name``..."""
     packed_at: str = ""
@@ -289,6 +292,7 @@ class Grading:
     submission_sha256: str
     language: str
     seed: int
+    """0 in what a candidate is shown: it is not theirs to know."""
     variant: int
     started_at: str
     """ISO 8601, UTC."""
@@ -311,3 +315,7 @@ class Grading:
     trust: str = ""
     """One line on how the exercise was proven, from its validation record."""
     harness_version: str = ""
+    catalogue: tuple[str, ...] = ()
+    """Folders that exercise and grader came from: one, or the exercise's and the grader's."""
+    notes: tuple[str, ...] = ()
+    """What an assessor should know of how the submission was taken in, a sentence each: claims that were not followed."""

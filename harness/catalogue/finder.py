@@ -101,6 +101,23 @@ class Catalogue:
         """Return public and hidden checks, proven to fit each other and the exercise's points."""
         return (*self._pair(exercise_id).checks, *self.hidden_checks(exercise_id))
 
+    def seed(self, exercise_id: str) -> int:
+        """Return the seed of a grading for which nobody names another: equal for a cohort, unknown to candidates.
+
+        A grader that declares none has one that follows from its files. Raises ExerciseError when candidates know it.
+        """
+        declared = self._hidden(exercise_id).seed
+        if declared is None:
+            files = digest(self.grader_dir(exercise_id), NOT_DIGESTED)
+            return int.from_bytes(hashlib.sha256(f"grade {exercise_id} {files}".encode()).digest()[:4], "big")
+        if declared == self.exercise(exercise_id).seed:
+            text = (
+                f"{self.grader_dir(exercise_id) / 'checks.toml'}: seed: expected another than that of exercise.toml, "
+                f"which candidates can read, found {declared} in both: change one of them"
+            )
+            raise ExerciseError(text)
+        return declared
+
     def gates(self, exercise_id: str) -> tuple[Gate, ...]:
         """Return the gates with the hidden checks that close them. A score is computed with these."""
         hidden = self._hidden(exercise_id).gates
@@ -122,6 +139,7 @@ class Catalogue:
     def problems(self, exercise_id: str) -> builtins.list[str]:
         """Return what is missing or wrong in the files of a pair, beyond its manifests; none means it can be graded."""
         exercise = self._pair(exercise_id)
+        self.seed(exercise_id)
         home, grader = self.exercise_dir(exercise_id), self.grader_dir(exercise_id)
         wanted = [home / "brief.md.j2", grader / "checks.toml"]
         wanted += [home / "starter" / language for language in exercise.languages or ("",)]

@@ -34,6 +34,7 @@ def grade(
     *,
     exercise: str | None,
     seed: int | None,
+    variant: int,
     jobs: int,
     bar: float | None,
     advisory: bool,
@@ -46,7 +47,7 @@ def grade(
 
     ``advisory`` turns only "below the bar" into 0. Raises UsageError before anything is opened.
     """
-    tasks = [Task(path=path, exercise_id=exercise, seed=seed, bar=bar) for path in paths]
+    tasks = [Task(path=path, exercise_id=exercise, seed=seed, variant=variant, bar=bar) for path in paths]
     _refuse_usage(tasks, catalogue)
     places.probe(Path(out), "results (--out)")
     codes: list[ExitCode] = []

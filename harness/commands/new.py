@@ -13,12 +13,14 @@ from harness.catalogue.finder import Catalogue
 from harness.errors import ExitCode, HarnessError, UsageError
 
 PLACEHOLDER = b"EXERCISE-ID"
+SEED = b"SEED-OF-GRADINGS"
 _TEMPLATES = Path(__file__).resolve().parent.parent / "templates" / "skeleton"
 _SUFFIX = ".tmpl"
 """Templates are not what they become: nothing imports, lints or packs them as Python."""
 _PARTS = {"exercise": "exercises", "grader": "graders"}
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _MAX_ID = 60
+_FIRST_SEED = 10**8
 
 
 def new(exercise_id: str, *, into: Path) -> ExitCode:
@@ -43,12 +45,16 @@ def new(exercise_id: str, *, into: Path) -> ExitCode:
     return ExitCode.PASSED
 
 
-def skeleton(part: str, exercise_id: str) -> Iterator[tuple[str, bytes]]:
-    """Yield path and content of every file of the ``exercise`` or ``grader`` part of a skeleton, by path."""
+def skeleton(part: str, exercise_id: str, seed: int | None = None) -> Iterator[tuple[str, bytes]]:
+    """Yield path and content of every file of the ``exercise`` or ``grader`` part of a skeleton, by path.
+
+    Gradings have ``seed``, else one that was drawn: who knows these templates must not know it.
+    """
+    drawn = str(_FIRST_SEED + secrets.randbelow(_FIRST_SEED) if seed is None else seed).encode()
     root = _TEMPLATES / part
     for path in sorted(root.rglob(f"*{_SUFFIX}")):
         name = path.relative_to(root).as_posix().removesuffix(_SUFFIX)
-        yield name, path.read_bytes().replace(PLACEHOLDER, exercise_id.encode())
+        yield name, path.read_bytes().replace(PLACEHOLDER, exercise_id.encode()).replace(SEED, drawn)
 
 
 def _write(files: dict[str, bytes], target: Path) -> None:

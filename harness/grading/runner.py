@@ -46,6 +46,7 @@ class Task:
     alias: str | None = None
     seed: int | None = None
     variant: int | None = None
+    """What the brief said. None: 0 in a grading, whatever a submission says of itself; what the workspace says in a check."""
     bar: float | None = None
     mode: str = "grade"
     only: tuple[str, ...] = ()
@@ -133,7 +134,7 @@ class Runner:
             checks=self._catalogue.all_checks(exercise.id) if whole else exercise.checks,
             mode=task.mode,
             only=task.only,
-            seed=exercise.seed if task.seed is None else task.seed,
+            seed=seed_of(task, exercise, self._catalogue),
             variant=taken.submission.variant,
             parameters=parameters,
             contents=contents,
@@ -189,12 +190,14 @@ class Taken:
 
     submission: Submission
     exercise: Exercise
+    notes: tuple[str, ...] = ()
+    """What an assessor should know of how it was taken in."""
 
 
 def take_in(task: Task, catalogue: Catalogue) -> Taken:
     """Read a submission and find its exercise. Raises SubmissionError or UsageError."""
     found = submission.load(Path(task.path), catalogue=catalogue, exercise_id=task.exercise_id, alias=task.alias)
-    found = replace(found, variant=found.variant if task.variant is None else task.variant)
+    found = replace(found, variant=_variant(task, found.variant))
     exercise = catalogue.exercise(found.exercise_id)
     if task.mode == "grade":
         # The score is made with hidden checks, and the gates they close, beside the public ones.
@@ -205,7 +208,25 @@ def take_in(task: Task, catalogue: Catalogue) -> Taken:
             f"{found.exercise_version}: grade it with the checkout that has that version"
         )
         raise SubmissionError(text)
-    return Taken(submission=found, exercise=exercise)
+    return Taken(submission=found, exercise=exercise, notes=notes_on(found))
+
+
+def _variant(task: Task, claimed: int) -> int:
+    if task.variant is not None:
+        return task.variant
+    return claimed if task.mode == "check" else 0
+
+
+def notes_on(found: Submission) -> tuple[str, ...]:
+    """Return what an assessor should know of how a submission was taken in, a sentence each."""
+    claimed = found.claimed_variant
+    if claimed is None or claimed == found.variant:
+        return ()
+    text = (
+        f"The submission says that its brief was variant {claimed}; it was graded as variant {found.variant}, which is "
+        f"not its to choose. If {claimed} was given out, grade it again with --variant {claimed}."
+    )
+    return (text,)
 
 
 def _unreadable(task: Task, exercise: Exercise) -> Submission:
@@ -291,7 +312,7 @@ def _blank(taken: Taken, task: Task, *, identity: str, started_at: dt.datetime, 
         submission_path=found.path,
         submission_sha256=found.sha256,
         language="",
-        seed=exercise.seed if task.seed is None else task.seed,
+        seed=seed_of(task, exercise, catalogue),
         variant=found.variant,
         started_at=started_at.isoformat(timespec="seconds"),
         seconds=0.0,
@@ -307,8 +328,16 @@ def _blank(taken: Taken, task: Task, *, identity: str, started_at: dt.datetime, 
         timeline=(),
         claim=found.claim,
         trust=trust.line(catalogue, exercise.id) if task.mode == "grade" else "",
+        notes=taken.notes,
         harness_version=__version__,
     )
+
+
+def seed_of(task: Task, exercise: Exercise, catalogue: Catalogue) -> int:
+    """Return the seed that was asked for, else the grader's; a candidate's machine has no grader, and another seed."""
+    if task.seed is not None:
+        return task.seed
+    return exercise.seed if task.mode == "check" else catalogue.seed(exercise.id)
 
 
 def digests_of(catalogue: Catalogue, exercise_id: str, mode: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Proving an exercise: run what its record lacks, save each row as it ends, then read the record.
 
-References are repeated, spread over five (variant, seed) pairs; everything else runs once, at variant 0 and the default
+References are repeated, spread over five (variant, seed) pairs; everything else runs once, at variant 0 and the grader's
 seed. A row is current when nothing that it depends on has changed; only missing and stale rows are run, so a killed
 validation resumes where it was.
 """
@@ -67,8 +67,8 @@ def matrix(catalogue: Catalogue, exercise_id: str, *, only: tuple[str, ...], rep
     """Return what should be in the record of an exercise, and what is. ``images`` is one digest of all recipes used."""
     exercise = catalogue.exercise(exercise_id)
     chosen = subjects.choose(subjects.all_of(catalogue, exercise_id), only)
-    shared = trust.current_digest(catalogue, exercise_id)
-    wanted = [one for subject in chosen for one in _wanted(exercise, subject, repeat, f"{shared}-{images[:16]}")]
+    shared, seed = trust.current_digest(catalogue, exercise_id), catalogue.seed(exercise_id)
+    wanted = [one for subject in chosen for one in _wanted(exercise, seed, subject, repeat, f"{shared}-{images[:16]}")]
     record = trust.read(catalogue.grader_dir(exercise_id), exercise_id)
     return Matrix(exercise=exercise, subjects=chosen, wanted=tuple(wanted), record=record)
 
@@ -140,7 +140,7 @@ def verdict(catalogue: Catalogue, table: Matrix, rows: Sequence[Row], *, whole: 
     return lines
 
 
-def _wanted(exercise: Exercise, subject: Subject, repeat: int, shared: str) -> list[Wanted]:
+def _wanted(exercise: Exercise, seed: int, subject: Subject, repeat: int, shared: str) -> list[Wanted]:
     content = digest(subject.source)[:16]
     if subject.patch is not None:
         content += f"-{digest_of_file(subject.patch)[:16]}"
@@ -149,7 +149,7 @@ def _wanted(exercise: Exercise, subject: Subject, repeat: int, shared: str) -> l
         Wanted(
             subject=subject,
             variant=number % PAIRS % variants.count(exercise),
-            seed=exercise.seed + number % PAIRS,
+            seed=seed + number % PAIRS,
             repeat=number // PAIRS,
             key=f"{shared}-{content}",
         )

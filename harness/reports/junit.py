@@ -48,7 +48,7 @@ def _facts(view: View) -> list[tuple[str, str]]:
         ("score.decided", number(score.decided)),
         ("score.possible", number(score.possible)),
         ("bar", number(grading.bar)),
-        ("seed", str(grading.seed)),
+        *([("seed", str(grading.seed))] if view.audience is Audience.ASSESSOR else []),
         ("variant", str(grading.variant)),
         ("grading", grading.id),
         ("submission.sha256", grading.submission_sha256),

@@ -1,7 +1,8 @@
 """What of a grading its candidate may see: a grading again, so that every format shows the same.
 
 Public checks keep their feedback. Held-out ones become one entry per skill, without ids, titles or counterexamples.
-Details, evidence, paths, the fault timeline (it tells what held-out checks do) and digests of the grader are dropped.
+Details, evidence, paths, the fault timeline (it tells what held-out checks do), the seed and digests of the grader are
+dropped.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ def for_candidate(grading: Grading) -> Grading:
     return dataclasses.replace(
         grading,
         exercise=dataclasses.replace(grading.exercise, gates=tuple(gates.values())),
+        seed=0,
+        catalogue=(),
+        notes=(),
         submission_path=_file_name(grading.submission_path),
         digests={key: value for key, value in grading.digests.items() if key == "exercise"},
         outcomes=(*_public(grading.outcomes), *_held_out(grading.outcomes)),

@@ -34,6 +34,8 @@ def summary(grading: Grading) -> dict[str, Json]:
             for hit in score.gates
         ],
         "posture": list(grading.posture),
+        "catalogue": list(grading.catalogue),
+        "notes": list(grading.notes),
         "phases": [{"name": phase.name, "seconds": phase.seconds} for phase in grading.phases],
     }
     clean = store.plain(made)
@@ -60,6 +62,8 @@ def refused(
         "outcomes": [],
         "gates": [],
         "posture": [],
+        "catalogue": [],
+        "notes": [],
         "phases": [],
     }
     clean = store.plain(made)

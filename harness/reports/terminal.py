@@ -45,6 +45,8 @@ def render(view: View, style: Style = plain) -> str:
         *_timeline(view, style),
         *(_entry("TRUST", view.trust) if view.trust else ()),
         *(_entry("POSTURE", f"weaker here than the standard class: {view.posture}") if view.posture else ()),
+        *(_entry("CATALOGUE", "  ".join(view.grading.catalogue)) if view.grading.catalogue else ()),
+        *(line for note in view.grading.notes for line in _entry("NOTE", note)),
         *_end(view, style),
     ]
     return "\n".join(line.rstrip() for line in lines) + "\n"

@@ -149,6 +149,8 @@ def _again(grading: Grading) -> str:
         parts += ["--exercise", grading.exercise.id]
     if grading.verdict is not Verdict.REFUSED:
         parts += ["--seed", str(grading.seed)]
+    if grading.variant:
+        parts += ["--variant", str(grading.variant)]
     if grading.bar != grading.exercise.pass_mark:
         parts += ["--bar", number(grading.bar)]
     return " ".join(parts)

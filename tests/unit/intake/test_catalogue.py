@@ -145,7 +145,7 @@ def test_exercises_of_the_repository_are_well_formed(exercise_id: str) -> None:
 def test_skeleton_of_the_repository_is_what_new_makes(part: str, folder: str) -> None:
     """``harness new`` is proven by validating ``skeleton``, so the two must be the same files."""
     root = REPOSITORY / folder / "skeleton"
-    made = dict(skeleton(part, "skeleton"))
+    made = dict(skeleton(part, "skeleton", Catalogue([REPOSITORY]).seed("skeleton")))
     found = {
         path.relative_to(root).as_posix(): path.read_bytes()
         for path in root.rglob("*")

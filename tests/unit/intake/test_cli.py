@@ -100,7 +100,7 @@ def test_options_of_grade_are_those_scripts_rely_on() -> None:
     """Names of options are a contract."""
     options = {option for parameter in cli.commands["grade"].params for option in parameter.opts}
     assert options == {
-        *("paths", "--exercise", "--seed", "--jobs", "--bar", "--advisory", "--out", "--json", "--engine"),
+        *("paths", "--exercise", "--seed", "--variant", "--jobs", "--bar", "--advisory", "--out", "--json", "--engine"),
     }
 
 

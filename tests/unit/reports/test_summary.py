@@ -14,7 +14,7 @@ from tests.unit.factories import grading, heron, passed, refused, reports
 
 KEYS = {
     "schema", "grading", "exercise", "submission", "seed", "variant", "verdict", "exit_code", "reason", "bar", "score",
-    "outcomes", "gates", "posture", "phases",
+    "outcomes", "gates", "posture", "phases", "catalogue", "notes",
 }  # fmt: skip
 
 
