@@ -75,13 +75,13 @@ class Mutant:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cheat:
-    """A submission that tries to get points without the work; it is in ``cheats/<name>/``."""
+    """A submission that tries to get points without the work; how is ``cheats/<name>.patch``."""
 
     name: str
     title: str
     """What it tries, in one sentence."""
     like: str
-    """``KIND/NAME`` of the known submission that it must not beat: what it is without the cheat."""
+    """``KIND/NAME`` of the known submission that it is a patch on, and must not beat: what it is without the cheat."""
 
 
 class _Limits(Table):

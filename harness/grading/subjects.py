@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import droppings
+from harness import droppings, wording
 from harness.catalogue import manifest
 from harness.catalogue.finder import Catalogue, digest
 from harness.errors import ExerciseError, UsageError
@@ -24,8 +25,9 @@ class Subject:
     """``KIND/NAME``."""
     title: str
     source: Path
-    """Folder with the submission, or with the reference that ``patch`` is applied to."""
-    patch: Path | None = None
+    """Folder with the submission, or with what ``patches`` are applied to."""
+    patches: tuple[Path, ...] = ()
+    """Applied one after the other: of a mutant its own; of a cheat that of the mutant it is like, then its own."""
     ceiling: float | None = None
     """Points it may reach at most; None where another rule of acceptance holds."""
     fails: tuple[str, ...] = ()
@@ -42,13 +44,13 @@ class Subject:
         return self.name.partition("/")[0]
 
     def lay_out(self, target: Path) -> None:
-        """Copy the submission to ``target``, which must not exist, patched when it is a mutant.
+        """Copy the submission to ``target``, which must not exist, and apply its patches.
 
         Raises ExerciseError when a patch does not apply exactly.
         """
         shutil.copytree(self.source, target, ignore=_droppings)
-        if self.patch is not None:
-            _apply(self.patch, target)
+        for patch in self.patches:
+            _apply(patch, target)
 
 
 def all_of(catalogue: Catalogue, exercise_id: str) -> tuple[Subject, ...]:
@@ -64,7 +66,8 @@ def all_of(catalogue: Catalogue, exercise_id: str) -> tuple[Subject, ...]:
         for folder in sorted((grader / "references").glob("*"))
         if folder.is_dir() and not droppings.is_folder(folder.name)
     ]
-    return (*found, *_mutants(grader), *_cheats(grader))
+    found += _mutants(grader)
+    return (*found, *_cheats(grader, {one.name: one for one in found}))
 
 
 def choose(subjects: tuple[Subject, ...], only: tuple[str, ...]) -> tuple[Subject, ...]:
@@ -104,7 +107,7 @@ def _mutants(grader: Path) -> list[Subject]:
                 name=f"mutant/{mutant.name}",
                 title=mutant.title,
                 source=reference,
-                patch=patch,
+                patches=(patch,),
                 ceiling=mutant.ceiling,
                 fails=mutant.fails,
                 universal=mutant.universal,
@@ -114,13 +117,29 @@ def _mutants(grader: Path) -> list[Subject]:
     return found
 
 
-def _cheats(grader: Path) -> list[Subject]:
+def _cheats(grader: Path, known: Mapping[str, Subject]) -> list[Subject]:
     file = grader / "cheats.toml"
     declared = manifest.parse_cheats(file.read_bytes(), str(file)) if file.exists() else ()
-    return [
-        Subject(name=f"cheat/{one.name}", title=one.title, source=grader / "cheats" / one.name, like=one.like)
-        for one in declared
-    ]
+    found = []
+    for cheat in declared:
+        like, patch = known.get(cheat.like), grader / "cheats" / f"{cheat.name}.patch"
+        if like is None:
+            text = f"{file}: cheat {cheat.name}: like: unknown submission, {wording.suggestion(cheat.like, known)}"
+            raise ExerciseError(text)
+        if not patch.is_file():
+            found_there = "a folder" if patch.with_suffix("").is_dir() else "nothing"
+            text = f"{file}: cheat {cheat.name}: expected {patch} to exist, found {found_there}: add what differs from {cheat.like}"
+            raise ExerciseError(text)
+        found.append(
+            Subject(
+                name=f"cheat/{cheat.name}",
+                title=cheat.title,
+                source=like.source,
+                patches=(*like.patches, patch),
+                like=cheat.like,
+            )
+        )
+    return found
 
 
 def _apply(patch: Path, target: Path) -> None:
@@ -145,10 +164,10 @@ def _apply(patch: Path, target: Path) -> None:
         text = f"expected git to apply {patch.name}, found {error}: install git"
         raise ExerciseError(text) from error
     if done.returncode != 0:
-        text = f"{patch}: expected a patch that applies exactly to its reference, found: {done.stderr.strip()}"
+        text = f"{patch}: expected a patch that applies exactly to what it is for, found: {done.stderr.strip()}"
         raise ExerciseError(text)
     if digest(target) == before:
         text = (
-            f"{patch}: expected a patch that changes its reference, found the same files afterwards: see what is in it"
+            f"{patch}: expected a patch that changes what it is for, found the same files afterwards: see what is in it"
         )
         raise ExerciseError(text)

@@ -142,8 +142,7 @@ def verdict(catalogue: Catalogue, table: Matrix, rows: Sequence[Row], *, whole: 
 
 def _wanted(exercise: Exercise, seed: int, subject: Subject, repeat: int, shared: str) -> list[Wanted]:
     content = digest(subject.source)[:16]
-    if subject.patch is not None:
-        content += f"-{digest_of_file(subject.patch)[:16]}"
+    content += "".join(f"-{digest_of_file(patch)[:16]}" for patch in subject.patches)
     repeats = repeat if subject.kind == "reference" else 1
     return [
         Wanted(

@@ -132,11 +132,46 @@ def test_mutant_is_patched_inside_a_repository_too(tmp_path: Path, monkeypatch: 
     assert digest(tmp_path / "some" / "laid-out") != digest(mutant.source)
 
 
+def test_cheat_is_a_patch_on_what_it_is_like(tmp_path: Path) -> None:
+    """On a mutant its patch comes after the mutant's own: what differs from its control is the cheat alone."""
+    known = {one.name: one for one in subjects.all_of(Catalogue((ROOT,)), "idempotent-payments")}
+    cheat, control = known["cheat/slow-yardstick"], known["mutant/serialise-everything"]
+    for one, folder in ((cheat, "cheat"), (control, "control")):
+        one.lay_out(tmp_path / folder)
+    added = {path.name for path in (tmp_path / "cheat").rglob("*")} - {
+        path.name for path in (tmp_path / "control").rglob("*")
+    }
+    assert added == {"003_yardstick.sql"}
+    (tmp_path / "cheat/migrations/003_yardstick.sql").unlink()
+    assert digest(tmp_path / "cheat") == digest(tmp_path / "control")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (
+            "starter/plain",
+            "mutant/nothing",
+            r"cheats.toml: cheat hard-coded: like: unknown submission.*mutant/wraps-at-64",
+        ),
+        ('"hard-coded"', '"other"', r"cheats.toml: cheat other: expected .*cheats/other.patch to exist, found nothing"),
+    ],
+)
+def test_cheat_that_is_like_nothing_is_refused(
+    catalogue: Catalogue, tmp_path: Path, old: str, new: str, words: str
+) -> None:
+    """What it is like, and its patch, must be there."""
+    file = tmp_path / "graders/skeleton/cheats.toml"
+    file.write_text(file.read_text().replace(old, new))
+    with pytest.raises(ExerciseError, match=words):
+        subjects.all_of(catalogue, "skeleton")
+
+
 def test_patch_that_changes_nothing_is_refused(catalogue: Catalogue, tmp_path: Path) -> None:
     """A mutant that is its reference would prove nothing, whatever git says of the patch."""
     (mutant,) = [one for one in subjects.all_of(catalogue, "skeleton") if one.kind == "mutant"]
     first, second, *_ = (mutant.source / "solve.py").read_text().splitlines()
-    assert mutant.patch is not None
-    mutant.patch.write_text(f"--- a/solve.py\n+++ b/solve.py\n@@ -1,2 +1,2 @@\n-{first}\n+{first}\n {second}\n")
-    with pytest.raises(ExerciseError, match="changes its reference"):
+    (patch,) = mutant.patches
+    patch.write_text(f"--- a/solve.py\n+++ b/solve.py\n@@ -1,2 +1,2 @@\n-{first}\n+{first}\n {second}\n")
+    with pytest.raises(ExerciseError, match="changes what it is for"):
         mutant.lay_out(tmp_path / "laid-out")

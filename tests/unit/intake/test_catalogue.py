@@ -80,7 +80,7 @@ def test_headlines_show_what_is_broken_beside_what_is_not(home: Path, catalogue:
         ("graders/tiny/README.md", set()),
         ("graders/tiny/references/plain/solve.py", set()),
         ("graders/tiny/mutants.toml", set()),
-        ("graders/tiny/cheats/hard-coded/solve.py", set()),
+        ("graders/tiny/cheats/hard-coded.patch", set()),
         ("exercises/tiny/checks/__pycache__/x.pyc", set()),
     ],
 )
