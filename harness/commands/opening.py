@@ -27,19 +27,24 @@ class Opener:
     def __call__(self, stack: ExitStack, progress: Progress | None) -> Runner:
         """Open it. ``progress`` hears of every step; without one only of images that are built, on stderr."""
         from harness.engines import open_engine
-        from harness.images import manage as images
 
-        engine = open_engine(self.engine, network_range=settings.load().network_range)
+        engine = open_engine(self.engine, network_range=settings.load().network_range, images=_images)
         stack.callback(engine.close)
         engine.reap(owners.is_dead)
         owners.reap_scratch()
 
         def ensure(names: tuple[str, ...]) -> Mapping[str, str]:
-            return images.ensure(names, progress=progress or console.notice)
+            return engine.images(names, progress or console.notice)
 
         runner = Runner(self.catalogue, engine, ensure, progress or _unheard, keep_warm=self.keep_warm)
         stack.callback(runner.close)
         return runner
+
+
+def _images(names: tuple[str, ...], progress: Progress) -> Mapping[str, str]:
+    from harness.images import manage  # the engine's client, which a fake one does without
+
+    return manage.ensure(names, progress=progress)
 
 
 def _unheard(_: str) -> None:

@@ -9,33 +9,34 @@ from harness.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.engines.base import Engine
+    from harness.engines.base import Engine, ImageSource
 
 
-def _docker(network_range: str) -> Engine:
+def _docker(network_range: str, images: ImageSource | None) -> Engine:
     from harness.engines.docker.engine import DockerEngine
 
-    return DockerEngine(network_range=network_range) if network_range else DockerEngine()
+    return DockerEngine(network_range=network_range, images=images) if network_range else DockerEngine(images=images)
 
 
-def _fake(network_range: str) -> Engine:
+def _fake(network_range: str, images: ImageSource | None) -> Engine:
     from harness.engines.fake.engine import FakeEngine
 
-    del network_range
+    del network_range, images
     return FakeEngine()
 
 
-ENGINES: dict[str, Callable[[str], Engine]] = {"docker": _docker, "fake": _fake}
-"""Name -> what opens it, given the network range (empty: the default)."""
+ENGINES: dict[str, Callable[[str, ImageSource | None], Engine]] = {"docker": _docker, "fake": _fake}
+"""Name -> what opens it, given the network range (empty: the default) and what makes images."""
 
 
-def open_engine(name: str | None = None, *, network_range: str = "") -> Engine:
+def open_engine(name: str | None = None, *, network_range: str = "", images: ImageSource | None = None) -> Engine:
     """Return the engine called ``name``, by default the real one. Close it when done.
 
+    ``images`` makes what :meth:`~harness.engines.base.Engine.images` is asked for, on engines that have images.
     Raises UsageError for a name nobody knows, EngineError when no engine answers.
     """
     chosen = name or "docker"
     if chosen not in ENGINES:
         text = f"expected an engine of {', '.join(sorted(ENGINES))}, found {chosen!r}: choose one of them"
         raise UsageError(text)
-    return ENGINES[chosen](network_range)
+    return ENGINES[chosen](network_range, images)

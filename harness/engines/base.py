@@ -145,6 +145,8 @@ class Capabilities:
     """One plain sentence for each thing that is weaker than the standard class."""
     missing: tuple[str, ...]
     """One plain sentence, with what to do, for each thing a grading needs and this engine can't do."""
+    cannot: Mapping[str, str] = field(default_factory=dict)
+    """Broker verbs that this engine does not have -> why: what asks for one is inconclusive."""
 
 
 class Attachment(Protocol):
@@ -239,11 +241,21 @@ class Scenario(Protocol):
         """Remove everything of the scenario. Idempotent."""
 
 
+ImageSource = Callable[[tuple[str, ...], Callable[[str], None]], Mapping[str, str]]
+"""Makes what is missing of the named images, telling a progress, and returns their tags."""
+
+
 class Engine(Protocol):
     """A container engine."""
 
     def capabilities(self) -> Capabilities:
         """Probe the engine. Raises EngineError when it does not answer."""
+
+    def images(self, names: tuple[str, ...], progress: Callable[[str], None]) -> Mapping[str, str]:
+        """Return the tag of each named image of ours, made first where it is missing. Raises EngineError.
+
+        ``progress`` hears of what is being made, a line at a time.
+        """
 
     def open_scenario(self, spec: ScenarioSpec) -> AbstractContextManager[Scenario]:
         """Create holders, volumes and the network of ``spec``; start no sandbox yet."""

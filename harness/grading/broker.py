@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from harness import wire
 from harness.engines.base import Attachment, ExecResult, Scenario
@@ -64,6 +64,8 @@ class Desk:
     builds: Mapping[str, BuildResult]
     one_shot: Callable[[OneShot], ExecResult] | None = None
     """Runs the submission's command once, in exercises without a scenario."""
+    cannot: Mapping[str, str] = field(default_factory=dict)
+    """Verbs that the engine does not have -> why."""
 
 
 class Deadline:
@@ -178,6 +180,9 @@ class Broker:
         if not isinstance(args, dict):
             text = f"expected named arguments for {verb!r}, found {args!r}"
             raise RequestError(text)
+        if verb in self._desk.cannot:
+            text = f"expected an engine that can {verb}, found one that cannot: {self._desk.cannot[verb]}"
+            raise SandboxError(text)
         checked = Args(verb, args, self._desk.sandboxes)
         return self._verbs[verb](checked)
 

@@ -214,7 +214,7 @@ def _run_scenario(engine: Engine, job: Job, progress: Progress) -> Run:
             attachment = scenario.attach(plan.GRADER)
             stack.callback(attachment.close)
             addresses = {one.name: scenario.address(one.name) for one in spec.sandboxes if not one.volume_of}
-            desk = _desk(job, addresses, built)
+            desk = replace(_desk(job, addresses, built), cannot=engine.capabilities().cannot)
             broker = Broker(attachment, scenario, desk, Deadline(job.exercise.deadline_seconds))
             run.evidence = broker.serve(job.frame(addresses))
             run.logs.update({f"{name}-runs": log for name, log in broker.ran().items()})

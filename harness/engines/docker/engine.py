@@ -20,7 +20,7 @@ from harness.errors import EngineError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from harness.engines.base import Attachment, ExecResult, SandboxSpec, Scenario, ScenarioSpec
+    from harness.engines.base import Attachment, ExecResult, ImageSource, SandboxSpec, Scenario, ScenarioSpec
     from harness.engines.docker.connect import Link
     from harness.owners import Owner
 
@@ -63,6 +63,7 @@ class DockerEngine:
         *,
         network_range: str = holders.DEFAULT_RANGE,
         sources: tuple[str, ...] = usage.SOURCES,
+        images: ImageSource | None = None,
     ) -> None:
         """Use ``link``, or find an engine.
 
@@ -70,10 +71,12 @@ class DockerEngine:
             link: From :func:`harness.engines.docker.connect.connect`; found when omitted.
             network_range: Where networks of scenarios are cut from.
             sources: Where usage may be read from, best first.
+            images: What makes images of ours on this engine; without it :meth:`images` refuses.
         """
         self.link = connect() if link is None else link
         self._range = network_range
         self._sources = sources
+        self._images = images
         # Threads are kept: each has a client of its own, and a new client costs a connection.
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="engine")
         self._known: Capabilities | None = None
@@ -99,6 +102,13 @@ class DockerEngine:
             memory_mb=int(info.get("MemTotal", 0)) // (1024 * 1024),
             storage=str(info.get("DockerRootDir", "")),
         )
+
+    def images(self, names: tuple[str, ...], progress: Callable[[str], None]) -> Mapping[str, str]:
+        """Return the tag of each named image, made first where it is missing."""
+        if self._images is None:
+            text = f"expected something that makes the images {', '.join(names)}, found an engine opened without it"
+            raise EngineError(text)
+        return self._images(names, progress)
 
     @contextlib.contextmanager
     def open_scenario(self, spec: ScenarioSpec) -> Iterator[Scenario]:

@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from harness.engines.base import BOX
+from harness.engines.fake import grader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,5 +121,6 @@ COMMANDS: Mapping[str, Command] = {
     "sleep": _sleep,
     "printenv": _printenv,
     "sh": _sh,
+    grader.PROGRAM: grader.python,
 }
 """Name -> program."""

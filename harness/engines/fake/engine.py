@@ -265,6 +265,8 @@ class FakeEngine:
         """Know ``commands`` beside the built-in ones."""
         self._commands = {**COMMANDS, **(commands or {})}
         self._open: list[FakeScenario] = []
+        self.opened: list[ScenarioSpec] = []
+        """Every scenario that was asked for, for tests to look at."""
         self._numbers = itertools.count()
 
     def capabilities(self) -> Capabilities:
@@ -277,11 +279,18 @@ class FakeEngine:
             cgroup_version=2,
             posture=("nothing is confined: the fake engine runs Python functions",),
             missing=("the fake engine confines nothing; grade with --engine docker",),
+            cannot={"partition": "it has no network", "heal": "it has no network"},
         )
+
+    def images(self, names: tuple[str, ...], progress: Callable[[str], None]) -> Mapping[str, str]:
+        """Return a tag for each name: programs of the fake engine need no image."""
+        del progress
+        return {name: f"fake/{name}" for name in names}
 
     @contextlib.contextmanager
     def open_scenario(self, spec: ScenarioSpec) -> Iterator[Scenario]:
         """Create the sandboxes of ``spec``; start none yet."""
+        self.opened.append(spec)
         scenario = FakeScenario(spec, self._commands, next(self._numbers))
         self._open.append(scenario)
         try:
