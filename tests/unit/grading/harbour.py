@@ -26,7 +26,9 @@ network = true
 [skills]
 speech = 100
 [[sandboxes]]
-name = "app"
+name = "berth"
+main = true
+build = "submission"
 role = "candidate"
 image = "language"
 content = "submission"
@@ -82,7 +84,7 @@ from harness.testing import check, expect
 def test_env(job, broker):
     """It knows its surroundings."""
     for name, wanted in (("LIMIT", "3.0"), ("COLOUR", "red"), ("STORE", job.address("store"))):
-        found = broker.run("app", ["printenv", name], timeout_seconds=5).stdout.decode().strip()
+        found = broker.run("berth", ["printenv", name], timeout_seconds=5).stdout.decode().strip()
         expect(found == wanted, f"{name} is not what it should be.", expected=wanted, found=found)
 '''
 HIDDEN = '''
@@ -94,9 +96,9 @@ from harness.testing import check, expect
 @check("speech/mode")
 def test_mode(broker):
     """It says its mode."""
-    broker.start("app")
-    broker.wait("app", timeout_seconds=5)
-    said = broker.logs("app").decode().strip()
+    broker.start("berth")
+    broker.wait("berth", timeout_seconds=5)
+    said = broker.logs("berth").decode().strip()
     if said == "deadly":
         os._exit(9)
     expect(said == "loud", "It did not say loud.", expected="loud", found=said)

@@ -34,7 +34,7 @@ def test_a_right_submission_passes(tmp_path: Path) -> None:
     grading = graded.grading
     assert (grading.verdict, grading.score.earned, grading.exit_code) == (Verdict.PASSED, 100, 0)
     assert set(statuses(grading).values()) == {Status.PASSED}
-    assert b"loud" in graded.logs["app"]
+    assert b"loud" in graded.logs["berth"]
     assert [phase.name for phase in grading.phases][:3] == ["open", "build", "grader"]
 
 
@@ -52,7 +52,7 @@ def test_candidates_are_walled_in_and_builds_have_no_network(tmp_path: Path) -> 
     grading = harbour.grade(harbour.catalogue(tmp_path), harbour.submission(tmp_path, service=service), engine=engine)
     assert grading.grading.verdict is Verdict.PASSED
     found = sandboxes(engine)
-    assert found["app"].peers == ("grader", "store")
+    assert found["berth"].peers == ("grader", "store")
     assert found["other"].peers == ("grader",)
     assert found["store"].peers is None
     builds = [sandbox for sandbox in found.values() if sandbox.volume_of]
@@ -109,7 +109,7 @@ def test_a_verb_the_engine_does_not_have_is_inconclusive(tmp_path: Path) -> None
 
     @check("speech/mode")
     def test_mode(broker):
-        broker.partition("app", ["store"])
+        broker.partition("berth", ["store"])
     """
     known = harbour.catalogue(tmp_path, {"graders/harbour/test_mode.py": cut})
     grading = harbour.grade(known, harbour.submission(tmp_path)).grading
