@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 """What ``json.loads`` can return."""
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of ``result.json``; see docs/reference/result.md."""
 
 
@@ -169,6 +169,35 @@ class Exercise:
         return next(one for one in self.sandboxes if one.main)
 
 
+NO_EXERCISE = Exercise(
+    id="",
+    version="",
+    status="draft",
+    title="",
+    summary="",
+    skills={},
+    minutes=0,
+    pass_mark=0.0,
+    seed=0,
+    deadline_seconds=0,
+    languages=(),
+    network=False,
+    sandboxes=(),
+    grader_limits=Limits(),
+    build_limits=Limits(),
+    build_seconds=0,
+    timeouts=(),
+    submit=(),
+    max_bytes=0,
+    max_files=0,
+    parameters={},
+    checks=(),
+    gates=(),
+    human=(),
+)
+"""What a submission is for that was refused before anybody could tell."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Service:
     """``service.toml`` of a submission: how to build, run and test it."""
@@ -288,6 +317,7 @@ class Grading:
     id: str
     exercise: Exercise
     submission_alias: str
+    """What it calls itself."""
     submission_path: str
     submission_sha256: str
     language: str
@@ -319,3 +349,14 @@ class Grading:
     """Folders that exercise and grader came from: one, or the exercise's and the grader's."""
     notes: tuple[str, ...] = ()
     """What an assessor should know of how the submission was taken in, a sentence each: claims that were not followed."""
+    submission_name: str = ""
+    """Its alias, with what tells it from others of that alias; of its folder, its row and its JUnit suite."""
+    submission_alias_from: str = ""
+    submission_packed_at: str = ""
+    submission_origin: str = ""
+    """As in :class:`Submission`."""
+
+    @property
+    def name(self) -> str:
+        """What people tell it by."""
+        return self.submission_name or self.submission_alias

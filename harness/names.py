@@ -95,10 +95,7 @@ def alias_from(text: str) -> str:
 
     Stable: an alias stays what it is. One that would be a word of the results (:data:`RESERVED`) is made another.
     """
-    seen = "".join(char for char in unicodedata.normalize("NFC", text) if not _unseen(char) or char.isspace())
-    words = "".join(char if _in_alias(char) else " " for char in _BLANK.sub("", seen)).split()
-    alias = unicodedata.normalize("NFC", "-".join(filter(None, map(_bared, words))))
-    alias = alias[:MAX_ALIAS].encode()[:MAX_ALIAS_BYTES].decode(errors="ignore").strip("-") or "unnamed"
+    alias = _plain(text)[:MAX_ALIAS].encode()[:MAX_ALIAS_BYTES].decode(errors="ignore").strip("-") or "unnamed"
     return f"named-{alias}" if alias.casefold() in RESERVED else alias
 
 
@@ -107,9 +104,20 @@ def is_alias(text: str) -> bool:
     return text == alias_from(text)
 
 
+def is_name(text: str) -> bool:
+    """Whether ``text`` is as an alias is, but for its length: an alias and what tells it from others."""
+    return text == _plain(text) != "" and _size(text) <= MAX_PART_BYTES and text.casefold() not in RESERVED
+
+
 def alike(alias: str) -> str:
     """Return what two aliases share that a file system, or a reader, may take for one."""
     return key(alias).translate(_LOOKALIKES)
+
+
+def _plain(text: str) -> str:
+    seen = "".join(char for char in unicodedata.normalize("NFC", text) if not _unseen(char) or char.isspace())
+    words = "".join(char if _in_alias(char) else " " for char in _BLANK.sub("", seen)).split()
+    return unicodedata.normalize("NFC", "-".join(filter(None, map(_bared, words))))
 
 
 def _in_alias(char: str) -> bool:

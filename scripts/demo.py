@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness import console, progress
 from harness.catalogue.finder import Catalogue
-from harness.commands import grade
+from harness.commands import desk
 from harness.commands.opening import Opener
 from harness.grading import pool, subjects
 from harness.grading.runner import Task
@@ -36,10 +36,11 @@ def main(out: Path) -> int:
             if done.graded is None:
                 console.notice(f"{done.task.alias}: {done.error}")
                 continue
-            folder = grade.keep(done.graded, out)
+            folder = desk.keep(done.graded, out)
             verdicts[done.task.alias or ""] = str(done.graded.grading.verdict)
-            console.line(grade.report(done.graded.grading).rstrip())
-            console.line(f"RESULT    {folder}\n")
+            console.report(desk.report(done.graded.grading).rstrip())
+            console.line(f"RESULT    {folder}")
+            console.line()
     console.line("  ".join(f"{alias} {verdicts.get(alias, 'not graded')}" for alias in DEMO))
     return 0 if verdicts == {"otter": "passed", "heron": "failed"} else 1
 

@@ -12,7 +12,7 @@ from harness.reports.view import Audience, build
 
 
 def report(path: Path, *, fmt: str = "terminal", audience: str = "assessor") -> ExitCode:
-    """Print the result at ``path`` (see ``store.load``) and return 0.
+    """Print the result at ``path`` (see ``store.find``) and return 0.
 
     Colour is used when ``fmt`` is ``terminal`` and standard output is one. Raises UsageError when there is nothing
     at ``path`` or a name is unknown, HarnessError when the result can't be read.
@@ -23,7 +23,8 @@ def report(path: Path, *, fmt: str = "terminal", audience: str = "assessor") -> 
     if audience not in {str(each) for each in Audience}:
         text = f"expected an audience of {', '.join(Audience)}, found {audience!r}"
         raise UsageError(text)
-    view = build(store.load(path), Audience(audience))
+    file = store.find(path)
+    view = build(store.decode_file(file), Audience(audience), store.company(file))
     if fmt == "terminal" and console.is_terminal():
         _print(terminal.render(view, terminal.ansi))
     else:

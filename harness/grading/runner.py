@@ -24,8 +24,8 @@ from harness.catalogue.service import parse_service
 from harness.engines.base import Attachment, Engine
 from harness.errors import ExerciseError, ExitCode, SubmissionError
 from harness.grading import attempts, content, plan, session, trust
-from harness.intake import submission
-from harness.model import Check, Exercise, Grading, Score, Submission, SubmissionFile, Verdict
+from harness.intake import senders, submission
+from harness.model import NO_EXERCISE, Check, Exercise, Grading, Score, Submission, SubmissionFile, Verdict
 
 Progress = Callable[[str], None]
 Images = Callable[[tuple[str, ...]], Mapping[str, str]]
@@ -102,13 +102,11 @@ class Runner:
         return Graded(grading=grading, logs=settled.run.logs)
 
     def _take_in(self, task: Task) -> tuple[Taken, str]:
-        """Return what came, and why it is refused. Raises SubmissionError when not even the exercise is known."""
+        """Return what came, and why it is refused; empty when it is not."""
         try:
             return take_in(task, self._catalogue), ""
         except SubmissionError as error:
-            if task.exercise_id is None:
-                raise
-            exercise = self._catalogue.exercise(task.exercise_id)
+            exercise = NO_EXERCISE if task.exercise_id is None else self._catalogue.exercise(task.exercise_id)
             return Taken(submission=_unreadable(task, exercise), exercise=exercise), str(error)
 
     def _job(self, taken: Taken, task: Task, identity: str) -> session.Job:
@@ -226,14 +224,18 @@ def notes_on(found: Submission) -> tuple[str, ...]:
 def _unreadable(task: Task, exercise: Exercise) -> Submission:
     """Return what can be said of a submission that was refused before it could be read."""
     path = Path(task.path)
+    said = senders.named(submission.claims(path), task.alias)
     return Submission(
-        alias=task.alias or path.resolve().name.partition(".")[0] or "submission",
+        alias=said.alias,
         exercise_id=exercise.id,
         exercise_version=exercise.version,
         variant=task.variant or 0,
         path=task.path,
         sha256=submission.fingerprint(path),
         files=(),
+        alias_from=said.alias_from,
+        packed_at=said.packed_at,
+        origin=said.origin,
     )
 
 
@@ -316,14 +318,17 @@ def _blank(taken: Taken, task: Task, *, identity: str, started_at: dt.datetime, 
         verdict=Verdict.INCONCLUSIVE,
         exit_code=int(ExitCode.INCONCLUSIVE),
         bar=exercise.pass_mark if task.bar is None else task.bar,
-        score=Score(earned=0.0, decided=0.0, possible=100.0, by_skill={}, gates=()),
+        score=Score(earned=0.0, decided=0.0, possible=100.0 if exercise.id else 0.0, by_skill={}, gates=()),
         outcomes=(),
         phases=(),
         timeline=(),
         claim=found.claim,
-        trust=trust.line(catalogue, exercise.id) if task.mode == "grade" else "",
+        trust=trust.line(catalogue, exercise.id) if task.mode == "grade" and exercise.id else "",
         notes=taken.notes,
         harness_version=__version__,
+        submission_alias_from=found.alias_from,
+        submission_packed_at=found.packed_at,
+        submission_origin=found.origin,
     )
 
 
@@ -331,11 +336,13 @@ def seed_of(task: Task, exercise: Exercise, catalogue: Catalogue) -> int:
     """Return the seed that was asked for, else the grader's; a candidate's machine has no grader, and another seed."""
     if task.seed is not None:
         return task.seed
-    return exercise.seed if task.mode == "check" else catalogue.seed(exercise.id)
+    return exercise.seed if task.mode == "check" or not exercise.id else catalogue.seed(exercise.id)
 
 
 def digests_of(catalogue: Catalogue, exercise_id: str, mode: str) -> dict[str, str]:
     """Return what a result depends on, as far as ``mode`` uses it: a candidate's machine has no grader."""
+    if not exercise_id:
+        return {}
     if mode == "check":
         return {"exercise": digest(catalogue.exercise_dir(exercise_id))}
     return catalogue.digests(exercise_id)

@@ -31,7 +31,7 @@ def render(view: View) -> str:
         "errors": len(suite.findall("testcase/error")),
         "skipped": len(suite.findall("testcase/skipped")),
     }
-    name = f"{grading.submission_alias} {grading.exercise.id} {grading.exercise.version}"
+    name = f"{grading.name} {grading.exercise.id} {grading.exercise.version}"
     attributes = {"name": one_line(name, 250), **{key: str(value) for key, value in counts.items()}}
     suite.attrib.update({**attributes, "time": f"{grading.seconds:.3f}", **_timestamp(grading)})
     root = ET.Element("testsuites", {**attributes, "time": f"{grading.seconds:.3f}"})
@@ -51,7 +51,10 @@ def _facts(view: View) -> list[tuple[str, str]]:
         *([("seed", str(grading.seed))] if view.audience is Audience.ASSESSOR else []),
         ("variant", str(grading.variant)),
         ("grading", grading.id),
+        ("submission.alias", grading.submission_alias),
+        ("submission.path", grading.submission_path),
         ("submission.sha256", grading.submission_sha256),
+        ("submission.packed_at", grading.submission_packed_at),
         *((f"gate.{hit.gate.id}", f"{hit.gate.title} (cap {number(hit.gate.cap)})") for hit in score.gates),
         ("why", " ".join(view.why)),
     ]
@@ -106,7 +109,7 @@ def _whole(view: View) -> ET.Element:
 
 
 def _testcase(grading: Grading, family: str, title: str, seconds: float) -> ET.Element:
-    alias = grading.submission_alias
+    alias = grading.name
     return ET.Element(
         "testcase",
         {

@@ -38,6 +38,7 @@ def for_candidate(grading: Grading) -> Grading:
         catalogue=(),
         notes=(),
         submission_path=_file_name(grading.submission_path),
+        submission_origin="",
         digests={key: value for key, value in grading.digests.items() if key == "exercise"},
         outcomes=(*_public(grading.outcomes), *_held_out(grading.outcomes)),
         score=score,

@@ -6,27 +6,34 @@ import json
 
 from harness import scoring, store
 from harness.errors import ExitCode
-from harness.model import SCHEMA, Grading, Json, Outcome, Verdict
+from harness.model import SCHEMA, Grading, Json, Outcome
+
+ERROR = "error"
+"""The verdict where there is no result."""
 
 
-def summary(grading: Grading) -> dict[str, Json]:
-    """Return the summary of a grading, refused and held ones included."""
+def summary(grading: Grading, folder: str = "") -> dict[str, Json]:
+    """Return the summary of a grading, refused and held ones included, whose result lies in ``folder``."""
+    known = bool(grading.exercise.id)
     score = grading.score
     made: dict[str, Json] = {
         "schema": SCHEMA,
         "grading": grading.id,
         "exercise": {"id": grading.exercise.id, "version": grading.exercise.version},
+        "folder": folder,
         "submission": {
+            "name": grading.name,
             "alias": grading.submission_alias,
             "path": grading.submission_path,
             "sha256": grading.submission_sha256,
+            "packed_at": grading.submission_packed_at,
         },
-        "seed": grading.seed,
-        "variant": grading.variant,
+        "seed": grading.seed if known else None,
+        "variant": grading.variant if known else None,
         "verdict": grading.verdict.value,
         "exit_code": int(grading.exit_code),
         "reason": grading.reason,
-        "bar": grading.bar,
+        "bar": grading.bar if known else None,
         "score": {"earned": score.earned, "decided": score.decided, "possible": score.possible},
         "outcomes": [_outcome(outcome) for outcome in grading.outcomes],
         "gates": [
@@ -43,19 +50,18 @@ def summary(grading: Grading) -> dict[str, Json]:
     return clean
 
 
-def refused(
-    path: str, reason: str, *, exercise_id: str = "", exercise_version: str = "", alias: str = ""
-) -> dict[str, Json]:
-    """Return the summary of a submission of which not even a grading could be made (no exercise is known)."""
+def error(path: str, reason: str, exit_code: ExitCode, *, exercise_id: str = "") -> dict[str, Json]:
+    """Return the summary of a submission of which no result could be made: wrong usage, or an error of ours."""
     made: dict[str, Json] = {
         "schema": SCHEMA,
         "grading": "",
-        "exercise": {"id": exercise_id, "version": exercise_version},
-        "submission": {"alias": alias, "path": path, "sha256": ""},
+        "exercise": {"id": exercise_id, "version": ""},
+        "folder": "",
+        "submission": {"name": "", "alias": "", "path": path, "sha256": "", "packed_at": ""},
         "seed": None,
         "variant": None,
-        "verdict": Verdict.REFUSED.value,
-        "exit_code": int(ExitCode.REFUSED),
+        "verdict": ERROR,
+        "exit_code": int(exit_code),
         "reason": reason,
         "bar": None,
         "score": {"earned": 0.0, "decided": 0.0, "possible": 0.0},

@@ -6,14 +6,13 @@ from collections.abc import Callable, Mapping
 
 from harness.model import Outcome, Status, Verdict
 from harness.reports.redact import HELD_OUT
-from harness.reports.text import clipped, cut, number, one_line, visible, wrapped
+from harness.reports.text import WIDTH, clipped, cut, number, one_line, visible, wrapped
 from harness.reports.timeline import Fault, Lanes, lanes
 from harness.reports.view import Audience, Loss, Skill, View
 
 Style = Callable[[str, str], str]
 """Takes the name of a role (``heading good bad unsure quiet``) and a text that is complete, returns it in colour."""
 
-WIDTH = 116
 _LABEL = 10
 _MAX_FEEDBACK = 700
 _MAX_EVIDENCE = 4
@@ -38,6 +37,7 @@ def render(view: View, style: Style = plain) -> str:
     verdict = _entry("VERDICT", view.verdict)
     lines = [
         *wrapped(visible(view.header), width=WIDTH, rest="  "),
+        *_entry("FROM", view.sender),
         *(style(role, line) for line in verdict),
         *_why(view),
         *_skills(view, style),

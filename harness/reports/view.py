@@ -13,6 +13,7 @@ from harness.model import Grading, Outcome, Status, Verdict
 from harness.reports import words
 from harness.reports.redact import for_candidate
 from harness.reports.text import number, one_line
+from harness.store import Company
 
 
 class Audience(enum.StrEnum):
@@ -54,6 +55,8 @@ class View:
     grading: Grading
     """Already redacted for the audience."""
     header: str
+    sender: str
+    """Who it is from as it says itself, and what is certain: where it came from, and its sha256."""
     verdict: str
     why: tuple[str, ...]
     skills: tuple[Skill, ...]
@@ -73,14 +76,15 @@ class View:
     """The command that repeats the grading; empty for candidates."""
 
 
-def build(grading: Grading, audience: Audience = Audience.ASSESSOR) -> View:
-    """Return what a report of ``grading`` says to ``audience``."""
+def build(grading: Grading, audience: Audience = Audience.ASSESSOR, company: Company | None = None) -> View:
+    """Return what a report of ``grading`` says to ``audience``; ``company`` is what else is stored of its sender."""
     shown = for_candidate(grading) if audience is Audience.CANDIDATE else grading
     losses = _losses(shown)
     return View(
         audience=audience,
         grading=shown,
         header=words.header(shown),
+        sender=words.sender(shown, company, others=audience is Audience.ASSESSOR),
         verdict=words.verdict(shown),
         why=words.why(shown, [loss.outcome for loss in losses]),
         skills=_skills(shown),

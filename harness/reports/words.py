@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from harness import scoring
 from harness.model import Grading, HumanItem, Outcome, Status, Verdict
 from harness.reports.text import clipped, count, listed, number, one_line
+from harness.store import Company
 
+_MINUTE = len("2026-11-26T14:15")
 LANGUAGES = {"python": "Python", "go": "Go", "java": "Java"}
 _STATUS_WORDS = {
     Status.PASSED: "ok",
@@ -22,14 +24,26 @@ def header(grading: Grading) -> str:
     """Return what was graded, when, how long it took and on what."""
     seconds = number(round(grading.seconds, 0 if grading.seconds >= 10 else 1))  # noqa: PLR2004 - digits that matter
     parts = (
-        f"{grading.exercise.id} {grading.exercise.version}",
-        grading.submission_alias,
+        f"{grading.exercise.id} {grading.exercise.version}" if grading.exercise.id else "no exercise",
+        grading.name,
         LANGUAGES.get(grading.language, grading.language),
         f"{'looked at' if grading.verdict is Verdict.REFUSED else 'graded'} {_when(grading.started_at)} in {seconds} s",
         grading.engine,
         "standard class" if grading.engine and not grading.posture else "weaker class" if grading.posture else "",
     )
     return " | ".join(one_line(part, 80) for part in parts if part)
+
+
+def sender(grading: Grading, company: Company | None = None, *, others: bool = True) -> str:
+    """Return who a submission says it is from, and what is known; with ``others``, where else it may be looked for."""
+    said = f"alias from {grading.submission_alias_from}" if grading.submission_alias_from else ""
+    facts = (
+        one_line(grading.submission_path, 300),
+        f"sha256 {grading.submission_sha256[:12]}" if grading.submission_sha256 else "",
+        _packed(grading),
+        said,
+    )
+    return "\n".join(text for text in (", ".join(filter(None, facts)), _company(company, others=others)) if text)
 
 
 def verdict(grading: Grading) -> str:
@@ -129,6 +143,36 @@ def human(items: Sequence[HumanItem]) -> str:
 
 def _when(started_at: str) -> str:
     return f"{started_at[:10]} {started_at[11:16]} UTC" if len(started_at) > 16 else started_at  # noqa: PLR2004 - to the minute
+
+
+def _packed(grading: Grading) -> str:
+    packed = grading.submission_packed_at
+    if not packed:
+        return ""
+    late = packed[:_MINUTE] > grading.started_at[:_MINUTE]
+    return f"packed {_when(packed)}{' by its own clock, which is wrong' if late else ''}"
+
+
+def _company(company: Company | None, *, others: bool) -> str:
+    """Return which of how many this one is; empty when there is no other."""
+    if company is None:
+        return ""
+    texts = []
+    total = len(company.submissions)
+    if total > 1:
+        last = (
+            "the last packed" if company.submission == total else f"number {company.submission}, not the last packed,"
+        )
+        texts.append(f"{last} of {total} submissions of this sender")
+        also = [
+            f"{one_line(one.path, 200)} (sha256 {one_line(one.sha256[:12], 12)})"
+            for n, one in enumerate(company.submissions, start=1)
+            if n != company.submission
+        ]
+        texts += [f"also {listed(also, 3)}"] if others else []
+    if company.gradings > 1:
+        texts.append(f"grading {company.grading} of {company.gradings} of this one")
+    return "; ".join(texts)
 
 
 def _kind(outcome: Outcome) -> str:

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import store
+from harness import names, store
 from harness.errors import HarnessError, UsageError
 from harness.model import Grading, Json
+from harness.store import disk
 from tests.unit.factories import failed, grading, heron, refused, reports
 
 SCHEMA_PAGE = Path(__file__).parents[2] / "docs" / "reference" / "result.schema.json"
@@ -90,15 +91,30 @@ def test_save_refuses_files_outside_its_folder(tmp_path: Path, name: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "alias", ["../../etc", "a/b", ".hidden", "zoë", "a b", "", "x" * 300, "heron\n", "\udcff", "-rf"]
+    "alias",
+    [
+        "../../etc",
+        "a/b",
+        ".hidden",
+        "Zoë",
+        "Zoe\u0308",
+        "a b",
+        "",
+        "x" * 300,
+        "heron\n",
+        "\udcff",
+        "-rf",
+        "refused",
+        "李" * 99,
+    ],
 )
 def test_save_makes_a_safe_folder_of_any_alias(tmp_path: Path, alias: str) -> None:
     """Whatever an alias is, its results lie in one visible folder directly in OUT, and can be read back."""
     folder = store.save(heron(submission_alias=alias), tmp_path / "out")
 
     assert folder.parent.parent == tmp_path / "out"
-    assert folder.parent.name.isascii()
-    assert folder.parent.name[0] not in ".-"
+    assert names.is_name(folder.parent.name)
+    assert folder.parent.name.isprintable()
     assert store.load(folder).seed == heron().seed
     assert tree(tmp_path)[0] == "out"
 
@@ -168,9 +184,9 @@ def test_load_ignores_what_is_half_written(tmp_path: Path) -> None:
 
 def test_load_refuses_a_future_schema(tmp_path: Path) -> None:
     """A result of a newer harness is named as such, not guessed at."""
-    path = edited(tmp_path, lambda raw: raw.update(schema=2, novelty=True))
+    path = edited(tmp_path, lambda raw: raw.update(schema=3, novelty=True))
 
-    with pytest.raises(HarnessError, match=r"expected result schema 1, found 2: use a newer harness"):
+    with pytest.raises(HarnessError, match=r"expected result schema 1 to 2, found 3: use a newer harness"):
         store.load(path)
 
 
@@ -246,7 +262,7 @@ WRITER = """
     import os, signal, sys
     sys.path[:0] = {paths!r}
     from pathlib import Path
-    from harness import store
+    from harness import names, store
     from tests.unit.factories import heron
     real, left = os.fsync, {after}
     def fsync(handle):
@@ -288,7 +304,7 @@ def test_sweep_leaves_a_writer_that_is_alive(tmp_path: Path) -> None:
     """What another process is still writing is locked, and stays."""
     (tmp_path / "heron").mkdir()
     (tmp_path / "heron" / ".partial-dead").mkdir()
-    with store._partial(tmp_path / "heron") as partial:
+    with disk._partial(tmp_path / "heron") as partial:
         store.sweep(tmp_path)
 
         assert tree(tmp_path / "heron") == [partial.name]
@@ -315,11 +331,119 @@ def test_encode_is_stable() -> None:
     assert store.encode(one) == store.encode(two)
 
 
-def test_save_refusal_keeps_why_a_submission_has_no_grading(tmp_path: Path) -> None:
-    """A submission that names no exercise leaves its reason in OUT/refused, one folder each."""
-    folders = {store.save_refusal({"verdict": "refused", "reason": "no archive"}, tmp_path) for _ in range(2)}
+def test_load_reads_what_an_older_version_wrote(tmp_path: Path) -> None:
+    """A result of schema 1 does not say who it is from, and is read all the same."""
 
-    assert len(folders) == 2
-    for folder in folders:
-        assert folder.parent == tmp_path / "refused"
-        assert json.loads((folder / "refusal.json").read_text())["reason"] == "no archive"
+    def older(raw: dict[str, Json]) -> None:
+        raw["schema"] = 1
+        for key in ("submission_name", "submission_alias_from", "submission_packed_at", "submission_origin"):
+            del raw[key]
+
+    found = store.load(edited(tmp_path, older))
+    assert (found.name, found.submission_packed_at) == ("heron", "")
+
+
+def of(who: str, **fields: object) -> Grading:
+    """Return a grading of somebody who is called heron, as so many are."""
+    return heron(submission_origin=f"workspace-{who}", submission_path=f"inbox/{who}.tar.gz", **fields)
+
+
+def named(made: Grading, out: Path, *, shared: bool = False) -> str:
+    """Return what ``made`` is called in ``out``, after it was saved there."""
+    name = store.name_for(made, out, shared=shared)
+    store.save(dataclasses.replace(made, submission_name=name), out)
+    return name
+
+
+def test_name_is_the_alias_where_it_is_nobody_elses(tmp_path: Path) -> None:
+    """One person's gradings share a folder; another of the same alias, and a third of the same bytes, have their own."""
+    assert named(of("a", id="1"), tmp_path) == "heron"
+    assert named(of("a", id="2", submission_sha256="77" * 32), tmp_path) == "heron"
+    assert named(of("b", id="3"), tmp_path) == "heron-6c6c6c6c"
+    assert named(of("c", id="4"), tmp_path) == "heron-6c6c6c6c-2"
+    assert named(of("b", id="5"), tmp_path) == "heron-6c6c6c6c"
+    assert sorted(folder.name for folder in tmp_path.iterdir()) == ["heron", "heron-6c6c6c6c", "heron-6c6c6c6c-2"]
+
+
+@pytest.mark.parametrize("other", ["Heron", "HERON", "h\u0435ron"])
+def test_name_of_an_alias_that_reads_like_another(tmp_path: Path, other: str) -> None:
+    """Folders that a file system or a reader takes for one are not used for two people."""
+    named(of("a", id="1"), tmp_path)
+    assert named(of("b", id="2", submission_alias=other), tmp_path) == f"{other}-6c6c6c6c"
+
+
+def test_name_of_many_who_are_called_the_same(tmp_path: Path) -> None:
+    """Where others of now have the alias too, nobody gets it alone."""
+    assert [named(of(who, id=who, submission_sha256=who * 32), tmp_path, shared=True) for who in ("aa", "bb")] == [
+        "heron-aaaaaaaa",
+        "heron-bbbbbbbb",
+    ]
+
+
+def test_name_never_takes_a_folder_of_something_else(tmp_path: Path) -> None:
+    """What lies there and is no result of this submission (a workspace, a damaged result) is left alone."""
+    (tmp_path / "heron" / "src").mkdir(parents=True)
+    assert store.name_for(of("a"), tmp_path, shared=False) == "heron-6c6c6c6c"
+    (tmp_path / "heron-6c6c6c6c" / "1").mkdir(parents=True)
+    (tmp_path / "heron-6c6c6c6c" / "1" / "result.json").write_text("{")
+    assert store.name_for(of("a"), tmp_path, shared=False) == "heron-6c6c6c6c-2"
+
+
+def test_load_of_a_folder_with_several_people_lists_them(tmp_path: Path) -> None:
+    """Results that older versions, or two commands at once, put into one folder are never shown as one person's."""
+    store.save(of("a", id="1"), tmp_path)
+    store.save(of("b", id="2", submission_sha256="77" * 32, submission_packed_at="2026-11-24T12:00:00Z"), tmp_path)
+    with pytest.raises(UsageError) as caught:
+        store.load(tmp_path / "heron")
+    assert "found 2 submissions" in str(caught.value)
+    for words in ("inbox/a.tar.gz  sha256 6c6c6c6c6c6c", "inbox/b.tar.gz  sha256 777777777777, packed 2026-11-24T12"):
+        assert words in str(caught.value)
+    assert store.load(tmp_path / "heron" / "2").submission_path == "inbox/b.tar.gz"
+
+
+def test_load_tells_people_of_older_results_apart_by_path(tmp_path: Path) -> None:
+    """A result without an origin is of its path."""
+    store.save(heron(id="1"), tmp_path)
+    store.save(heron(id="2", submission_path="inbox/other.tar.gz"), tmp_path)
+    with pytest.raises(UsageError, match="found 2 submissions"):
+        store.load(tmp_path / "heron")
+
+
+def test_load_takes_the_submission_that_was_packed_last(tmp_path: Path) -> None:
+    """The last one counts, also when an earlier one is graded once more; a time after the grading is not believed."""
+    for number, packed, graded in (("1", "10:00", "11:00"), ("2", "12:00", "13:00"), ("3", "10:00", "15:00")):
+        made = of(
+            "a",
+            id=number,
+            submission_sha256=("aa" if packed == "10:00" else "bb") * 32,
+            submission_packed_at=f"2026-11-24T{packed}:00Z",
+            started_at=f"2026-11-24T{graded}:00+00:00",
+        )
+        store.save(made, tmp_path)
+    assert store.load(tmp_path / "heron").id == "2"
+    liar = of("a", id="4", submission_packed_at="2031-01-01T00:00:00Z", started_at="2026-11-24T11:30:00+00:00")
+    store.save(liar, tmp_path)
+    assert store.load(tmp_path / "heron").id == "2"
+
+
+def test_company_counts_submissions_and_gradings(tmp_path: Path) -> None:
+    """Which of how many a grading is of, wherever the others of one person lie."""
+    for number, who, sha in (("1", "a", "aa"), ("2", "a", "bb"), ("3", "a", "aa"), ("4", "b", "cc")):
+        at = f"2026-11-24T1{number}:00:00Z"
+        named(
+            of(who, id=number, submission_sha256=sha * 32, submission_packed_at=at[:14] + "00:00Z", started_at=at),
+            tmp_path,
+            shared=True,
+        )
+    found = store.company(tmp_path / "heron-aaaaaaaa" / "1" / "result.json")
+    assert found is not None
+    assert [one.sha256[:2] for one in found.submissions] == ["bb", "aa"]
+    assert (found.submission, found.grading, found.gradings) == (2, 1, 2)
+
+
+def test_load_of_a_name_that_is_not_there_names_those_near(tmp_path: Path) -> None:
+    """Who looks for an alias that several have finds out what they are called."""
+    for who in ("aa", "bb"):
+        named(of(who, id=who, submission_sha256=who * 32), tmp_path, shared=True)
+    with pytest.raises(UsageError, match=r"did you mean heron-aaaaaaaa, heron-bbbbbbbb\?"):
+        store.load(tmp_path / "heron")

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.model import Grading, Json
+from harness.errors import ExitCode
+from harness.model import NO_EXERCISE, Grading, Json, Verdict
 from harness.reports import summary
 from tests.unit.factories import grading, heron, passed, refused, reports
 
 KEYS = {
     "schema", "grading", "exercise", "submission", "seed", "variant", "verdict", "exit_code", "reason", "bar", "score",
-    "outcomes", "gates", "posture", "phases", "catalogue", "notes",
+    "outcomes", "gates", "posture", "phases", "folder", "catalogue", "notes",
 }  # fmt: skip
 
 
@@ -24,9 +25,12 @@ KEYS = {
         summary.summary(heron()),
         summary.summary(refused()),
         summary.summary(grading([*reports(), passed("a/b")])),
-        summary.refused("inbox/x.tar.gz", "not an archive"),
+        summary.summary(
+            grading(exercise=NO_EXERCISE, outcomes=(), verdict=Verdict.REFUSED, exit_code=3), "out/heron/1"
+        ),
+        summary.error("inbox/x.tar.gz", "no such exercise", ExitCode.USAGE),
     ],
-    ids=["failed", "refused", "held", "no grading"],
+    ids=["failed", "refused", "held", "no exercise", "no result"],
 )
 def test_summary_has_the_promised_keys(made: dict[str, Json]) -> None:
     """Scripts may read every promised key without asking for the verdict first."""
@@ -34,9 +38,9 @@ def test_summary_has_the_promised_keys(made: dict[str, Json]) -> None:
 
     assert set(parsed) == KEYS
     assert {"id", "version"} == set(parsed["exercise"])
-    assert {"alias", "path", "sha256"} == set(parsed["submission"])
+    assert {"name", "alias", "path", "sha256", "packed_at"} == set(parsed["submission"])
     assert {"earned", "decided", "possible"} == set(parsed["score"])
-    assert parsed["exit_code"] in {0, 1, 2, 3, 6}
+    assert parsed["exit_code"] in {0, 1, 2, 3, 4, 6}
 
 
 def test_summary_of_outcomes_has_points_and_feedback() -> None:
@@ -67,12 +71,19 @@ def test_line_is_one_line_of_ascii(made: Grading) -> None:
     assert json.loads(line)["verdict"] == "failed"
 
 
-def test_refused_names_the_path_and_the_reason() -> None:
-    """A submission of which not even the exercise is known has a line too."""
-    made = summary.refused("inbox/x.tar.gz", "expected an archive", exercise_id="idempotent-payments")
+def test_error_names_the_path_the_code_and_the_reason() -> None:
+    """A submission without any result has a line too."""
+    made = summary.error("inbox/x.tar.gz", "no engine", ExitCode.HARNESS, exercise_id="idempotent-payments")
 
-    assert (made["verdict"], made["exit_code"], made["reason"]) == ("refused", 3, "expected an archive")
-    assert made["submission"] == {"alias": "", "path": "inbox/x.tar.gz", "sha256": ""}
+    assert (made["verdict"], made["exit_code"], made["reason"]) == ("error", 5, "no engine")
+    assert made["submission"] == {"name": "", "alias": "", "path": "inbox/x.tar.gz", "sha256": "", "packed_at": ""}
+
+
+def test_summary_of_what_names_no_exercise_invents_no_numbers() -> None:
+    """A refused submission whose exercise nobody knows has a folder, and no seed, variant or bar."""
+    made = summary.summary(grading(exercise=NO_EXERCISE, outcomes=(), verdict=Verdict.REFUSED), "out/heron/1")
+
+    assert (made["folder"], made["seed"], made["variant"], made["bar"]) == ("out/heron/1", None, None, None)
 
 
 def test_reference_page_names_every_key() -> None:

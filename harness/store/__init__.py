@@ -1,0 +1,25 @@
+"""Results on disk: ``OUT/NAME/GRADING-ID/`` with ``result.json`` and whatever was rendered from it."""
+
+from __future__ import annotations
+
+from harness.store.codec import RESULT, decode, encode, json_schema, plain
+from harness.store.disk import save, sweep
+from harness.store.shelves import Company, Kept, company, decode_file, find, folder_name, load, name_for
+
+__all__ = [
+    "RESULT",
+    "Company",
+    "Kept",
+    "company",
+    "decode",
+    "decode_file",
+    "encode",
+    "find",
+    "folder_name",
+    "json_schema",
+    "load",
+    "name_for",
+    "plain",
+    "save",
+    "sweep",
+]

@@ -1,0 +1,222 @@
+"""Whose results lie where: a folder below OUT is one person's, as far as anybody can tell.
+
+Aliases are what submissions call themselves. Two that call themselves the same get different folders, and what is
+found in one folder is told apart by origin (the workspace it was packed in, else the path it came from) and sha256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import names, places
+from harness.errors import HarnessError, UsageError
+from harness.model import Grading
+from harness.store.codec import RESULT, decode
+from harness.wording import visible
+
+_SHORT = 8
+"""Hex digits of a sha256 that tell two submissions of one cohort apart."""
+_TELLING = re.compile(rf"-[0-9a-f]{{{_SHORT}}}(-[0-9]+)?$")
+_SECONDS = len("2026-11-26T14:15:00")
+_LISTED = 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kept:
+    """What tells one stored grading from another."""
+
+    file: Path
+    """Its ``result.json``."""
+    path: str
+    """Where the submission came from, as given."""
+    sha256: str
+    packed_at: str
+    """Empty for a folder."""
+    started_at: str
+    origin: str
+    verdict: str
+
+    @property
+    def when(self) -> tuple[str, str, Path]:
+        """What the last one is the greatest of: when it was packed (never after it was graded), then when graded."""
+        graded = self.started_at[:_SECONDS]
+        return min(self.packed_at[:_SECONDS] or graded, graded), graded, self.file
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Company:
+    """The other stored gradings of whoever one grading is of, by :attr:`Kept.when`."""
+
+    submissions: tuple[Kept, ...]
+    """The last grading of each submission, this one included."""
+    submission: int
+    """Which of them this one is, from 1."""
+    gradings: int
+    """How often this submission was graded."""
+    grading: int
+    """Which of those this one is, from 1."""
+
+
+def decode_file(path: Path) -> Grading:
+    """Return the grading in a ``result.json``. Raises HarnessError when it can't be read."""
+    return decode(places.read(path), name=str(path))
+
+
+def load(path: Path) -> Grading:
+    """Return the grading at ``path``: see :func:`find`. Raises HarnessError when it cannot be read."""
+    return decode_file(find(path))
+
+
+def find(path: Path) -> Path:
+    """Return the ``result.json`` at ``path``: the file, its folder, or the folder of one person (the last in it).
+
+    The last is that of the submission packed last. Raises UsageError when there is none, or they are of several people.
+    """
+    if path.is_file():
+        return path
+    if (path / RESULT).is_file():
+        return path / RESULT
+    if not path.is_dir():
+        raise UsageError(_nothing_at(path))
+    below = _kept(path)
+    if below:
+        if len({one.origin for one in below}) > 1:
+            raise UsageError(_mixed(path, below))
+        return max(below, key=lambda one: one.when).file
+    people = sorted({found.parent.parent.name for found in _visible(path, f"*/*/{RESULT}")})
+    if people:
+        named = ", ".join(map(visible, people[:_LISTED]))
+        more = f" and {len(people) - _LISTED} more" if len(people) > _LISTED else ""
+        text = f"expected the results of one submission, found {named}{more} in {visible(str(path))}: name one of them"
+        raise UsageError(text)
+    shown = visible(str(path))
+    text = f"expected a result in {shown}, found none: grade something into it with 'harness grade PATH --out {shown}'"
+    raise UsageError(text)
+
+
+def name_for(grading: Grading, out_dir: Path, *, shared: bool) -> str:
+    """Return what results of a submission are called in ``out_dir``: its alias where that is nobody else's there.
+
+    Else the alias and the beginning of its sha256; so too when ``shared`` says that others of now have that alias.
+    """
+    alias = grading.submission_alias
+    short = (grading.submission_sha256 or hashlib.sha256(grading.submission_origin.encode()).hexdigest())[:_SHORT]
+    numbered = (f"{alias}-{short}-{n}" for n in itertools.count(2))
+    there = {names.alike(entry.name): entry for entry in _folders(out_dir)}
+    for name in itertools.chain(() if shared else (alias,), (f"{alias}-{short}",), numbered):
+        taken = there.get(names.alike(folder_name(name)))
+        if taken is None:
+            return name
+        if _is_of(taken, grading.submission_origin):
+            return name if taken.name == folder_name(name) else taken.name
+    raise AssertionError  # there is always a next number
+
+
+def company(file: Path) -> Company | None:
+    """Return the company of the grading in ``file`` in its folder and in those of the same alias beside it.
+
+    None where its folder is not one of results, or somebody removed or damaged one of them meanwhile.
+    """
+    home = file.resolve().parent.parent
+    try:
+        (own,) = (one for one in _kept(home) if one.file.parent.name == file.resolve().parent.name)
+        beside = [folder for folder in _folders(home.parent) if _stem(folder.name) == _stem(home.name)]
+        found = [one for folder in beside for one in _kept(folder) if one.origin == own.origin]
+    except (ValueError, HarnessError, OSError):
+        return None
+    last: dict[str, Kept] = {}
+    for one in sorted(found, key=lambda each: each.when):
+        last[one.sha256] = one
+    submissions = sorted(last.values(), key=lambda each: each.when)
+    mine = sorted((one for one in found if one.sha256 == own.sha256), key=lambda each: each.when)
+    return Company(
+        submissions=tuple(submissions),
+        submission=[one.sha256 for one in submissions].index(own.sha256) + 1,
+        gradings=len(mine),
+        grading=mine.index(own) + 1,
+    )
+
+
+def folder_name(name: str) -> str:
+    """Return ``name`` where it is safe as the name of a folder, else a safe one that no other name shares."""
+    if names.is_name(name):
+        return name
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_SHORT]
+    return f"{names.alias_from(name)}-{digest}"
+
+
+def _stem(folder: str) -> str:
+    """Return what ``heron`` and ``heron-6c6c6c6c`` have in common."""
+    return names.alike(_TELLING.sub("", folder))
+
+
+def _nothing_at(path: Path) -> str:
+    near = [
+        folder.name for folder in _folders(path.parent) if names.alike(folder.name).startswith(names.alike(path.name))
+    ]
+    where = f"did you mean {', '.join(sorted(near)[:_LISTED])}?" if near else "see where 'harness grade' wrote it"
+    return f"expected a result folder or a {RESULT}, found nothing at {visible(str(path))}: {where}"
+
+
+def _mixed(path: Path, found: Sequence[Kept]) -> str:
+    """Return what to name instead of a folder that holds results of people who have only the alias in common."""
+    count = len({(one.origin, one.sha256) for one in found})
+    lines = [f"expected the results of one submission, found {count} submissions in {visible(str(path))}: name one"]
+    for one in sorted(found, key=lambda each: each.when)[-_LISTED:]:
+        packed = f", packed {one.packed_at}" if one.packed_at else ""
+        lines.append(f"  {visible(str(path / one.file.parent.name))}  {visible(one.verdict)}")
+        lines.append(f"      {visible(one.path)}  sha256 {visible(one.sha256[:12])}{visible(packed)}")
+    return "\n".join(lines)
+
+
+def _is_of(folder: Path, origin: str) -> bool:
+    """Whether ``folder`` may take a result of ``origin``: it is empty, or holds results of that origin only."""
+    try:
+        found = _kept(folder)
+        if not found:
+            return not any(_visible(folder, "*"))
+    except (HarnessError, OSError):
+        return False
+    return {one.origin for one in found} == {origin}
+
+
+def _kept(folder: Path) -> list[Kept]:
+    return [_facts(file) for file in sorted(_visible(folder, f"*/{RESULT}"))]
+
+
+def _facts(file: Path) -> Kept:
+    """Return what tells a grading from others without believing the rest of it yet."""
+    try:
+        raw = json.loads(places.read(file))
+        path, alias = str(raw["submission_path"]), str(raw["submission_alias"])
+        return Kept(
+            file=file,
+            path=path,
+            sha256=str(raw["submission_sha256"]),
+            packed_at=str(raw.get("submission_packed_at", "")),
+            started_at=str(raw["started_at"]),
+            origin=str(raw.get("submission_origin", "")) or f"{alias} at {path}",
+            verdict=str(raw["verdict"]),
+        )
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
+        text = f"{file}: expected a result, found a damaged file: name the folder of another grading to read that"
+        raise HarnessError(text) from error
+
+
+def _folders(folder: Path) -> list[Path]:
+    try:
+        return [entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
+    except OSError:
+        return []
+
+
+def _visible(folder: Path, pattern: str) -> Iterator[Path]:
+    for found in folder.glob(pattern):
+        if not any(part.startswith(".") for part in found.relative_to(folder).parts):
+            yield found
