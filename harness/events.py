@@ -29,6 +29,16 @@ class Collected(_Event):
     checks: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=2000)]
 
 
+class MeasureSaid(_Event):
+    """A value that a check compared with a threshold."""
+
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    value: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    limit: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    better: Literal["less", "more"]
+    unit: Annotated[str, Field(max_length=20)] = ""
+
+
 class OutcomeSaid(_Event):
     """One check ended."""
 
@@ -40,6 +50,7 @@ class OutcomeSaid(_Event):
     feedback: Annotated[str, Field(max_length=2000)] = ""
     detail: Annotated[str, Field(max_length=8000)] = ""
     evidence: Annotated[list[Annotated[str, Field(max_length=300)]], Field(max_length=40)] = []
+    measures: Annotated[list[MeasureSaid], Field(max_length=20)] = []
 
 
 class PhaseSaid(_Event):

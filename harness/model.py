@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -249,6 +250,29 @@ class Submission:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Measure:
+    """A value that a check compared with a threshold."""
+
+    name: str
+    value: float
+    limit: float
+    better: str
+    """``less`` or ``more``: on which side of ``limit`` right services are."""
+    unit: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the value is on the right side of its limit; on it counts."""
+        return self.value <= self.limit if self.better == "less" else self.value >= self.limit
+
+    @property
+    def inside(self) -> float:
+        """How many times inside its limit it is: 2 is half of what is allowed, or twice what is wanted; under 1, outside."""
+        better, worse = (self.limit, self.value) if self.better == "less" else (self.value, self.limit)
+        return better / worse if worse > 0 else math.inf
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
     """How one check ended in one grading."""
 
@@ -263,6 +287,8 @@ class Outcome:
     """For the assessor only."""
     evidence: tuple[str, ...] = ()
     """Lines of history that prove it."""
+    measures: tuple[Measure, ...] = ()
+    """What it compared with its thresholds. For the assessor only."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -34,7 +34,22 @@ from fractions import Fraction
 from typing import Protocol
 
 from harness.errors import ExerciseError, ExitCode
-from harness.model import Check, Exercise, Gate, GateHit, Outcome, Score, Status, Verdict
+from harness.model import Check, Exercise, Gate, GateHit, Measure, Outcome, Score, Status, Verdict
+
+
+class Measured(Protocol):
+    """A value beside its threshold, as a grader said it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> float: ...
+    @property
+    def limit(self) -> float: ...
+    @property
+    def better(self) -> str: ...
+    @property
+    def unit(self) -> str: ...
 
 
 class Said(Protocol):
@@ -54,6 +69,8 @@ class Said(Protocol):
     def detail(self) -> str: ...
     @property
     def evidence(self) -> Sequence[str]: ...
+    @property
+    def measures(self) -> Sequence[Measured]: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +84,7 @@ class Report:
     feedback: str = ""
     detail: str = ""
     evidence: tuple[str, ...] = ()
+    measures: tuple[Measure, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -224,7 +242,12 @@ def _read(check: Check, reports: Sequence[Said]) -> Outcome:
         feedback=report.feedback,
         detail=report.detail,
         evidence=tuple(report.evidence),
+        measures=tuple(_measure(one) for one in report.measures),
     )
+
+
+def _measure(said: Measured) -> Measure:
+    return Measure(name=said.name, value=said.value, limit=said.limit, better=said.better, unit=said.unit)
 
 
 def _inconclusive(check: Check, detail: str) -> Outcome:

@@ -49,7 +49,7 @@ def for_candidate(grading: Grading) -> Grading:
 
 
 def _public(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    return [dataclasses.replace(o, detail="", evidence=()) for o in outcomes if o.check.public]
+    return [dataclasses.replace(o, detail="", evidence=(), measures=()) for o in outcomes if o.check.public]
 
 
 def _held_out(outcomes: Sequence[Outcome]) -> list[Outcome]:

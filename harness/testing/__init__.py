@@ -6,5 +6,6 @@ See docs/how-to/write-a-check.md.
 """
 
 from harness.testing.check import CheckFailed, Inconclusive, Unproven, check, credit, expect, fail
+from harness.testing.measure import bit, measured
 
-__all__ = ["CheckFailed", "Inconclusive", "Unproven", "check", "credit", "expect", "fail"]
+__all__ = ["CheckFailed", "Inconclusive", "Unproven", "bit", "check", "credit", "expect", "fail", "measured"]

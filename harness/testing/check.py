@@ -104,16 +104,22 @@ def set_current(record: Record | None) -> None:
     _current = record
 
 
+def running(call: str) -> Record:
+    """Return the account of the check that runs now. Raises GraderError, naming ``call``, when none does."""
+    if _current is None:
+        text = f"expected a running check, found {call} called outside one: call it in a test function"
+        raise GraderError(text)
+    return _current
+
+
 def credit(value: float, feedback: str = "", *, detail: str = "", evidence: Iterable[object] = ()) -> None:
     """Set the credit of the running check, in [0, 1]; the last call counts.
 
     Below 1 the check ends ``failed`` with that part of its points and ``feedback``; at 1 it ends ``passed``. A
     CheckFailed raised afterwards takes the credit back. Raises GraderError for anything that is not such a number.
     """
-    if _current is None:
-        text = "expected a running check, found credit() called outside one: call it in a test function"
-        raise GraderError(text)
+    record = running("credit()")
     if not math.isfinite(value) or not 0 <= value <= 1:
         text = f"expected a credit in [0, 1], found {value!r}: compute it with harness.checkers.ratios.credit"
         raise GraderError(text)
-    _current.set_credit(value, block(feedback, 2000), block(detail, 8000), lines(evidence))
+    record.set_credit(value, block(feedback, 2000), block(detail, 8000), lines(evidence))

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from harness.model import Json, Status
+from dataclasses import asdict
+
+from harness.errors import GraderError
+from harness.model import Json, Measure, Status
 from harness.testing.text import FEEDBACK_CHARS, block, lines
 
 _SEVERITY = {Status.PASSED: 0, Status.UNPROVEN: 1, Status.FAILED: 2, Status.INCONCLUSIVE: 3}
+
+MAX_MEASURES = 20
 
 
 class Record:
@@ -23,6 +28,7 @@ class Record:
         self._feedback = ""
         self._details: list[str] = []
         self._evidence: tuple[str, ...] = ()
+        self._measures: dict[str, Measure] = {}
 
     @property
     def status(self) -> Status:
@@ -41,6 +47,15 @@ class Record:
         self._evidence = evidence
         if detail:
             self._details.append(detail)
+
+    def measure(self, one: Measure) -> None:
+        """Keep a measured value; of several with one name the worst. Raises GraderError for one name too many."""
+        before = self._measures.get(one.name)
+        if before is None and len(self._measures) >= MAX_MEASURES:
+            text = f"expected at most {MAX_MEASURES} names of measured values in a check, found more with {one.name!r}"
+            raise GraderError(text)
+        if before is None or one.inside < before.inside:
+            self._measures[one.name] = one
 
     def note(self, detail: str) -> None:
         """Add a line for the assessor that changes nothing."""
@@ -90,4 +105,5 @@ class Record:
             "feedback": block(self._feedback, 2000) if told else "",
             "detail": block("\n\n".join(self._details), 8000),
             "evidence": list(lines(self._evidence)) if told else [],
+            "measures": [asdict(one) for one in self._measures.values()],
         }
