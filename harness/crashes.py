@@ -27,11 +27,13 @@ def explained(error: BaseException) -> HarnessError:
 
 
 def _of_the_system(error: OSError) -> HarnessError:
-    from harness import places
+    from harness import places, wording
 
     if isinstance(error, FileNotFoundError) and not _folder_is_there():
         return UsageError("expected a folder to work in, found the one you are in removed: cd to another one")
-    where = f"use {error.filename}" if error.filename is not None else "go on"
+    where = (
+        f"use {wording.visible(os.fsdecode(error.filename))}" if isinstance(error.filename, str | bytes) else "go on"
+    )
     # Where nobody said which place the caller could change, the machine is at fault.
     return HarnessError(str(places.failure(error, where)))
 

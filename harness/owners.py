@@ -20,11 +20,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness import places
+from harness.errors import HarnessError
+
 LABEL_RUN = "harness.run"
 LABEL_OWNER = "harness.owner"
 LABEL_DEADLINE = "harness.deadline"
 SCRATCH_PREFIX = "harness-scratch-"
 _OWNER_FILE = "owner.json"
+_MAX_OWNER_BYTES = 64 * 1024
 _UNKNOWN = "unknown"
 _TOKEN_PARTS = 4
 
@@ -112,9 +116,9 @@ def reap_scratch(dead: Callable[[Owner], bool] = is_dead, *, remove: bool = True
 
 def _scratch_owner(directory: Path, modified: float) -> Owner | None:
     try:
-        found = json.loads((directory / _OWNER_FILE).read_text(encoding="utf-8"))
+        found = json.loads(places.read(directory / _OWNER_FILE, _MAX_OWNER_BYTES))
         return Owner(run=str(found["run"]), token=str(found["token"]), deadline=int(found["deadline"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (HarnessError, ValueError, LookupError, TypeError, RecursionError):
         # Killed between making the directory and writing who made it: nobody's, once it is a minute old.
         return Owner(run=_UNKNOWN, token=_UNKNOWN, deadline=int(modified) + 60)
 

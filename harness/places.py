@@ -46,9 +46,7 @@ _OTHER_ADVICE = "name another place"
 
 def failure(error: OSError, doing: str) -> HarnessError:
     """Return ``error`` as one of ours: ``doing`` completes "expected to"; the code says whether another path helps."""
-    why = error.strerror or str(error) or type(error).__name__
-    where = _place(error)
-    found = f"{why} ({where})" if where and where not in doing else why
+    found = error.strerror or str(error) or type(error).__name__
     if error.errno is None or error.errno in _OF_THE_MACHINE:
         advice = _OF_THE_MACHINE.get(error.errno or 0, "see that the disk is there and run this again")
         return HarnessError(f"expected to {doing}, found: {found}: {advice}")
@@ -71,8 +69,13 @@ def probe(folder: Path, what: str) -> None:
     """
     with writing(what, folder):
         nearest = _nearest(folder)
-        with tempfile.TemporaryFile(dir=nearest, buffering=0) as file:
-            file.write(b"\0" * _PROBE_BYTES)
+        try:
+            # It has no name that could be left behind, or found by somebody.
+            with tempfile.TemporaryFile(dir=nearest, buffering=0) as file:
+                file.write(b"\0" * _PROBE_BYTES)
+        except OSError as error:
+            where = "" if nearest == folder else f" in {visible(str(nearest))}"
+            raise OSError(error.errno, f"{error.strerror}{where}") from error
 
 
 def read(file: Path, cap: int = MAX_FILE_BYTES, *, refuse: type[HarnessError] = HarnessError) -> bytes:
@@ -113,14 +116,9 @@ def _nearest(folder: Path) -> Path:
             mode = path.stat().st_mode
         except FileNotFoundError:
             if path.is_symlink():
-                raise OSError(errno.ENOENT, "a link to nothing", str(path)) from None
+                raise OSError(errno.ENOENT, "a link to nothing") from None
             continue
         if not stat.S_ISDIR(mode):
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+            raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         return path
-    raise OSError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
-
-
-def _place(error: OSError) -> str:
-    name = error.filename if error.filename2 is None else error.filename2
-    return visible(os.fsdecode(name)) if isinstance(name, str | bytes) else ""
+    raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))

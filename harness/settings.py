@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness import places
 from harness.errors import UsageError
 
 FILE = "harness.toml"
@@ -59,11 +60,24 @@ def load(
 
 
 def state_dir(environment: Mapping[str, str]) -> Path:
-    """Return the folder for reports of internal errors; it need not exist."""
+    """Return the folder for reports of internal errors and locks; it need not exist."""
     base = environment.get("XDG_STATE_HOME", "")
     if base:
         return Path(base) / "harness"
-    return Path(environment.get("HOME") or "/") / ".local" / "state" / "harness"
+    return home(environment) / ".local" / "state" / "harness"
+
+
+def home(environment: Mapping[str, str]) -> Path:
+    """Return the user's home; in a container a user may have none, and is then given a folder for temporary files."""
+    if environment.get("HOME"):
+        return Path(environment["HOME"])
+    import pwd
+    import tempfile
+
+    try:
+        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        return Path(tempfile.gettempdir()) / f"harness-home-{os.getuid()}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,12 +103,7 @@ def _parse(file: Path) -> _Written:
         engine: str = ""
         network_range: str = ""
 
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        text = f"{file}: expected a readable file, found {error.strerror}: correct its permissions"
-        raise UsageError(text) from error
-    document = tables.parse(Document, data, str(file), UsageError)
+    document = tables.parse(Document, places.read(file, tables.MAX_BYTES, refuse=UsageError), str(file), UsageError)
     return _Written(
         catalogue=tuple(file.parent / path for path in document.catalogue),
         engine=document.engine,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import droppings
+from harness import droppings, places
 from harness.catalogue import variants
 from harness.errors import ExerciseError
 from harness.model import Exercise
@@ -66,7 +66,7 @@ def _rendered(template: Path, scope: Mapping[str, object]) -> str:
         keep_trailing_newline=True,
     )
     try:
-        source = template.read_text(encoding="utf-8").replace("\r\n", "\n")
+        source = places.read(template, refuse=ExerciseError).decode().replace("\r\n", "\n")
         return environment.from_string(source).render(scope)
     except jinja2.TemplateSyntaxError as error:
         text = f"{template}:{error.lineno}: expected a Jinja2 template, found: {error.message}. Correct that line"

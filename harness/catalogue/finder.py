@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import droppings, wording
+from harness import droppings, places, wording
 from harness.catalogue import rules
 from harness.errors import ExerciseError, UsageError
 from harness.model import Check, Exercise, Gate
@@ -226,8 +226,11 @@ def _files(root: Path, leave_out: frozenset[str]) -> Iterator[tuple[Path, str]]:
 def _folders(parent: Path) -> list[str]:
     try:
         return [entry.name for entry in os.scandir(parent) if entry.is_dir() and not entry.name.startswith((".", "_"))]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
+    except OSError as error:
+        text = f"{parent}: expected a folder that can be read, found: {error.strerror}. Correct its permissions"
+        raise ExerciseError(text) from error
 
 
 def _tests(folder: Path) -> bool:
@@ -235,8 +238,4 @@ def _tests(folder: Path) -> bool:
 
 
 def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        text = f"{file}: expected a readable file, found: {error.strerror}. Add it, or correct its permissions"
-        raise ExerciseError(text) from error
+    return places.read(file, refuse=ExerciseError)

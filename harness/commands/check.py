@@ -66,7 +66,7 @@ def _refuse_unknown(only: Sequence[str], known: Sequence[str]) -> None:
     for pattern in only:
         if not any(fnmatch.fnmatchcase(one, pattern) for one in known):
             near = wording.suggestion(pattern, known)
-            there = f"; there are {', '.join(known)}" if near.startswith("did you mean") else ""
+            there = f" There are {', '.join(known)}" if near.startswith("did you mean") else ""
             text = f"expected ids of public checks after --only, found {wording.quoted(pattern)}: {near}{there}"
             raise UsageError(text)
 

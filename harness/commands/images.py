@@ -6,8 +6,8 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING
 
-from harness import console
-from harness.errors import ExitCode
+from harness import console, wording
+from harness.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from harness.images.manage import ImageInfo
@@ -21,6 +21,7 @@ def images_build(names: tuple[str, ...], *, engine: str | None) -> ExitCode:
     if engine == "fake":
         console.notice("the fake engine needs no images")
         return ExitCode.PASSED
+    _refuse_unknown(names)
     began = time.monotonic()
     for name, tag in images.ensure(names or recipes.names(), progress=console.notice).items():
         console.line(f"{name}  {tag}")
@@ -45,16 +46,24 @@ def images_list(*, as_json: bool, engine: str | None) -> ExitCode:
 def images_remove(names: tuple[str, ...], *, stale: bool = False, engine: str | None) -> ExitCode:
     """Remove images of ours: all, those named, or only those no present recipe makes (``stale``)."""
     from harness.images import manage as images
-    from harness.images import recipes
 
     if engine == "fake":
         console.notice("the fake engine has no images")
         return ExitCode.PASSED
-    for name in names:
-        recipes.recipe(name)
+    _refuse_unknown(names)
     for text in images.remove(names, stale_only=stale, progress=console.notice) or ["no image of ours to remove"]:
         console.line(text)
     return ExitCode.PASSED
+
+
+def _refuse_unknown(names: tuple[str, ...]) -> None:
+    from harness.images import recipes
+
+    known = recipes.names() if names else ()
+    for name in names:
+        if name not in known:
+            text = f"no image is called {wording.quoted(name)}: {wording.suggestion(name, known)}"
+            raise UsageError(text)
 
 
 def _state(one: ImageInfo) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from harness import console, owners
+from harness import console, owners, places
 from harness.catalogue.finder import Catalogue
 from harness.commands.opening import Opener
 from harness.errors import ExitCode, UsageError
@@ -51,6 +51,7 @@ def _validate(
     """Run missing rows (all chosen ones when ``repeat`` is given) and judge what was asked for."""
     table = _matrix(catalogue, exercise_id, only=only, repeat=REPEATS if repeat is None else repeat)
     wanted = table.missing if repeat is None else table.wanted
+    places.probe(catalogue.grader_dir(exercise_id), "the validation record")
     console.notice(f"{exercise_id}: {len(table.wanted)} rows wanted, {len(wanted)} to run with {jobs} jobs")
     errors: list[Line] = []
     opener = Opener(catalogue=catalogue, engine=engine, keep_warm=True)

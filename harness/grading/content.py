@@ -10,8 +10,9 @@ import tarfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from harness import droppings
+from harness import droppings, places
 from harness.engines.base import SANDBOX_UID
+from harness.errors import ExerciseError
 from harness.model import SubmissionFile
 
 
@@ -50,7 +51,7 @@ def files_below(folder: Path, *, prefix: str = "", suffixes: tuple[str, ...] = (
         if suffixes and not path.name.endswith(suffixes):
             continue
         executable = bool(path.stat().st_mode & 0o100)
-        content = path.read_bytes()
+        content = places.read(path, refuse=ExerciseError)
         found.append(SubmissionFile(path=prefix + relative, content=content, executable=executable))
     return tuple(found)
 
@@ -61,7 +62,7 @@ def grader_files(exercise_dir: Path, grader_dir: Path | None) -> tuple[Submissio
     if grader_dir is None:
         return public
     hidden = tuple(
-        SubmissionFile(path=f"hidden/{path.name}", content=path.read_bytes())
+        SubmissionFile(path=f"hidden/{path.name}", content=places.read(path, refuse=ExerciseError))
         for path in sorted(grader_dir.glob("*.py"))
         if path.is_file() and not droppings.is_file(path.name)
     )

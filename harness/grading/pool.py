@@ -12,6 +12,7 @@ import contextlib
 import logging
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -20,12 +21,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Literal, Protocol
+from typing import Literal, Protocol, cast
 
+from harness import crashes
 from harness.errors import ExitCode, HarnessError
 from harness.grading.runner import Graded, Progress, Task
+from harness.wording import visible
 
 _log = logging.getLogger(__name__)
+_LAST_SECONDS = 5
+"""How long a worker whose connection broke may take to end."""
 
 
 class Grader(Protocol):
@@ -89,11 +94,29 @@ def opened(count: int, jobs: int, open_runner: OpenRunner) -> Iterator[Pool]:
 
 
 def attempt(runner: Grader, task: Task) -> Done:
-    """Grade one task; what is the harness's own failure is kept, so that the others still get graded."""
+    """Grade one task; whatever keeps it from its end is an error of this task, so that the others still get graded."""
     try:
         return Done(task=task, graded=runner.grade(task))
-    except HarnessError as error:
-        return Done(task=task, graded=None, error=error)
+    except Exception as error:  # noqa: BLE001 - no memory, no file handle, a bug of ours: none of it is the others'
+        return Done(task=task, graded=None, error=_plain(crashes.explained(error)))
+
+
+def _plain(error: HarnessError) -> HarnessError:
+    """Return the error as one that another process can read: an engine's own kinds may need more than their text."""
+    kind = next(one for one in type(error).__mro__ if one.__module__ == HarnessError.__module__)
+    return cast("HarnessError", kind(str(error))).with_traceback(error.__traceback__)
+
+
+class _Unopened:
+    """Stands for a runner that could not be opened: each task ends with the reason."""
+
+    def __init__(self, error: HarnessError) -> None:
+        self._error = error
+
+    def grade(self, task: Task) -> Graded:
+        """Raise why there is no runner."""
+        del task
+        raise self._error
 
 
 class _Worker:
@@ -113,7 +136,12 @@ class _Worker:
     def give(self, task: Task) -> None:
         """Hand over a task; ``connection`` becomes readable at its end."""
         self._task = task
-        self.connection.send(task)
+        for _ in range(2):
+            # Killed while nobody looked: a new one takes its place. If that is dead as well, take() says so.
+            with contextlib.suppress(OSError):
+                self.connection.send(task)
+                return
+            self._replace()
 
     def take(self) -> Done:
         """Return the end of the task. A worker that died is an error of ours, and is replaced."""
@@ -123,15 +151,26 @@ class _Worker:
             raise HarnessError(text)
         try:
             done = self.connection.recv()
-        except EOFError:
-            self._process.join()
-            text = f"expected a worker to grade {task.path}, found it dead with {self._process.exitcode}"
-            self._start("spawn")  # there may be threads by now
+        except (EOFError, OSError, ValueError, pickle.UnpicklingError):
+            how = self._replace()
+            text = f"expected a worker to grade {visible(task.path)}, found that it {how}: grade it again"
             return Done(task=task, graded=None, error=HarnessError(text))
         if isinstance(done, Done):
             return done
         text = f"expected the end of a task from a worker, found {type(done).__name__}"
         return Done(task=task, graded=None, error=HarnessError(text))
+
+    def _replace(self) -> str:
+        """Start a worker in the place of one that is dead or can't be understood; return how it ended, in words."""
+        self.connection.close()
+        self._process.join(timeout=_LAST_SECONDS)
+        self._process.kill()
+        self._process.join()
+        code = self._process.exitcode or 0
+        self._start("spawn")  # there may be threads by now
+        if code == -signal.SIGKILL:
+            return "was killed (SIGKILL): by somebody, or for want of memory"
+        return f"was ended by signal {-code}" if code < 0 else f"ended with {code} and no answer"
 
     def _start(self, how: Literal["fork", "spawn"]) -> None:
         # Forked where that is safe: a child then starts in milliseconds.
@@ -167,7 +206,10 @@ def _work(connection: Connection, open_runner: OpenRunner) -> None:
 
 def _grade_what_comes(connection: Connection, open_runner: OpenRunner) -> None:
     with ExitStack() as stack:
-        runner = open_runner(stack, None)
+        try:
+            runner = open_runner(stack, None)
+        except Exception as error:  # noqa: BLE001 - said by each task, and not by a traceback of this process
+            runner = _Unopened(crashes.explained(error))
         while True:
             try:
                 task = connection.recv()

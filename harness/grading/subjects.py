@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import droppings, wording
+from harness import droppings, places, wording
 from harness.catalogue import manifest
 from harness.catalogue.finder import Catalogue, digest
 from harness.errors import ExerciseError, UsageError
@@ -94,7 +94,7 @@ def _droppings(folder: str, _: list[str]) -> list[str]:
 
 def _mutants(grader: Path) -> list[Subject]:
     file = grader / "mutants.toml"
-    declared = manifest.parse_mutants(file.read_bytes(), str(file)) if file.exists() else ()
+    declared = manifest.parse_mutants(places.read(file, refuse=ExerciseError), str(file)) if file.exists() else ()
     found = []
     for mutant in declared:
         patch, reference = grader / "mutants" / f"{mutant.name}.patch", grader / "references" / mutant.reference
@@ -119,7 +119,7 @@ def _mutants(grader: Path) -> list[Subject]:
 
 def _cheats(grader: Path, known: Mapping[str, Subject]) -> list[Subject]:
     file = grader / "cheats.toml"
-    declared = manifest.parse_cheats(file.read_bytes(), str(file)) if file.exists() else ()
+    declared = manifest.parse_cheats(places.read(file, refuse=ExerciseError), str(file)) if file.exists() else ()
     found = []
     for cheat in declared:
         like, patch = known.get(cheat.like), grader / "cheats" / f"{cheat.name}.patch"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from harness import places
 from harness.catalogue.finder import Catalogue
 from harness.errors import ExerciseError, UsageError
 
@@ -52,12 +53,12 @@ def read(folder: Path, exercise_id: str) -> Record:
     if not file.exists():
         return Record(exercise=exercise_id)
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
+        document = json.loads(places.read(file, refuse=ExerciseError))
         rows = tuple(
             Row(**{**row, "failed": tuple(row["failed"]), "inconclusive": tuple(row["inconclusive"])})
             for row in document["rows"]
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         text = f"{file}: expected a validation record, found one that can't be read ({error}): remove it and validate"
         raise ExerciseError(text) from error
     if document.get("schema") != SCHEMA:
@@ -72,8 +73,9 @@ def write(folder: Path, record: Record, summary: Mapping[str, object]) -> None:
     document = {"schema": SCHEMA, "exercise": record.exercise, **summary, "rows": [asdict(row) for row in rows]}
     file = folder / RECORD
     scratch = file.with_suffix(".json.new")
-    scratch.write_text(json.dumps(document, indent=1, sort_keys=False) + "\n", encoding="utf-8")
-    scratch.replace(file)
+    with places.writing("the validation record", folder):
+        scratch.write_text(json.dumps(document, indent=1, sort_keys=False) + "\n", encoding="utf-8")
+        scratch.replace(file)
 
 
 def line(catalogue: Catalogue, exercise_id: str) -> str:

@@ -13,8 +13,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness import places
 from harness.catalogue import variants
 from harness.catalogue.finder import Catalogue, digest
+from harness.errors import ExerciseError
 from harness.grading import acceptance, pool, subjects, trust
 from harness.grading.acceptance import Line
 from harness.grading.pool import Done, OpenRunner
@@ -158,4 +160,4 @@ def _wanted(exercise: Exercise, seed: int, subject: Subject, repeat: int, shared
 
 def digest_of_file(path: Path) -> str:
     """Return the sha256 of one file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(places.read(path, refuse=ExerciseError)).hexdigest()

@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import IO, TYPE_CHECKING, Protocol, cast
 
+from harness import places, settings
 from harness.errors import EngineError
 
 if TYPE_CHECKING:
@@ -214,12 +215,17 @@ def heartbeat(title: str, progress: Callable[[str], None]) -> Iterator[Callable[
         thread.join()
 
 
+def _lock_file(folder: Path) -> IO[bytes]:
+    with places.writing("a lock", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / "images.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    return os.fdopen(handle, "r+b")
+
+
 @contextlib.contextmanager
 def exclusive(progress: Callable[[str], None]) -> Iterator[None]:
     """Hold the lock under which images are built on this machine; say when another process has it."""
-    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "harness"
-    state.mkdir(parents=True, exist_ok=True)
-    with (state / "images.lock").open("w") as handle:
+    with _lock_file(settings.state_dir(os.environ)) as handle:
         said = 0.0
         while True:
             try:

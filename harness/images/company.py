@@ -11,7 +11,8 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.errors import EngineError
+from harness import places
+from harness.errors import EngineError, HarnessError
 
 BUNDLE_VARIABLES = ("HARNESS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 """The first that is set decides; ``HARNESS_CA_BUNDLE=`` (empty) means none at all."""
@@ -52,13 +53,13 @@ def _bundle(environment: Mapping[str, str]) -> bytes:
         if not path:
             continue
         try:
-            return Path(path).read_bytes()
-        except OSError as error:
-            msg = f"the CA bundle cannot be read: {variable}={path}: {error.strerror}. Correct or unset {variable}."
+            return places.read(Path(path))
+        except HarnessError as error:
+            msg = f"the CA bundle cannot be read: {variable}={path}: {error}. Correct or unset {variable}."
             raise EngineError(msg) from error
     for candidate in SYSTEM_BUNDLES:
         if Path(candidate).is_file():
-            return Path(candidate).read_bytes()
+            return places.read(Path(candidate), refuse=EngineError)
     return b""
 
 
@@ -70,8 +71,8 @@ def _mirrors(environment: Mapping[str, str]) -> dict[str, str]:
     if not path:
         return values
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = places.read(Path(path)).decode().splitlines()
+    except (HarnessError, UnicodeDecodeError) as error:
         msg = f"the mirrors file cannot be read: HARNESS_MIRRORS={path}: {error}. Correct or unset HARNESS_MIRRORS."
         raise EngineError(msg) from error
     for number, line in enumerate(lines, start=1):

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import droppings
+from harness import droppings, places
 from harness.errors import EngineError
 
 REPOSITORY = "harness"
@@ -109,13 +109,13 @@ def _package_files(entry: str) -> dict[str, bytes]:
     source = _PACKAGE / entry
     if source.is_dir():
         return _tree(source, f"harness/{entry}/")
-    return {f"harness/{entry}": source.read_bytes()}
+    return {f"harness/{entry}": places.read(source, refuse=EngineError)}
 
 
 def _tree(folder: Path, prefix: str) -> dict[str, bytes]:
     """Return every file under ``folder``, line endings made the same on every checkout."""
     return {
-        prefix + relative: path.read_bytes().replace(b"\r\n", b"\n")
+        prefix + relative: places.read(path, refuse=EngineError).replace(b"\r\n", b"\n")
         for relative, path in droppings.files(folder)
         if path.is_file() and path.suffix != ".pyc"
     }

@@ -15,12 +15,14 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
-from harness.errors import EngineError, SandboxError
+from harness import settings
+from harness.errors import EngineError, HarnessError, SandboxError
+from harness.places import read as read_file
 
 if TYPE_CHECKING:
     from docker.api import APIClient
@@ -131,7 +133,9 @@ class Link:
 def connect(environ: Mapping[str, str] | None = None, home: Path | None = None) -> Link:
     """Return a link to the first engine that answers. Raises EngineError with every place tried."""
     tried = []
-    for place in places(os.environ if environ is None else environ, Path.home() if home is None else home):
+    for place in places(
+        os.environ if environ is None else environ, settings.home(os.environ) if home is None else home
+    ):
         try:
             return _probe(place)
         except EngineError as error:
@@ -210,20 +214,34 @@ def _client(place: Place, version: str, seconds: int) -> APIClient:
     from docker.tls import TLSConfig
 
     if place.certificates is None:
-        return APIClient(base_url=place.url, version=version, timeout=seconds)
+        return _made(lambda: APIClient(base_url=place.url, version=version, timeout=seconds))
     directory = place.certificates
     tls = TLSConfig(
         client_cert=(str(directory / "cert.pem"), str(directory / "key.pem")),
         ca_cert=str(directory / "ca.pem"),
         verify=place.verify,
     )
-    return APIClient(base_url=place.url, version=version, timeout=seconds, tls=tls)
+    return _made(lambda: APIClient(base_url=place.url, version=version, timeout=seconds, tls=tls))
+
+
+def _made(make: Callable[[], APIClient]) -> APIClient:
+    """Return a client. docker-py reads the docker command's settings, and believes them to be what docker writes."""
+    from docker.errors import InvalidConfigFile
+
+    try:
+        return make()
+    except (AttributeError, InvalidConfigFile, KeyError, RecursionError, TypeError, UnicodeError) as error:
+        text = (
+            f"expected docker's config.json as docker writes it, found something else ({error}): correct it, "
+            "or set DOCKER_CONFIG to another folder"
+        )
+        raise EngineError(text) from error
 
 
 def _current_context(configuration: Path) -> str:
     try:
-        found = json.loads((configuration / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found: object = json.loads(read_file(configuration / "config.json"))
+    except (HarnessError, ValueError, RecursionError):
         return ""
     name = found.get("currentContext", "") if isinstance(found, dict) else ""
     return name if isinstance(name, str) else ""
@@ -233,9 +251,9 @@ def _context(configuration: Path, name: str) -> Place:
     digest = hashlib.sha256(name.encode()).hexdigest()
     path = configuration / "contexts" / "meta" / digest / "meta.json"
     try:
-        endpoint = json.loads(path.read_text(encoding="utf-8"))["Endpoints"]["docker"]
+        endpoint = json.loads(read_file(path))["Endpoints"]["docker"]
         url, skip = str(endpoint["Host"]), bool(endpoint.get("SkipTLSVerify", False))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (HarnessError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         text = (
             f"expected docker context {name} to be described in {path}, found {error!r}: "
             "choose another with `docker context use`, or set DOCKER_HOST"

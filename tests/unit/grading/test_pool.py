@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
+import signal
 import threading
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -13,12 +15,22 @@ import pytest
 
 from harness.catalogue.finder import Catalogue
 from harness.commands.opening import Opener
-from harness.errors import EngineError
+from harness.engines.docker.connect import EngineRefusal
+from harness.errors import EngineError, HarnessError, UsageError
 from harness.grading import pool
 from harness.grading.runner import Graded, Progress, Task
 from tests.unit.factories import grading
 
 DEATH = 9
+TROUBLES: dict[str, Exception] = {
+    "memory": MemoryError(),
+    "deep": RecursionError("maximum recursion depth exceeded"),
+    "share": OSError(errno.ESTALE, "Stale file handle", "inbox/x"),
+    "handles": OSError(errno.EMFILE, "Too many open files"),
+    "refusal": EngineRefusal("the engine said no", 500),
+    "bug": ZeroDivisionError("division by zero"),
+    "vanished": UsageError("found nothing readable"),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +45,10 @@ class StandIn:
     def grade(self, task: Task) -> Graded:
         if task.path == "dies":
             os._exit(DEATH)
+        if task.path == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if task.path in TROUBLES:
+            raise TROUBLES[task.path]
         if task.path == "fails":
             text = "expected an engine, found none: start one"
             raise EngineError(text)
@@ -53,9 +69,65 @@ def _ends(tasks: list[Task], jobs: int) -> dict[str, str]:
 
 def test_a_dead_worker_costs_its_own_task_and_is_replaced() -> None:
     found = _ends(_tasks("dies", "a", "fails", "b", "c"), 2)
-    assert f"found it dead with {DEATH}" in found["dies"]
+    assert f"found that it ended with {DEATH}" in found["dies"]
     assert found["fails"] == "expected an engine, found none: start one"
     assert all(found[name].startswith(f"{name} in ") for name in "abc")
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_trouble_of_one_task_is_its_own(jobs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No memory, no handles, a vanished file, a bug of ours: a sentence for that task, and all others are graded."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    found = _ends(_tasks(*TROUBLES, "a", "b"), jobs)
+    assert "expected memory to go on, found none left" in found["memory"]
+    assert "internal error, not yours and not the candidate's: RecursionError" in found["deep"]
+    assert "expected to use inbox/x, found: Stale file handle: the share went away" in found["share"]
+    assert "Too many open files: raise the limit" in found["handles"]
+    assert found["refusal"] == "the engine said no"
+    assert "internal error" in found["bug"]
+    assert found["a"].startswith("a in ")
+    assert found["b"].startswith("b in ")
+
+
+def test_errors_keep_their_exit_code_across_processes() -> None:
+    """What the caller must mend stays wrong usage, also when a worker found it."""
+    with pool.opened(2, 2, StandIn()) as graders:
+        ends = {done.task.path: done.error for done in graders.grade_all(_tasks("vanished", "refusal"))}
+    assert {name: type(error).__name__ for name, error in ends.items()} == {
+        "vanished": "UsageError",
+        "refusal": "SandboxError",
+    }
+
+
+def test_worker_that_is_killed_is_named_and_replaced() -> None:
+    """By the kernel for memory, say: its task has a reason, the others are graded."""
+    found = _ends(_tasks("killed", "a", "b", "c"), 2)
+    assert "found that it was killed (SIGKILL)" in found["killed"]
+    assert all(found[name].startswith(f"{name} in ") for name in "abc")
+
+
+def test_worker_killed_before_its_task_costs_nothing() -> None:
+    """Another one grades it."""
+    with pool.opened(2, 2, StandIn()) as graders:
+        for worker in graders._workers:
+            worker._process.kill()
+            worker._process.join()
+        ends = list(graders.grade_all(_tasks("a", "b")))
+    assert [done.error for done in ends] == [None, None]
+
+
+def _unopenable(stack: ExitStack, progress: Progress | None) -> StandIn:
+    del stack, progress
+    raise EngineRefusal("no engine here", 500)
+
+
+def test_worker_that_cannot_open_an_engine_says_so(capfd: pytest.CaptureFixture[str]) -> None:
+    """For each task, in words; no traceback of another process."""
+    with pool.opened(3, 2, _unopenable) as graders:
+        ends = list(graders.grade_all(_tasks("a", "b", "c")))
+    assert [str(done.error) for done in ends] == ["no engine here"] * 3
+    assert all(isinstance(done.error, HarnessError) for done in ends)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_every_worker_may_die_and_the_rest_is_graded() -> None:
