@@ -18,6 +18,7 @@ from harness.errors import ExitCode
 
 if TYPE_CHECKING:
     from harness.catalogue.finder import Catalogue
+    from harness.settings import Settings
 
 
 class _Path(click.Path):
@@ -69,7 +70,7 @@ _ENGINE = click.option(
     metavar="DIR",
     multiple=True,
     type=_PATH,
-    help="Folder with exercises/ and graders/ (repeatable; default: HARNESS_CATALOGUE, harness.toml, the checkout).",
+    help="Folder with exercises/ and graders/, looked in before HARNESS_CATALOGUE, harness.toml, the checkout (repeatable).",
 )
 @click.pass_context
 def cli(context: click.Context, dirs: tuple[Path, ...]) -> None:
@@ -88,17 +89,23 @@ def cli(context: click.Context, dirs: tuple[Path, ...]) -> None:
     context.obj = dirs
 
 
-def _catalogue(context: click.Context) -> Catalogue:
-    from harness import settings
+def _settings(context: click.Context, *, engine: str | None = None, graded: tuple[str, ...] = ()) -> Settings:
+    from harness import console, settings
+
+    found = settings.load(catalogue=context.obj, engine=engine, graded=graded)
+    if found.not_taken:
+        console.notice(found.not_taken)
+    return found
+
+
+def _catalogue(found: Settings) -> Catalogue:
     from harness.catalogue.finder import Catalogue
 
-    return Catalogue(settings.load(catalogue=context.obj).catalogue_dirs)
+    return Catalogue(*(found.catalogues or ((),)))
 
 
 def _engine(context: click.Context, name: str | None) -> str | None:
-    from harness import settings
-
-    return settings.load(catalogue=context.obj, engine=name).engine
+    return _settings(context, engine=name).engine
 
 
 @cli.command("list")
@@ -113,7 +120,7 @@ def list_command(context: click.Context, *, as_json: bool) -> ExitCode:
     """  # noqa: D301
     from harness.commands.list import list_
 
-    return list_(as_json=as_json, catalogue=_catalogue(context))
+    return list_(as_json=as_json, catalogue=_catalogue(_settings(context)))
 
 
 @cli.command()
@@ -129,7 +136,7 @@ def show(context: click.Context, exercise_id: str, *, as_json: bool) -> ExitCode
     """  # noqa: D301
     from harness.commands.show import show
 
-    return show(exercise_id, as_json=as_json, catalogue=_catalogue(context))
+    return show(exercise_id, as_json=as_json, catalogue=_catalogue(_settings(context)))
 
 
 @cli.command()
@@ -149,7 +156,7 @@ def start(
     """  # noqa: D301
     from harness.commands.start import start
 
-    return start(exercise_id, language=language, into=into, alias=alias, catalogue=_catalogue(context))
+    return start(exercise_id, language=language, into=into, alias=alias, catalogue=_catalogue(_settings(context)))
 
 
 @cli.command()
@@ -172,13 +179,15 @@ def check(
     """  # noqa: D301
     from harness.commands.check import check
 
+    found = _settings(context, engine=engine)
     return check(
         workspace,
         only=only,
         keep=keep,
         as_json=as_json,
-        engine=_engine(context, engine),
-        catalogue=_catalogue(context),
+        engine=found.engine,
+        catalogue=_catalogue(found),
+        network_range=found.network_range,
     )
 
 
@@ -196,7 +205,7 @@ def submit(context: click.Context, workspace: Path, *, out: Path | None, as_json
     """  # noqa: D301
     from harness.commands.submit import submit
 
-    return submit(workspace, out=out, as_json=as_json, catalogue=_catalogue(context))
+    return submit(workspace, out=out, as_json=as_json, catalogue=_catalogue(_settings(context)))
 
 
 @cli.command()
@@ -239,6 +248,7 @@ def grade(
     """  # noqa: D301
     from harness.commands.grade import grade
 
+    found = _settings(context, engine=engine, graded=paths)
     return grade(
         paths,
         exercise=exercise,
@@ -249,8 +259,9 @@ def grade(
         advisory=advisory,
         out=out,
         as_json=as_json,
-        engine=_engine(context, engine),
-        catalogue=_catalogue(context),
+        engine=found.engine,
+        catalogue=_catalogue(found),
+        network_range=found.network_range,
     )
 
 
@@ -314,6 +325,7 @@ def validate(
     """  # noqa: D301
     from harness.commands.validate import validate
 
+    found = _settings(context, engine=engine)
     return validate(
         exercise_id,
         only=only,
@@ -321,8 +333,9 @@ def validate(
         jobs=jobs,
         as_json=as_json,
         recorded=recorded,
-        engine=_engine(context, engine),
-        catalogue=_catalogue(context),
+        engine=found.engine,
+        catalogue=_catalogue(found),
+        network_range=found.network_range,
     )
 
 

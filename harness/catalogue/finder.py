@@ -47,9 +47,14 @@ class Headline:
 class Catalogue:
     """The exercises of some folders. Reads lazily and keeps nothing: files may change while it lives."""
 
-    def __init__(self, dirs: Sequence[Path]) -> None:
-        """Look in ``dirs``, each of which holds ``exercises/``, ``graders/`` or both."""
-        self._dirs = tuple(dirs)
+    def __init__(self, dirs: Sequence[Path], *farther: Sequence[Path]) -> None:
+        """Look in ``dirs``, each of which holds ``exercises/``, ``graders/`` or both, then in each group of ``farther``.
+
+        An exercise in a nearer group hides one with its id, and that one's grader, in a farther one; a grader does the
+        same with a grader. An id that one group has twice is an error.
+        """
+        self._groups = (tuple(dirs), *map(tuple, farther))
+        self._dirs = tuple(folder for group in self._groups for folder in group)
 
     def ids(self) -> builtins.list[str]:
         """Return the ids of all exercises, sorted."""
@@ -92,6 +97,11 @@ class Catalogue:
             text = f"{exercise_id}: expected a grader in {where}, found none: add its repository with --catalogue DIR"
             raise UsageError(text)
         return found
+
+    def sources(self, exercise_id: str) -> tuple[str, ...]:
+        """Return the catalogue folders of an exercise and its grader: one, or two when the grader is elsewhere."""
+        found = (self.exercise_dir(exercise_id), self._find("graders", exercise_id))
+        return tuple(dict.fromkeys(str(folder.parent.parent.absolute()) for folder in found if folder))
 
     def hidden_checks(self, exercise_id: str) -> tuple[Check, ...]:
         """Return the checks that only assessors may see."""
@@ -165,11 +175,19 @@ class Catalogue:
         return manifest.parse_hidden(_read(file), str(file))
 
     def _find(self, kind: str, exercise_id: str) -> Path | None:
-        found = [folder / kind / exercise_id for folder in self._dirs if exercise_id in _folders(folder / kind)]
-        if len(found) > 1:
-            text = f"{exercise_id}: expected it in one catalogue, found {found[0]} and {found[1]}: rename or remove one"
-            raise ExerciseError(text)
-        return found[0] if found else None
+        exercise_seen = False
+        for group in self._groups:
+            is_here = any(exercise_id in _folders(folder / "exercises") for folder in group)
+            if exercise_seen and is_here:
+                continue  # hidden by the nearer one, with its grader
+            exercise_seen = exercise_seen or is_here
+            found = [folder / kind / exercise_id for folder in group if exercise_id in _folders(folder / kind)]
+            if len(found) > 1:
+                text = f"{exercise_id}: expected it in one catalogue, found {found[0]} and {found[1]}: rename or remove one"
+                raise ExerciseError(text)
+            if found:
+                return found[0]
+        return None
 
     def _unknown(self, exercise_id: str) -> str:
         if not self._dirs:

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from harness import console, places, progress, scoring, wording
+from harness import console, places, progress, scoring, settings, wording
 from harness.catalogue.finder import Catalogue
 from harness.commands.opening import Opener
 from harness.errors import ExitCode, HarnessError, UsageError
@@ -22,7 +22,14 @@ _EVIDENCE_LINES = 8
 
 
 def check(
-    path: str, *, only: Sequence[str], keep: bool, as_json: bool, engine: str | None, catalogue: Catalogue
+    path: str,
+    *,
+    only: Sequence[str],
+    keep: bool,
+    as_json: bool,
+    engine: str | None,
+    catalogue: Catalogue,
+    network_range: str = settings.DEFAULT_NETWORK_RANGE,
 ) -> ExitCode:
     """Run public checks on a workspace. 0 all hold, 1 some fail, 2 something could not be measured.
 
@@ -40,7 +47,7 @@ def check(
         only=tuple(only),
     )
     with progress.step(f"checking {here.root.name}") as say, ExitStack() as stack:
-        graded = Opener(catalogue=catalogue, engine=engine)(stack, say).grade(task)
+        graded = Opener(catalogue=catalogue, engine=engine, network_range=network_range)(stack, say).grade(task)
     # A part of the checks renews that part of the claim, which travels with the submission and is never scored.
     seen = {outcome.check.id: str(outcome.status) for outcome in graded.grading.outcomes}
     grading = _of_checks_alone(graded.grading)

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from harness import console, places, progress
+from harness import console, places, progress, settings
 from harness.catalogue.finder import Catalogue
 from harness.commands.desk import Desk
 from harness.commands.opening import Opener
@@ -41,6 +41,7 @@ def grade(
     as_json: bool,
     engine: str | None,
     catalogue: Catalogue,
+    network_range: str = settings.DEFAULT_NETWORK_RANGE,
 ) -> ExitCode:
     """Grade every submission, write its result, and say how it went as it ends.
 
@@ -49,7 +50,7 @@ def grade(
     tasks = [Task(path=path, exercise_id=exercise, seed=seed, variant=variant, bar=bar) for path in paths]
     codes: list[ExitCode] = []
     label = f"grading {paths[0]}" if len(paths) == 1 else f"grading {len(paths)} submissions"
-    opener = Opener(catalogue=catalogue, engine=engine, keep_warm=len(paths) > 1)
+    opener = Opener(catalogue=catalogue, engine=engine, network_range=network_range, keep_warm=len(paths) > 1)
     with _one_object_each(tasks, wanted=as_json) as waiting:
         _refuse_usage(tasks, catalogue)
         places.probe(Path(out), "results (--out)")

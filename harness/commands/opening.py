@@ -22,13 +22,14 @@ class Opener:
 
     catalogue: Catalogue
     engine: str | None
+    network_range: str = settings.DEFAULT_NETWORK_RANGE
     keep_warm: bool = False
 
     def __call__(self, stack: ExitStack, progress: Progress | None) -> Runner:
         """Open it. ``progress`` hears of every step; without one only of images that are built, on stderr."""
         from harness.engines import open_engine
 
-        engine = open_engine(self.engine, network_range=settings.load().network_range, images=_images)
+        engine = open_engine(self.engine, network_range=self.network_range, images=_images)
         stack.callback(engine.close)
         engine.reap(owners.is_dead)
         owners.reap_scratch()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from harness import console, owners, places
+from harness import console, owners, places, settings
 from harness.catalogue.finder import Catalogue
 from harness.commands.opening import Opener
 from harness.errors import ExitCode, UsageError
@@ -28,6 +28,7 @@ def validate(
     recorded: bool,
     engine: str | None,
     catalogue: Catalogue,
+    network_range: str = settings.DEFAULT_NETWORK_RANGE,
 ) -> ExitCode:
     """Run what the record lacks and judge it, or with ``recorded`` only read records. 0 holds, 1 fails, 2 can't be said."""
     if recorded:
@@ -41,20 +42,21 @@ def validate(
     if problems:
         lines = [Line(subject=exercise_id, rule="its files are complete", holds=False, found=one) for one in problems]
         return _report(lines, as_json=as_json)
-    found = _validate(catalogue, exercise_id, only=only, repeat=repeat, jobs=jobs, engine=engine)
+    opener = Opener(catalogue=catalogue, engine=engine, network_range=network_range, keep_warm=True)
+    found = _validate(opener, exercise_id, only=only, repeat=repeat, jobs=jobs)
     return _report(found, as_json=as_json)
 
 
 def _validate(
-    catalogue: Catalogue, exercise_id: str, *, only: tuple[str, ...], repeat: int | None, jobs: int, engine: str | None
+    opener: Opener, exercise_id: str, *, only: tuple[str, ...], repeat: int | None, jobs: int
 ) -> Sequence[Line]:
     """Run missing rows (all chosen ones when ``repeat`` is given) and judge what was asked for."""
+    catalogue = opener.catalogue
     table = _matrix(catalogue, exercise_id, only=only, repeat=REPEATS if repeat is None else repeat)
     wanted = table.missing if repeat is None else table.wanted
     places.probe(catalogue.grader_dir(exercise_id), "the validation record")
     console.notice(f"{exercise_id}: {len(table.wanted)} rows wanted, {len(wanted)} to run with {jobs} jobs")
     errors: list[Line] = []
-    opener = Opener(catalogue=catalogue, engine=engine, keep_warm=True)
     with owners.scratch(owners.make_owner(f"validate-{exercise_id}", seconds=_SCRATCH_SECONDS)) as scratch:
         for number, (one, done) in enumerate(validation.run(table, wanted, scratch, jobs, opener), start=1):
             if done.graded is None:
