@@ -20,6 +20,7 @@ from harness.wording import visible
 MAX_FILE_BYTES = 64 * 1024 * 1024
 """No file of a catalogue, a recipe or a result comes near; more is a mistake, or a device that never ends."""
 _PROBE_BYTES = 64 * 1024
+_PIECE_BYTES = 1024 * 1024
 _OF_THE_MACHINE = {
     errno.ENOSPC: "free some space and run this again",
     errno.EDQUOT: "your quota is used up: free some space and run this again",
@@ -93,7 +94,10 @@ def read(file: Path, cap: int = MAX_FILE_BYTES, *, refuse: type[HarnessError] = 
                 text = f"{shown}: expected a regular file, found {kind}: replace it"
                 raise refuse(text)
             with open(handle, "rb", closefd=False) as stream:
-                data = stream.read(cap + 1)
+                # In pieces: asked for all that may come, Python would first set so much memory aside.
+                data = bytearray()
+                while piece := stream.read(min(_PIECE_BYTES, cap + 1 - len(data))):
+                    data += piece
         finally:
             os.close(handle)
     except (OSError, ValueError) as error:
@@ -106,7 +110,7 @@ def read(file: Path, cap: int = MAX_FILE_BYTES, *, refuse: type[HarnessError] = 
     if len(data) > cap:
         text = f"{shown}: expected at most {cap} bytes, found more: shorten the file, or replace it"
         raise refuse(text)
-    return data
+    return bytes(data)
 
 
 def _nearest(folder: Path) -> Path:

@@ -174,20 +174,20 @@ def test_variant_number_depends_on_everything_it_is_made_of() -> None:
     assert len({variants.number(*arguments), *(variants.number(*other) for other in others)}) == 5
 
 
-def test_settings_prefer_flags_to_environment_to_file(home: Path, tmp_path: Path) -> None:
-    """Each source is overridden by the one nearer to the caller; paths in the file are relative to it."""
+def test_settings_look_at_flags_before_environment_before_file(home: Path, tmp_path: Path) -> None:
+    """Each engine is overridden, each catalogue preceded, by the one nearer to the caller; paths in the file are relative to it."""
     work = tmp_path / "work" / "below"
     work.mkdir(parents=True)
     (tmp_path / "work/harness.toml").write_text('catalogue = ["../catalogue"]\nengine = "podman"\n', encoding="utf-8")
     other = tmp_path / "other"
     (other / "exercises").mkdir(parents=True)
     found = settings.load(environment={}, directory=work)
-    assert ([path.resolve() for path in found.catalogue_dirs], found.engine) == ([home.resolve()], "podman")
+    assert ([path.resolve() for path in found.catalogue_dirs], found.engine) == ([home, REPOSITORY], "podman")
     environment = {"HARNESS_CATALOGUE": str(other), "HARNESS_ENGINE": "docker"}
     found = settings.load(environment=environment, directory=work)
-    assert (found.catalogue_dirs, found.engine) == ((other,), "docker")
+    assert (found.catalogue_dirs[0], found.engine) == (other, "docker")
     found = settings.load(environment=environment, directory=work, catalogue=[home], engine="fake")
-    assert (found.catalogue_dirs, found.engine) == ((home,), "fake")
+    assert (found.catalogue_dirs, found.engine) == ((home, other, REPOSITORY), "fake")
 
 
 @pytest.mark.parametrize(

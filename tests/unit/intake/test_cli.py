@@ -303,8 +303,9 @@ def test_help_imports_nothing_heavy(run: Run) -> None:
 
 def test_list_and_show_speak_json(run: Run, home: Path) -> None:
     """``--json`` is one document on stdout with the facts of the table."""
-    (row,) = json.loads(run("--catalogue", str(home), "list", "--json").stdout)
-    assert (row["id"], row["minutes"]) == ("tiny", 10)
+    rows = {row["id"]: row for row in json.loads(run("--catalogue", str(home), "list", "--json").stdout)}
+    assert rows["tiny"]["minutes"] == 10
+    assert "skeleton" in rows, "a catalogue that is named adds to the checkout"
     facts = json.loads(run("--catalogue", str(home), "show", "tiny", "--json").stdout)
     assert facts["skills"] == {"correctness": 100}
     text = run("--catalogue", str(home), "show", "tiny").stdout
@@ -315,7 +316,8 @@ def test_list_and_show_speak_json(run: Run, home: Path) -> None:
 def test_list_without_a_catalogue_says_what_to_do(run: Run, tmp_path: Path) -> None:
     """An empty catalogue is no error, and no dead end."""
     (tmp_path / "exercises").mkdir()
-    done = run("--catalogue", str(tmp_path), "list")
+    installed = "from harness import settings; settings.__file__ = '/nowhere/harness/settings.py'"
+    done = run("--catalogue", str(tmp_path), "list", before=installed)
     assert (done.returncode, done.stdout) == (0, "")
     assert "pass --catalogue DIR" in done.stderr
 
