@@ -228,6 +228,13 @@ def test_settle_keeps_a_failure_whose_requirement_is_inconclusive() -> None:
     assert found[1].status is Status.FAILED
 
 
+def test_settle_leaves_partial_credit_open_while_its_requirement_is() -> None:
+    """Half a throughput may count or not: that is known only when what it requires is."""
+    pair = (check("a/first"), check("a/second", requires=("a/first",)))
+    found = settle(pair, [report("a/first", "inconclusive"), failed("a/second", credit=0.5)])
+    assert [(outcome.status, outcome.credit) for outcome in found] == [(Status.INCONCLUSIVE, 0.0)] * 2
+
+
 def test_settle_reads_an_undeclared_requirement_as_open() -> None:
     """Judging a part of the checks gives no points for one whose requirement was left out."""
     (found,) = settle((check(requires=("a/left-out",)),), [passed("contract/create-then-read")])
