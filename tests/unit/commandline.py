@@ -1,0 +1,200 @@
+"""The whole command line in a forked child: as a process of its own, in milliseconds, with streams that are not there."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import os
+import pkgutil
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness import __main__ as boundary
+from harness import commands, store
+from harness.commands.new import skeleton
+from harness.errors import SubmissionError, UsageError
+from harness.grading.runner import Graded, Progress, Task
+from harness.model import Grading, Verdict
+from tests.unit.factories import failed, grading, heron, refused, reports
+
+for module in pkgutil.iter_modules(commands.__path__):
+    importlib.import_module(f"harness.commands.{module.name}")  # once, and not in each child
+STATES = ("open", "closed", "broken", "full")
+"""What may be wrong with a stream that is written to."""
+NAMES = {1: "out", 2: "err"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ended:
+    """A command that ended, and what came through the streams that were open."""
+
+    code: int
+    out: str
+    err: str
+
+
+def command(
+    *arguments: str,
+    cwd: Path,
+    streams: Mapping[int, str] | None = None,
+    environment: Mapping[str, str] | None = None,
+    before: Callable[[], object] | None = None,
+) -> Ended:
+    """Run ``harness ARGUMENTS`` in a child of this process; ``streams`` says what is wrong with 0, 1 and 2."""
+    seen = {number: cwd.parent / f"seen-{cwd.name}.{name}" for number, name in NAMES.items()}
+    child = os.fork()
+    if child == 0:
+        code = 99
+        try:
+            os.chdir(cwd)
+            for number in (0, 1, 2):
+                _arrange(number, (streams or {}).get(number, "open"), seen.get(number))
+            os.environ.update(
+                {"XDG_STATE_HOME": str(cwd.parent / "state"), "HARNESS_CATALOGUE": ".", **(environment or {})}
+            )
+            _as_started(["harness", *arguments])
+            if before is not None:
+                before()
+            code = _main()
+        except BaseException:  # noqa: BLE001 - nothing of the child may go on as a second test run
+            with contextlib.suppress(OSError):
+                (cwd.parent / "child").write_text(traceback.format_exc())
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    texts = [seen[number].read_text(encoding="utf-8") if seen[number].exists() else "" for number in NAMES]
+    for file in seen.values():
+        file.unlink(missing_ok=True)
+    return Ended(code=os.waitstatus_to_exitcode(status), out=texts[0], err=texts[1])
+
+
+def _arrange(number: int, state: str, file: Path | None) -> None:
+    if state == "closed":
+        with contextlib.suppress(OSError):
+            os.close(number)
+        return
+    if state == "broken":
+        reader, handle = os.pipe()
+        os.close(reader)
+    elif state == "full":
+        handle = os.open("/dev/full", os.O_WRONLY)
+    elif file is None:
+        handle = os.open(os.devnull, os.O_RDONLY)
+    else:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(handle, number)
+    if handle != number:
+        os.close(handle)
+
+
+def _as_started(argv: list[str]) -> None:
+    """Give Python's streams what the interpreter gives them when it starts: None where there is none."""
+    sys.argv = argv
+    sys.stdin, sys.stdout, sys.stderr = (_stream(number, mode) for number, mode in ((0, "r"), (1, "w"), (2, "w")))
+
+
+def _stream(number: int, mode: str) -> io.TextIOWrapper:
+    try:
+        os.fstat(number)
+    except OSError:
+        return None  # type: ignore[return-value]  # as the interpreter does
+    raw = io.FileIO(number, mode, closefd=False)
+    return io.TextIOWrapper(io.BufferedReader(raw) if mode == "r" else io.BufferedWriter(raw), encoding="utf-8")
+
+
+def _main() -> int:
+    code = 98
+    try:
+        boundary.main()
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else 97
+    except BaseException:  # noqa: BLE001 - what the interpreter would make of it
+        return 1
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+    except OSError:
+        return 120  # the interpreter's own
+    return code
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scripted:
+    """Plays the opener and the runner: the name of a submission says how its grading ends."""
+
+    def __call__(self, stack: ExitStack, progress: Progress | None) -> Scripted:
+        return self
+
+    def grade(self, task: Task) -> Graded:
+        """Return the grading that the name of the submission asks for."""
+        made = ENDINGS[Path(task.path).name.partition(".")[0] if task.mode == "grade" else "failed"](task)
+        return Graded(grading=made, logs={"app": b"log\n"})
+
+
+def _named(made: Grading, task: Task) -> Grading:
+    return replace(made, submission_path=task.path, submission_alias=Path(task.path).name.partition(".")[0])
+
+
+def _vanished(task: Task) -> Grading:
+    text = f"{task.path}: expected a packed submission, found nothing readable: correct it"
+    raise UsageError(text)
+
+
+def _unknown(task: Task) -> Grading:
+    text = f"{task.path}: expected a packed submission, found junk"
+    raise SubmissionError(text)
+
+
+def _no_memory(_: Task) -> Grading:
+    raise MemoryError
+
+
+def _inconclusive(task: Task) -> Grading:
+    said = reports(failed("safety/killed-mid-charge", status="inconclusive"))
+    made = _named(grading(said), task)
+    assert made.verdict is Verdict.INCONCLUSIVE
+    return made
+
+
+ENDINGS: Mapping[str, Callable[[Task], Grading]] = {
+    "passed": lambda task: _named(grading(), task),
+    "failed": lambda task: _named(heron(), task),
+    "inconclusive": _inconclusive,
+    "refused": lambda task: _named(refused(), task),
+    "held": lambda task: _named(grading([*reports(), failed("a/b")]), task),
+    "unknown": _unknown,
+    "vanished": _vanished,
+    "memory": _no_memory,
+}
+EXPECTED = {
+    "passed": 0,
+    "failed": 1,
+    "inconclusive": 2,
+    "refused": 3,
+    "held": 6,
+    "unknown": 3,
+    "vanished": 4,
+    "memory": 5,
+}
+"""Name of a submission -> exit code of its grading."""
+
+
+def world(folder: Path) -> Path:
+    """Lay out a catalogue with the exercise ``tiny``, a workspace, submissions and a stored result; return where."""
+    here = folder / "here"
+    for part, name in (("exercise", "exercises"), ("grader", "graders")):
+        for path, content in skeleton(part, "tiny"):
+            file = here / name / "tiny" / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+    for name in ENDINGS:
+        (here / f"{name}.tar.gz").write_bytes(b"what it holds is not looked at")
+    store.save(heron(), here / "kept")
+    made = command("start", "tiny", "--into", "w", cwd=here)
+    assert made.code == 0, made
+    return here
