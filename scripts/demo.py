@@ -27,7 +27,7 @@ DEMO = {"otter": "reference/go-outbox", "heron": "mutant/new-ref-on-retry"}
 def main(out: Path) -> int:
     """Grade both, write results below ``out``, print both reports; 0 when one passed and the other failed."""
     catalogue = Catalogue((CHECKOUT,))
-    known = {one.name: one for one in subjects.all_of(catalogue, EXERCISE)}
+    known = {one.name: one for one in subjects.all_of(catalogue.pair(EXERCISE))}
     verdicts = {}
     tasks = [_submission(known[name], out / "submissions" / alias) for alias, name in DEMO.items()]
     opener = Opener(catalogue=catalogue, engine=None)

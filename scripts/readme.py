@@ -24,11 +24,11 @@ def renewed(text: str) -> str:
 def _exercises(catalogue: Catalogue) -> str:
     rows = ["| id | minutes | languages | proven by | record |", "|---|---|---|---|---|"]
     for exercise in catalogue.list():
-        known = subjects.all_of(catalogue, exercise.id)
+        known = subjects.all_of(catalogue.pair(exercise.id))
         count = {kind: sum(1 for one in known if one.kind == kind) for kind in subjects.KINDS}
         proof = f"{count['reference']} references, {count['mutant']} mutants, {count['cheat']} cheats"
         languages = ", ".join(exercise.languages) or "any the image has"
-        row = (f"`{exercise.id}`", str(exercise.minutes), languages, proof, trust.line(catalogue, exercise.id))
+        row = (f"`{exercise.id}`", str(exercise.minutes), languages, proof, trust.line(catalogue.pair(exercise.id)))
         rows.append(f"| {' | '.join(row)} |")
     return "\n".join(rows)
 

@@ -9,25 +9,16 @@ from __future__ import annotations
 import builtins
 import hashlib
 import os
-import stat
 import tomllib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from harness import droppings, places, wording
+from harness import wording
 from harness.catalogue import rules
+from harness.catalogue.pair import NOT_DIGESTED, Pair, digest_of, read_file, read_folder
 from harness.errors import ExerciseError, UsageError
-from harness.model import Check, Exercise, Gate
-
-if TYPE_CHECKING:
-    from harness.catalogue.manifest import Hidden
-
-NOT_DIGESTED = frozenset(
-    {"validation.json", "references", "mutants", "mutants.toml", "cheats", "cheats.toml", "README.md", "rubric.toml"}
-)
-"""What may change in a grader without changing any verdict."""
+from harness.model import Exercise, SubmissionFile
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +36,7 @@ class Headline:
 
 
 class Catalogue:
-    """The exercises of some folders. Reads lazily and keeps nothing: files may change while it lives."""
+    """The exercises of some folders. Each is read when it is first asked for, and stays as it was then."""
 
     def __init__(self, dirs: Sequence[Path], *farther: Sequence[Path]) -> None:
         """Look in ``dirs``, each of which holds ``exercises/``, ``graders/`` or both, then in each group of ``farther``.
@@ -55,6 +46,9 @@ class Catalogue:
         """
         self._groups = (tuple(dirs), *map(tuple, farther))
         self._dirs = tuple(folder for group in self._groups for folder in group)
+        self._exercises: dict[str, Exercise] = {}
+        self._homes: dict[str, tuple[SubmissionFile, ...]] = {}
+        self._pairs: dict[tuple[str, bool], Pair] = {}
 
     def ids(self) -> builtins.list[str]:
         """Return the ids of all exercises, sorted."""
@@ -70,16 +64,19 @@ class Catalogue:
 
     def exercise(self, exercise_id: str) -> Exercise:
         """Return what a candidate may know. Raises UsageError when there is no such exercise."""
-        from harness.catalogue import manifest  # pydantic, which a list of titles can do without
+        if exercise_id not in self._exercises:
+            self._exercises[exercise_id] = _exercise(exercise_id, self.exercise_dir(exercise_id))
+        return self._exercises[exercise_id]
 
-        file = self.exercise_dir(exercise_id) / "exercise.toml"
-        exercise = manifest.parse_exercise(_read(file), str(file))
-        if exercise.id != exercise_id:
-            text = (
-                f"{file}: id: expected the name of its folder, {exercise_id}, found {exercise.id}: rename one of them"
-            )
-            raise ExerciseError(text)
-        return exercise
+    def pair(self, exercise_id: str, *, whole: bool = True) -> Pair:
+        """Return an exercise with its grader, proven to fit each other; not ``whole``: as if there were no grader.
+
+        Raises UsageError when one of them is not there, ExerciseError when something in them is wrong.
+        """
+        key = (exercise_id, whole)
+        if key not in self._pairs:
+            self._pairs[key] = self._whole(exercise_id) if whole else self._half(exercise_id)
+        return self._pairs[key]
 
     def exercise_dir(self, exercise_id: str) -> Path:
         """Return ``exercises/<id>``. Raises UsageError when there is no such exercise."""
@@ -98,81 +95,59 @@ class Catalogue:
             raise UsageError(text)
         return found
 
-    def sources(self, exercise_id: str) -> tuple[str, ...]:
-        """Return the catalogue folders of an exercise and its grader: one, or two when the grader is elsewhere."""
-        found = (self.exercise_dir(exercise_id), self._find("graders", exercise_id))
-        return tuple(dict.fromkeys(str(folder.parent.parent.absolute()) for folder in found if folder))
-
-    def hidden_checks(self, exercise_id: str) -> tuple[Check, ...]:
-        """Return the checks that only assessors may see."""
-        return self._hidden(exercise_id).checks
-
-    def all_checks(self, exercise_id: str) -> tuple[Check, ...]:
-        """Return public and hidden checks, proven to fit each other and the exercise's points."""
-        return (*self._pair(exercise_id).checks, *self.hidden_checks(exercise_id))
-
-    def seed(self, exercise_id: str) -> int:
-        """Return the seed of a grading for which nobody names another: equal for a cohort, unknown to candidates.
-
-        A grader that declares none has one that follows from its files. Raises ExerciseError when candidates know it.
-        """
-        declared = self._hidden(exercise_id).seed
-        if declared is None:
-            files = digest(self.grader_dir(exercise_id), NOT_DIGESTED)
-            return int.from_bytes(hashlib.sha256(f"grade {exercise_id} {files}".encode()).digest()[:4], "big")
-        if declared == self.exercise(exercise_id).seed:
-            text = (
-                f"{self.grader_dir(exercise_id) / 'checks.toml'}: seed: expected another than that of exercise.toml, "
-                f"which candidates can read, found {declared} in both: change one of them"
-            )
-            raise ExerciseError(text)
-        return declared
-
-    def gates(self, exercise_id: str) -> tuple[Gate, ...]:
-        """Return the gates with the hidden checks that close them. A score is computed with these."""
-        hidden = self._hidden(exercise_id).gates
-        return tuple(
-            Gate(id=gate.id, title=gate.title, cap=gate.cap, checks=(*gate.checks, *hidden.get(gate.id, ())))
-            for gate in self._pair(exercise_id).gates
-        )
-
-    def digests(self, exercise_id: str) -> dict[str, str]:
-        """Return what a grading depends on: ``exercise`` and ``grader`` -> sha256.
-
-        Neither depends on where the catalogue is, on file times, or on what NOT_DIGESTED names.
-        """
-        return {
-            "exercise": digest(self.exercise_dir(exercise_id)),
-            "grader": digest(self.grader_dir(exercise_id), NOT_DIGESTED),
-        }
-
     def problems(self, exercise_id: str) -> builtins.list[str]:
         """Return what is missing or wrong in the files of a pair, beyond its manifests; none means it can be graded."""
-        exercise = self._pair(exercise_id)
-        self.seed(exercise_id)
-        home, grader = self.exercise_dir(exercise_id), self.grader_dir(exercise_id)
+        pair = self.pair(exercise_id)
+        exercise, home, grader = pair.exercise, pair.home, self.grader_dir(exercise_id)
         wanted = [home / "brief.md.j2", grader / "checks.toml"]
         wanted += [home / "starter" / language for language in exercise.languages or ("",)]
         found = [f"{home / 'exercise.toml'}: {leak}" for leak in rules.leaks(exercise)]
         found += [f"{path}: expected it to exist, found nothing: add it" for path in wanted if not path.exists()]
         if any(check.public for check in exercise.checks) and not _tests(home / "checks"):
             found.append(f"{home / 'checks'}: expected test_*.py for the public checks, found none: add one")
-        if self.hidden_checks(exercise_id) and not _tests(grader):
+        if pair.hidden and not _tests(grader):
             found.append(f"{grader}: expected test_*.py for the hidden checks, found none: add one")
         return found
 
-    def _pair(self, exercise_id: str) -> Exercise:
-        exercise, hidden = self.exercise(exercise_id), self._hidden(exercise_id)
-        problems = rules.of_pair(exercise, hidden.checks, hidden.gates)
-        if problems:
-            raise wording.refusal(ExerciseError, f"{exercise_id} and its grader", problems)
-        return exercise
+    def _half(self, exercise_id: str) -> Pair:
+        exercise, home = self.exercise(exercise_id), self.exercise_dir(exercise_id)
+        if exercise_id not in self._homes:
+            self._homes[exercise_id] = read_folder(home)
+        files = self._homes[exercise_id]
+        return Pair(
+            exercise=exercise,
+            home=home,
+            files=files,
+            grader=None,
+            grader_files=(),
+            hidden=(),
+            gates=exercise.gates,
+            seed=exercise.seed,
+            digests={"exercise": digest_of(files)},
+        )
 
-    def _hidden(self, exercise_id: str) -> Hidden:
+    def _whole(self, exercise_id: str) -> Pair:
         from harness.catalogue import manifest
 
-        file = self.grader_dir(exercise_id) / "checks.toml"
-        return manifest.parse_hidden(_read(file), str(file))
+        half, grader = self.pair(exercise_id, whole=False), self.grader_dir(exercise_id)
+        file = grader / "checks.toml"
+        hidden = manifest.parse_hidden(read_file(file), str(file))
+        problems = rules.of_pair(half.exercise, hidden.checks, hidden.gates)
+        if problems:
+            raise wording.refusal(ExerciseError, f"{exercise_id} and its grader", problems)
+        files = read_folder(grader, NOT_DIGESTED)
+        found = digest_of(files)
+        return replace(
+            half,
+            grader=grader,
+            grader_files=files,
+            hidden=hidden.checks,
+            gates=tuple(
+                replace(gate, checks=(*gate.checks, *hidden.gates.get(gate.id, ()))) for gate in half.exercise.gates
+            ),
+            seed=_seed(half.exercise, hidden.seed, found, file),
+            digests={**half.digests, "grader": found},
+        )
 
     def _find(self, kind: str, exercise_id: str) -> Path | None:
         exercise_seen = False
@@ -197,7 +172,7 @@ class Catalogue:
 
 def _headline(exercise_id: str, folder: Path) -> Headline:
     try:
-        facts = tomllib.loads(_read(folder / "exercise.toml").decode("utf-8-sig"))
+        facts = tomllib.loads(read_file(folder / "exercise.toml").decode("utf-8-sig"))
         languages = facts["languages"]
         return Headline(
             id=exercise_id,
@@ -212,33 +187,36 @@ def _headline(exercise_id: str, folder: Path) -> Headline:
         return Headline(id=exercise_id, version="", status="", title="", minutes=0, languages=(), problem=problem)
 
 
-def digest(root: Path, leave_out: frozenset[str] = frozenset()) -> str:
-    """Return a sha256 over sorted relative paths, executable bits and contents of the regular files under ``root``.
+def _exercise(exercise_id: str, folder: Path) -> Exercise:
+    from harness.catalogue import manifest  # pydantic, which a list of titles can do without
 
-    ``leave_out`` names entries at its top; droppings never count. Raises ExerciseError on links and special files: what they point to
-    could change without the digest changing.
+    file = folder / "exercise.toml"
+    exercise = manifest.parse_exercise(read_file(file), str(file))
+    if exercise.id != exercise_id:
+        text = f"{file}: id: expected the name of its folder, {exercise_id}, found {exercise.id}: rename one of them"
+        raise ExerciseError(text)
+    return exercise
+
+
+def _seed(exercise: Exercise, declared: int | None, files: str, where: Path) -> int:
+    """Return the seed of a grading: equal for a cohort, unknown to candidates. ``files`` is the grader's digest.
+
+    A grader that declares none has one that follows from its files. Raises ExerciseError when candidates know it.
     """
-    total = hashlib.sha256()
-    for path, relative in _files(root, leave_out):
-        content = _read(path)
-        mode = "x" if path.stat().st_mode & stat.S_IXUSR else "-"
-        total.update(f"{len(relative.encode())} {relative} {mode} {hashlib.sha256(content).hexdigest()}\n".encode())
-    return total.hexdigest()
+    if declared is None:
+        return int.from_bytes(hashlib.sha256(f"grade {exercise.id} {files}".encode()).digest()[:4], "big")
+    if declared == exercise.seed:
+        text = (
+            f"{where}: seed: expected another than that of exercise.toml, which candidates can read, "
+            f"found {declared} in both: change one of them"
+        )
+        raise ExerciseError(text)
+    return declared
 
 
-def _files(root: Path, leave_out: frozenset[str]) -> Iterator[tuple[Path, str]]:
-    try:
-        found = [
-            (path, relative) for relative, path in droppings.files(root) if relative.split("/")[0] not in leave_out
-        ]
-    except OSError as error:
-        text = f"{root}: expected a folder that can be read, found: {error}. Correct its permissions"
-        raise ExerciseError(text) from error
-    for path, relative in found:
-        if path.is_symlink() or not path.is_file():
-            text = f"{path}: expected a regular file or folder, found a link or special file: replace it"
-            raise ExerciseError(text)
-        yield path, relative
+def digest(root: Path) -> str:
+    """Return the digest of a folder of ours, as :func:`harness.catalogue.pair.digest_of` makes it."""
+    return digest_of(read_folder(root))
 
 
 def _folders(parent: Path) -> list[str]:
@@ -253,7 +231,3 @@ def _folders(parent: Path) -> list[str]:
 
 def _tests(folder: Path) -> bool:
     return any(folder.glob("test_*.py"))
-
-
-def _read(file: Path) -> bytes:
-    return places.read(file, refuse=ExerciseError)

@@ -67,18 +67,18 @@ def _validate(
                 errors.append(Line(subject=one.subject.name, rule="is graded as it is now", holds=None, found=found))
             else:
                 row = validation.row_of(one, done.graded.grading)
-                table = validation.save(catalogue, table, row)
+                table = validation.save(table, row)
                 console.notice(
                     f"{number}/{len(wanted)} {row.submission} seed {row.seed}: {row.verdict} {row.earned:g} "
                     f"in {row.seconds:.0f} s  {' '.join(row.failed)}"
                 )
     rows = table.current
-    return [*errors, *validation.verdict(catalogue, table, rows, whole=not only)]
+    return [*errors, *validation.verdict(table, rows, whole=not only)]
 
 
 def _recorded(catalogue: Catalogue, exercise_id: str, only: tuple[str, ...]) -> Sequence[Line]:
     table = _matrix(catalogue, exercise_id, only=only, repeat=REPEATS)
-    lines = list(validation.verdict(catalogue, table, table.current, whole=not only))
+    lines = list(validation.verdict(table, table.current, whole=not only))
     if table.missing:
         names = sorted({one.subject.name for one in table.missing})
         found = f"{len(table.missing)} of {len(table.wanted)} rows are missing or stale: {', '.join(names[:8])}"

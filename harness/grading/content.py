@@ -8,11 +8,8 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
-from harness import droppings, places
 from harness.engines.base import SANDBOX_UID
-from harness.errors import ExerciseError
 from harness.model import SubmissionFile
 
 
@@ -37,36 +34,6 @@ def with_files(files: Iterable[SubmissionFile], extra: Mapping[str, bytes]) -> t
     taken = {*extra, *(parent for path in extra for parent in _parents(path))}
     kept = [file for file in files if file.path not in taken and not set(_parents(file.path)) & set(extra)]
     return (*kept, *(SubmissionFile(path=path, content=content) for path, content in extra.items()))
-
-
-def files_below(folder: Path, *, prefix: str = "", suffixes: tuple[str, ...] = ()) -> tuple[SubmissionFile, ...]:
-    """Return the regular files of a folder of ours, sorted, with ``prefix`` before each path.
-
-    ``suffixes`` limits them to names that end so. Droppings are left out. Symbolic links are not followed.
-    """
-    found = []
-    for relative, path in droppings.files(folder) if folder.is_dir() else ():
-        if path.is_symlink() or not path.is_file():
-            continue
-        if suffixes and not path.name.endswith(suffixes):
-            continue
-        executable = bool(path.stat().st_mode & 0o100)
-        content = places.read(path, refuse=ExerciseError)
-        found.append(SubmissionFile(path=prefix + relative, content=content, executable=executable))
-    return tuple(found)
-
-
-def grader_files(exercise_dir: Path, grader_dir: Path | None) -> tuple[SubmissionFile, ...]:
-    """Return what a grader sandbox runs: public checks at the top, hidden ones under ``hidden/`` (None: left out)."""
-    public = files_below(exercise_dir / "checks")
-    if grader_dir is None:
-        return public
-    hidden = tuple(
-        SubmissionFile(path=f"hidden/{path.name}", content=places.read(path, refuse=ExerciseError))
-        for path in sorted(grader_dir.glob("*.py"))
-        if path.is_file() and not droppings.is_file(path.name)
-    )
-    return public + hidden
 
 
 def _parents(path: str) -> list[str]:

@@ -18,12 +18,13 @@ from pathlib import Path
 
 from harness import __version__, owners, scoring
 from harness.catalogue import variants
-from harness.catalogue.finder import Catalogue, digest
+from harness.catalogue.finder import Catalogue
+from harness.catalogue.pair import Pair
 from harness.catalogue.service import FILE as SERVICE_FILE
 from harness.catalogue.service import parse_service
 from harness.engines.base import Attachment, Engine
 from harness.errors import ExerciseError, ExitCode, SubmissionError
-from harness.grading import attempts, content, plan, session, trust
+from harness.grading import attempts, plan, session, trust
 from harness.intake import senders, submission
 from harness.model import NO_EXERCISE, Check, Exercise, Grading, Score, Submission, SubmissionFile, Verdict
 
@@ -88,7 +89,7 @@ class Runner:
         began, started_at = time.monotonic(), dt.datetime.now(dt.UTC)
         identity = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         taken, refusal = self._take_in(task)
-        base = _blank(taken, task, identity=identity, started_at=started_at, catalogue=self._catalogue)
+        base = _blank(taken, task, identity=identity, started_at=started_at, pair=self._pair(taken, task))
         if refusal:
             return Graded(grading=_refused(base, refusal, time.monotonic() - began), logs={})
         try:
@@ -109,34 +110,36 @@ class Runner:
             exercise = NO_EXERCISE if task.exercise_id is None else self._catalogue.exercise(task.exercise_id)
             return Taken(submission=_unreadable(task, exercise), exercise=exercise), str(error)
 
+    def _pair(self, taken: Taken, task: Task) -> Pair | None:
+        """Return what it is graded with; None where a refused submission names no exercise."""
+        if not taken.exercise.id:
+            return None
+        return self._catalogue.pair(taken.exercise.id, whole=task.mode == "grade")
+
     def _job(self, taken: Taken, task: Task, identity: str) -> session.Job:
-        exercise = taken.exercise
-        exercise_dir = self._catalogue.exercise_dir(exercise.id)
-        whole = task.mode == "grade"
+        exercise, pair = taken.exercise, self._catalogue.pair(taken.exercise.id, whole=task.mode == "grade")
         services = {"submission": submission.service(exercise, taken.submission)}
         contents = {"submission": taken.submission.files}
         language = services["submission"].language
-        starter = content.files_below(exercise_dir / "starter" / (language if exercise.languages else ""))
+        starter = pair.starter(language)
         if starter:
             contents["starter"] = starter
             services["starter"] = parse_service(exercise, _service_text(starter), "starter/service.toml")
-        yardstick = exercise_dir / "yardstick"
-        if yardstick.is_dir():
-            contents["yardstick"] = content.files_below(yardstick)
+        contents["yardstick"] = pair.below("yardstick")
         tags = self._images(plan.images_needed(exercise, language))
         parameters = variants.parameters(exercise, taken.submission.variant)
         deadline = exercise.deadline_seconds + exercise.build_seconds + _SLACK_SECONDS
         return session.Job(
             exercise=exercise,
             services=services,
-            checks=self._catalogue.all_checks(exercise.id) if whole else exercise.checks,
+            checks=pair.checks,
             mode=task.mode,
             only=task.only,
-            seed=seed_of(task, exercise, self._catalogue),
+            seed=seed_of(task, pair),
             variant=taken.submission.variant,
             parameters=parameters,
             contents=contents,
-            grader_files=content.grader_files(exercise_dir, self._catalogue.grader_dir(exercise.id) if whole else None),
+            grader_files=pair.tests(),
             tags=tags,
             owner=owners.make_owner(identity, seconds=deadline),
         )
@@ -196,10 +199,7 @@ def take_in(task: Task, catalogue: Catalogue) -> Taken:
     """Read a submission and find its exercise. Raises SubmissionError or UsageError."""
     found = submission.load(Path(task.path), catalogue=catalogue, exercise_id=task.exercise_id, alias=task.alias)
     found = replace(found, variant=_variant(task, found.variant))
-    exercise = catalogue.exercise(found.exercise_id)
-    if task.mode == "grade":
-        # The score is made with hidden checks, and the gates they close, beside the public ones.
-        exercise = replace(exercise, gates=catalogue.gates(exercise.id))
+    exercise = catalogue.pair(found.exercise_id, whole=task.mode == "grade").scored
     return Taken(submission=found, exercise=exercise, notes=notes_on(found))
 
 
@@ -298,7 +298,7 @@ def _refused(base: Grading, reason: str, seconds: float) -> Grading:
     )
 
 
-def _blank(taken: Taken, task: Task, *, identity: str, started_at: dt.datetime, catalogue: Catalogue) -> Grading:
+def _blank(taken: Taken, task: Task, *, identity: str, started_at: dt.datetime, pair: Pair | None) -> Grading:
     """Return the grading as it is before anything was opened."""
     exercise, found = taken.exercise, taken.submission
     return Grading(
@@ -308,13 +308,13 @@ def _blank(taken: Taken, task: Task, *, identity: str, started_at: dt.datetime, 
         submission_path=found.path,
         submission_sha256=found.sha256,
         language="",
-        seed=seed_of(task, exercise, catalogue),
+        seed=seed_of(task, pair),
         variant=found.variant,
         started_at=started_at.isoformat(timespec="seconds"),
         seconds=0.0,
         engine="",
         posture=(),
-        digests=digests_of(catalogue, exercise.id, task.mode),
+        digests={} if pair is None else pair.digests,
         verdict=Verdict.INCONCLUSIVE,
         exit_code=int(ExitCode.INCONCLUSIVE),
         bar=exercise.pass_mark if task.bar is None else task.bar,
@@ -323,8 +323,8 @@ def _blank(taken: Taken, task: Task, *, identity: str, started_at: dt.datetime, 
         phases=(),
         timeline=(),
         claim=found.claim,
-        trust=trust.line(catalogue, exercise.id) if task.mode == "grade" and exercise.id else "",
-        catalogue=catalogue.sources(exercise.id) if exercise.id else (),
+        trust="" if pair is None else trust.line(pair),
+        catalogue=() if pair is None else pair.sources,
         notes=taken.notes,
         harness_version=__version__,
         submission_alias_from=found.alias_from,
@@ -333,20 +333,11 @@ def _blank(taken: Taken, task: Task, *, identity: str, started_at: dt.datetime, 
     )
 
 
-def seed_of(task: Task, exercise: Exercise, catalogue: Catalogue) -> int:
+def seed_of(task: Task, pair: Pair | None) -> int:
     """Return the seed that was asked for, else the grader's; a candidate's machine has no grader, and another seed."""
     if task.seed is not None:
         return task.seed
-    return exercise.seed if task.mode == "check" or not exercise.id else catalogue.seed(exercise.id)
-
-
-def digests_of(catalogue: Catalogue, exercise_id: str, mode: str) -> dict[str, str]:
-    """Return what a result depends on, as far as ``mode`` uses it: a candidate's machine has no grader."""
-    if not exercise_id:
-        return {}
-    if mode == "check":
-        return {"exercise": digest(catalogue.exercise_dir(exercise_id))}
-    return catalogue.digests(exercise_id)
+    return NO_EXERCISE.seed if pair is None else pair.seed
 
 
 def _service_text(files: Sequence[SubmissionFile]) -> bytes:

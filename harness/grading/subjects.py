@@ -11,8 +11,10 @@ from pathlib import Path
 
 from harness import droppings, places, wording
 from harness.catalogue import manifest
-from harness.catalogue.finder import Catalogue, digest
+from harness.catalogue.finder import digest
+from harness.catalogue.pair import Pair
 from harness.errors import ExerciseError, UsageError
+from harness.grading import trust
 
 KINDS = ("starter", "reference", "mutant", "cheat")
 
@@ -53,10 +55,9 @@ class Subject:
             _apply(patch, target)
 
 
-def all_of(catalogue: Catalogue, exercise_id: str) -> tuple[Subject, ...]:
+def all_of(pair: Pair) -> tuple[Subject, ...]:
     """Return all subjects of an exercise, in the order of KINDS. Raises ExerciseError when one is not well-formed."""
-    exercise, grader = catalogue.exercise(exercise_id), catalogue.grader_dir(exercise_id)
-    starter = catalogue.exercise_dir(exercise_id) / "starter"
+    exercise, grader, starter = pair.exercise, trust.place(pair).parent, pair.home / "starter"
     found = [
         Subject(name=f"starter/{language}", title=f"the {language} starter as it is", source=starter / language)
         for language in exercise.languages

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from harness import places
-from harness.catalogue.finder import Catalogue
-from harness.errors import ExerciseError, UsageError
+from harness.catalogue.pair import Pair
+from harness.errors import ExerciseError
 
 RECORD = "validation.json"
 SCHEMA = 1
@@ -47,9 +47,17 @@ class Record:
     rows: tuple[Row, ...] = ()
 
 
-def read(folder: Path, exercise_id: str) -> Record:
+def place(pair: Pair) -> Path:
+    """Return where the record of an exercise lies. Raises ExerciseError without its grader."""
+    if pair.grader is None:
+        text = f"{pair.exercise.id}: expected a grader, found only what candidates see: add its repository with --catalogue DIR"
+        raise ExerciseError(text)
+    return pair.grader / RECORD
+
+
+def read(pair: Pair) -> Record:
     """Return the record beside a grader, empty when there is none. Raises ExerciseError when it can't be read."""
-    file = folder / RECORD
+    exercise_id, file = pair.exercise.id, place(pair)
     if not file.exists():
         return Record(exercise=exercise_id)
     try:
@@ -67,39 +75,33 @@ def read(folder: Path, exercise_id: str) -> Record:
     return Record(exercise=exercise_id, rows=rows)
 
 
-def write(folder: Path, record: Record, summary: Mapping[str, object]) -> None:
+def write(pair: Pair, record: Record, summary: Mapping[str, object]) -> None:
     """Replace the record beside a grader in one step; an interrupted write leaves the old one."""
     rows = sorted(record.rows, key=lambda row: (row.submission, row.variant, row.seed, row.repeat))
     document = {"schema": SCHEMA, "exercise": record.exercise, **summary, "rows": [asdict(row) for row in rows]}
-    file = folder / RECORD
+    file = place(pair)
     scratch = file.with_suffix(".json.new")
-    with places.writing("the validation record", folder):
+    with places.writing("the validation record", file.parent):
         scratch.write_text(json.dumps(document, indent=1, sort_keys=False) + "\n", encoding="utf-8")
         scratch.replace(file)
 
 
-def line(catalogue: Catalogue, exercise_id: str) -> str:
-    """Return one line on how the exercise was proven, for the report."""
-    try:
-        record = read(catalogue.grader_dir(exercise_id), exercise_id)
-    except UsageError:
+def line(pair: Pair) -> str:
+    """Return one line on how the exercise was proven, for the report; nothing without its grader."""
+    if pair.grader is None:
         return ""
+    record = read(pair)
     if not record.rows:
         return "this exercise has no validation record: treat the verdict as a draft"
-    current = current_digest(catalogue, exercise_id)
+    current = shared_key(pair.digests)
     fresh = tuple(row for row in record.rows if row.key.startswith(current))
     if not fresh:
         return "the exercise or its grader changed since it was validated: treat the verdict as a draft"
     return _in_words(fresh, stale=len(record.rows) - len(fresh))
 
 
-def current_digest(catalogue: Catalogue, exercise_id: str) -> str:
-    """Return the part of every row's key that all rows of an exercise share."""
-    return shared_key(catalogue.digests(exercise_id))
-
-
 def shared_key(digests: Mapping[str, str]) -> str:
-    """Return the same for the digests that a grading has written down."""
+    """Return the part of every row's key that all rows of an exercise share."""
     return f"{GRADING_CONTRACT}-{digests['exercise'][:16]}-{digests['grader'][:16]}"
 
 

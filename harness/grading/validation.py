@@ -16,6 +16,7 @@ from pathlib import Path
 from harness import places
 from harness.catalogue import variants
 from harness.catalogue.finder import Catalogue, digest
+from harness.catalogue.pair import Pair
 from harness.errors import ExerciseError
 from harness.grading import acceptance, pool, subjects, trust
 from harness.grading.acceptance import Line
@@ -23,7 +24,7 @@ from harness.grading.pool import Done, OpenRunner
 from harness.grading.runner import Task
 from harness.grading.subjects import Subject
 from harness.grading.trust import Record, Row
-from harness.model import Exercise, Grading, Status
+from harness.model import Grading, Status
 
 PAIRS = 5
 """(variant, seed) pairs that repeats of a reference are spread over."""
@@ -49,7 +50,7 @@ class Wanted:
 class Matrix:
     """All rows that an exercise should have, and those it has."""
 
-    exercise: Exercise
+    pair: Pair
     subjects: tuple[Subject, ...]
     wanted: tuple[Wanted, ...]
     record: Record
@@ -67,12 +68,11 @@ class Matrix:
 
 def matrix(catalogue: Catalogue, exercise_id: str, *, only: tuple[str, ...], repeat: int, images: str) -> Matrix:
     """Return what should be in the record of an exercise, and what is. ``images`` is one digest of all recipes used."""
-    exercise = catalogue.exercise(exercise_id)
-    chosen = subjects.choose(subjects.all_of(catalogue, exercise_id), only)
-    shared, seed = trust.current_digest(catalogue, exercise_id), catalogue.seed(exercise_id)
-    wanted = [one for subject in chosen for one in _wanted(exercise, seed, subject, repeat, f"{shared}-{images[:16]}")]
-    record = trust.read(catalogue.grader_dir(exercise_id), exercise_id)
-    return Matrix(exercise=exercise, subjects=chosen, wanted=tuple(wanted), record=record)
+    pair = catalogue.pair(exercise_id)
+    chosen = subjects.choose(subjects.all_of(pair), only)
+    shared = f"{trust.shared_key(pair.digests)}-{images[:16]}"
+    wanted = [one for subject in chosen for one in _wanted(pair, subject, repeat, shared)]
+    return Matrix(pair=pair, subjects=chosen, wanted=tuple(wanted), record=trust.read(pair))
 
 
 def run(
@@ -85,7 +85,7 @@ def run(
         one.subject.lay_out(folder)
         task = Task(
             path=str(folder),
-            exercise_id=table.exercise.id,
+            exercise_id=table.pair.exercise.id,
             alias=one.subject.name.replace("/", "-"),
             seed=one.seed,
             variant=one.variant,
@@ -119,38 +119,38 @@ def changed(wanted: Wanted, grading: Grading) -> bool:
     return not wanted.key.startswith(trust.shared_key(grading.digests))
 
 
-def save(catalogue: Catalogue, table: Matrix, row: Row) -> Matrix:
+def save(table: Matrix, row: Row) -> Matrix:
     """Add a row to the record on disk, in place of the one it renews; return the matrix with it.
 
     The record is read again first: two validations of one exercise may run, and each must keep the other's rows.
     """
-    folder = catalogue.grader_dir(table.exercise.id)
-    place = (row.submission, row.variant, row.seed, row.repeat)
-    there = trust.read(folder, table.exercise.id).rows
-    kept = tuple(one for one in there if (one.submission, one.variant, one.seed, one.repeat) != place)
-    record = Record(exercise=table.exercise.id, rows=(*kept, row))
-    trust.write(folder, record, {"version": table.exercise.version, "grading_contract": trust.GRADING_CONTRACT})
+    same = (row.submission, row.variant, row.seed, row.repeat)
+    there = trust.read(table.pair).rows
+    kept = tuple(one for one in there if (one.submission, one.variant, one.seed, one.repeat) != same)
+    exercise = table.pair.exercise
+    record = Record(exercise=exercise.id, rows=(*kept, row))
+    trust.write(table.pair, record, {"version": exercise.version, "grading_contract": trust.GRADING_CONTRACT})
     return replace(table, record=record)
 
 
-def verdict(catalogue: Catalogue, table: Matrix, rows: Sequence[Row], *, whole: bool) -> tuple[Line, ...]:
+def verdict(table: Matrix, rows: Sequence[Row], *, whole: bool) -> tuple[Line, ...]:
     """Return every line of acceptance over ``rows``; ``whole`` adds those about the matrix."""
-    checks = catalogue.all_checks(table.exercise.id)
+    checks = table.pair.checks
     lines = acceptance.judge(table.subjects, checks, rows)
     if whole:
         lines += acceptance.whole(table.subjects, checks)
     return lines
 
 
-def _wanted(exercise: Exercise, seed: int, subject: Subject, repeat: int, shared: str) -> list[Wanted]:
+def _wanted(pair: Pair, subject: Subject, repeat: int, shared: str) -> list[Wanted]:
     content = digest(subject.source)[:16]
     content += "".join(f"-{digest_of_file(patch)[:16]}" for patch in subject.patches)
     repeats = repeat if subject.kind == "reference" else 1
     return [
         Wanted(
             subject=subject,
-            variant=number % PAIRS % variants.count(exercise),
-            seed=seed + number % PAIRS,
+            variant=number % PAIRS % variants.count(pair.exercise),
+            seed=pair.seed + number % PAIRS,
             repeat=number // PAIRS,
             key=f"{shared}-{content}",
         )

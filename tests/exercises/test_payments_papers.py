@@ -43,7 +43,7 @@ def test_the_brief_names_the_points_of_every_check(brief: str) -> None:
     """The table of section 2 holds each check's points, hidden ones included, and nothing more."""
     rows = re.findall(r"^\| \**([\d.]+)\** \| .*\| (public|graded only) \|$", brief, re.MULTILINE)
     named = sorted((float(points), kind == "public") for points, kind in rows)
-    assert named == sorted((check.points, check.public) for check in Catalogue([ROOT]).all_checks(ID))
+    assert named == sorted((check.points, check.public) for check in Catalogue([ROOT]).pair(ID).checks)
 
 
 def test_the_brief_says_every_gate_and_human_item(brief: str) -> None:
@@ -112,7 +112,7 @@ def _readable(folder: Path) -> Iterator[tuple[Path, str]]:
 
 def test_nothing_a_candidate_gets_names_a_hidden_check() -> None:
     """Ids of hidden checks stand in the grader's folder only."""
-    hidden = [check.id for check in Catalogue([ROOT]).hidden_checks(ID)]
+    hidden = [check.id for check in Catalogue([ROOT]).pair(ID).hidden]
     leaks = [(str(path), id_) for path, text in _readable(FOLDER) for id_ in hidden if id_ in text]
     assert leaks == []
 

@@ -20,14 +20,14 @@ MUTANTS = 4
 
 def turn(day: int) -> tuple[str, ...]:
     """Return the mutants whose turn it is."""
-    names = [one.name for one in subjects.all_of(Catalogue((CHECKOUT,)), EXERCISE) if one.kind == "mutant"]
+    names = [one.name for one in subjects.all_of(Catalogue((CHECKOUT,)).pair(EXERCISE)) if one.kind == "mutant"]
     start = day * MUTANTS % len(names)
     return tuple((names + names)[start : start + MUTANTS])
 
 
 def test_turns_reach_every_mutant() -> None:
     """No mutant is left out for ever."""
-    names = {one.name for one in subjects.all_of(Catalogue((CHECKOUT,)), EXERCISE) if one.kind == "mutant"}
+    names = {one.name for one in subjects.all_of(Catalogue((CHECKOUT,)).pair(EXERCISE)) if one.kind == "mutant"}
     assert {name for day in range(len(names)) for name in turn(day)} == names
 
 

@@ -169,19 +169,19 @@ def test_catalogue_adds_and_the_nearest_is_taken(tmp_path: Path, load: Load) -> 
     assert found.catalogues == ((flag,), (variable,), (file,), (ROOT,))
     catalogue = Catalogue(*found.catalogues)
     assert {"one", "two", "three", "skeleton", "idempotent-payments"} <= set(catalogue.ids())
-    assert catalogue.sources("skeleton") == (str(flag),)
-    assert catalogue.sources("idempotent-payments") == (str(ROOT),)
+    assert catalogue.pair("skeleton").sources == (str(flag),)
+    assert catalogue.pair("idempotent-payments").sources == (str(ROOT),)
 
 
 def test_exercise_hides_another_of_its_id_with_its_grader(tmp_path: Path) -> None:
     """A grader without the exercise is a company's own for it; one that lies with another exercise is not."""
     near = make(tmp_path / "near", "skeleton", parts=("grader",))
     far = make(tmp_path / "far", "skeleton")
-    assert Catalogue([near], [far]).sources("skeleton") == (str(far), str(near))
+    assert Catalogue([near], [far]).pair("skeleton").sources == (str(far), str(near))
     only = make(tmp_path / "only", "skeleton", parts=("exercise",))
     with pytest.raises(UsageError, match="expected a grader in"):
         Catalogue([only], [far]).grader_dir("skeleton")
-    assert Catalogue([only], [near]).sources("skeleton") == (str(only), str(near))
+    assert Catalogue([only], [near]).pair("skeleton").sources == (str(only), str(near))
     with pytest.raises(ExerciseError, match="expected it in one catalogue, found"):
         Catalogue([only, far]).exercise_dir("skeleton")
 

@@ -44,7 +44,7 @@ def test_seed_of_gradings_is_in_nothing_that_a_candidate_gets(exercise_id: str) 
     """Neither the exercise nor a workspace of any language holds it, and ``check`` has another."""
     catalogue = Catalogue([ROOT])
     exercise, home = catalogue.exercise(exercise_id), catalogue.exercise_dir(exercise_id)
-    seed = catalogue.seed(exercise_id)
+    seed = catalogue.pair(exercise_id).seed
     assert seed != exercise.seed
     got = [path.read_bytes() for path in home.rglob("*") if path.is_file()]
     for language in exercise.languages or ("",):
@@ -55,24 +55,24 @@ def test_seed_of_gradings_is_in_nothing_that_a_candidate_gets(exercise_id: str) 
 
 def test_seed_is_the_asked_one_then_the_graders_and_another_in_a_check(catalogue: Catalogue) -> None:
     """A candidate's machine has no grader to look into."""
-    exercise = catalogue.exercise("skeleton")
-    assert seed_of(Task(path="x"), exercise, catalogue) == catalogue.seed("skeleton")
-    assert seed_of(Task(path="x", seed=0), exercise, catalogue) == 0
+    pair = catalogue.pair("skeleton")
+    assert seed_of(Task(path="x"), pair) == pair.seed != pair.exercise.seed
+    assert seed_of(Task(path="x", seed=0), pair) == 0
     shutil.rmtree(catalogue.grader_dir("skeleton"))
-    assert seed_of(Task(path="x", mode="check"), exercise, catalogue) == exercise.seed == 1
+    assert seed_of(Task(path="x", mode="check"), catalogue.pair("skeleton", whole=False)) == pair.exercise.seed == 1
 
 
 def test_company_sets_a_seed_of_its_own(catalogue: Catalogue, tmp_path: Path) -> None:
     """One line in its copy of the grader."""
     change(tmp_path / "graders/skeleton/checks.toml", r"^seed = \d+$", "seed = 77")
-    assert catalogue.seed("skeleton") == 77
+    assert catalogue.pair("skeleton").seed == 77
 
 
 def test_seed_that_candidates_know_is_refused(catalogue: Catalogue, tmp_path: Path) -> None:
     """The same number in both files would give the answers away; ``validate`` says so too."""
     change(tmp_path / "graders/skeleton/checks.toml", r"^seed = \d+$", "seed = 1")
     with pytest.raises(ExerciseError, match="which candidates can read"):
-        catalogue.seed("skeleton")
+        catalogue.pair("skeleton")
     with pytest.raises(ExerciseError, match="found 1 in both"):
         catalogue.problems("skeleton")
 
@@ -82,14 +82,14 @@ def test_seed_follows_from_the_graders_files_where_none_is_declared(catalogue: C
     checks = tmp_path / "graders/skeleton/checks.toml"
     change(checks, r"^seed = \d+$", "")
     change(tmp_path / "exercises/skeleton/exercise.toml", r"^seed = 1 .*$", "")
-    first = catalogue.seed("skeleton")
+    first = catalogue.pair("skeleton").seed
     shutil.copytree(tmp_path / "exercises", tmp_path / "copy/exercises")
     shutil.copytree(tmp_path / "graders", tmp_path / "copy/graders")
-    assert Catalogue([tmp_path / "copy"]).seed("skeleton") == first
+    assert Catalogue([tmp_path / "copy"]).pair("skeleton").seed == first
     assert catalogue.exercise("skeleton").seed not in {first, 1}
     assert catalogue.exercise("skeleton").seed == Catalogue([tmp_path / "copy"]).exercise("skeleton").seed
     checks.write_text(checks.read_text(encoding="utf-8") + "\n# ours\n", encoding="utf-8")
-    assert catalogue.seed("skeleton") != first
+    assert Catalogue([tmp_path]).pair("skeleton").seed != first
 
 
 def test_every_new_exercise_has_a_seed_of_its_own(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_every_new_exercise_has_a_seed_of_its_own(tmp_path: Path) -> None:
     for name in ("one", "two"):
         assert new(name, into=tmp_path) == 0
     made = Catalogue([tmp_path])
-    assert len({made.seed("one"), made.seed("two"), made.exercise("one").seed}) == 3
+    assert len({made.pair("one").seed, made.pair("two").seed, made.exercise("one").seed}) == 3
 
 
 def test_candidates_report_does_not_tell_the_seed() -> None:

@@ -27,16 +27,21 @@ def catalogue(tmp_path: Path) -> Catalogue:
     return Catalogue((tmp_path,))
 
 
+def fresh(catalogue: Catalogue) -> Catalogue:
+    """Return the catalogue as the next command sees it."""
+    return Catalogue(catalogue._dirs)
+
+
 def table(catalogue: Catalogue, *, images: str = "i" * 64, only: tuple[str, ...] = ()) -> validation.Matrix:
     """Return the matrix with two repeats of each reference."""
-    return validation.matrix(catalogue, "skeleton", only=only, repeat=2, images=images)
+    return validation.matrix(fresh(catalogue), "skeleton", only=only, repeat=2, images=images)
 
 
 def filled(catalogue: Catalogue) -> validation.Matrix:
     """Record every wanted row."""
     matrix = table(catalogue)
     for wanted in matrix.wanted:
-        matrix = validation.save(catalogue, matrix, validation.row_of(wanted, grading()))
+        matrix = validation.save(matrix, validation.row_of(wanted, grading()))
     return matrix
 
 
@@ -89,7 +94,7 @@ def test_other_images_make_everything_stale(catalogue: Catalogue) -> None:
 def test_row_of_a_grading_with_other_digests_is_refused(catalogue: Catalogue) -> None:
     """Files that change while a validation runs must not get a row that says they did not."""
     wanted = table(catalogue).wanted[0]
-    as_wanted = dataclasses.replace(grading(), digests=catalogue.digests("skeleton"))
+    as_wanted = dataclasses.replace(grading(), digests=catalogue.pair("skeleton").digests)
     assert not validation.changed(wanted, as_wanted)
     assert validation.changed(wanted, dataclasses.replace(as_wanted, digests={"exercise": "x", "grader": "y"}))
 
@@ -117,7 +122,7 @@ def test_patch_that_does_not_apply_exactly_is_refused(catalogue: Catalogue, tmp_
     """A mutant is a patch on a reference as it is, without fuzz."""
     reference = tmp_path / "graders" / "skeleton" / "references" / "plain" / "solve.py"
     reference.write_text(reference.read_text().replace("sum(", "total(", 1))
-    (mutant,) = [one for one in subjects.all_of(catalogue, "skeleton") if one.kind == "mutant"]
+    (mutant,) = [one for one in subjects.all_of(fresh(catalogue).pair("skeleton")) if one.kind == "mutant"]
     with pytest.raises(ExerciseError, match="applies exactly"):
         mutant.lay_out(tmp_path / "laid-out")
 
@@ -126,7 +131,7 @@ def test_mutant_is_patched_inside_a_repository_too(tmp_path: Path, monkeypatch: 
     """Laid out by a relative path below a git repository, as the demo does, a mutant is still the mutant."""
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     monkeypatch.chdir(tmp_path)
-    known = subjects.all_of(Catalogue((ROOT,)), "idempotent-payments")
+    known = subjects.all_of(Catalogue((ROOT,)).pair("idempotent-payments"))
     (mutant,) = [one for one in known if one.name == "mutant/new-ref-on-retry"]
     mutant.lay_out(Path("some") / "laid-out")
     assert digest(tmp_path / "some" / "laid-out") != digest(mutant.source)
@@ -134,7 +139,7 @@ def test_mutant_is_patched_inside_a_repository_too(tmp_path: Path, monkeypatch: 
 
 def test_cheat_is_a_patch_on_what_it_is_like(tmp_path: Path) -> None:
     """On a mutant its patch comes after the mutant's own: what differs from its control is the cheat alone."""
-    known = {one.name: one for one in subjects.all_of(Catalogue((ROOT,)), "idempotent-payments")}
+    known = {one.name: one for one in subjects.all_of(Catalogue((ROOT,)).pair("idempotent-payments"))}
     cheat, control = known["cheat/slow-yardstick"], known["mutant/serialise-everything"]
     for one, folder in ((cheat, "cheat"), (control, "control")):
         one.lay_out(tmp_path / folder)
@@ -164,12 +169,12 @@ def test_cheat_that_is_like_nothing_is_refused(
     file = tmp_path / "graders/skeleton/cheats.toml"
     file.write_text(file.read_text().replace(old, new))
     with pytest.raises(ExerciseError, match=words):
-        subjects.all_of(catalogue, "skeleton")
+        subjects.all_of(fresh(catalogue).pair("skeleton"))
 
 
 def test_patch_that_changes_nothing_is_refused(catalogue: Catalogue, tmp_path: Path) -> None:
     """A mutant that is its reference would prove nothing, whatever git says of the patch."""
-    (mutant,) = [one for one in subjects.all_of(catalogue, "skeleton") if one.kind == "mutant"]
+    (mutant,) = [one for one in subjects.all_of(fresh(catalogue).pair("skeleton")) if one.kind == "mutant"]
     first, second, *_ = (mutant.source / "solve.py").read_text().splitlines()
     (patch,) = mutant.patches
     patch.write_text(f"--- a/solve.py\n+++ b/solve.py\n@@ -1,2 +1,2 @@\n-{first}\n+{first}\n {second}\n")

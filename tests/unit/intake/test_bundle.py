@@ -58,7 +58,7 @@ def test_bundles_of_the_repository_tell_nothing_of_graders(exercise_id: str, lan
     folder = catalogue.exercise_dir(exercise_id)
     reader = briefs.Reader(alias="heron", variant=0, language=language)
     made = bundle.build(catalogue.exercise(exercise_id), folder, reader)
-    secrets = [text for check in catalogue.hidden_checks(exercise_id) for text in (check.id, check.title)]
+    secrets = [text for check in catalogue.pair(exercise_id).hidden for text in (check.id, check.title)]
     secrets += [path.name for path in catalogue.grader_dir(exercise_id).glob("test_*.py")]
     public = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
     told = [

@@ -88,32 +88,32 @@ def test_digest_changes_with_what_decides_a_verdict(
     home: Path, catalogue: Catalogue, path: str, changes: set[str]
 ) -> None:
     """A digest covers what a grading depends on, and not what proves the grader."""
-    before = catalogue.digests("tiny")
+    before = Catalogue([home]).pair("tiny").digests
     file = home / path
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("# changed", encoding="utf-8")
-    after = catalogue.digests("tiny")
+    after = Catalogue([home]).pair("tiny").digests
     assert {name for name in before if before[name] != after[name]} == changes
 
 
 def test_digest_does_not_depend_on_place_or_time(home: Path, tmp_path: Path) -> None:
     """The same files elsewhere, copied later, have the same digests."""
     shutil.copytree(home, tmp_path / "elsewhere", copy_function=shutil.copy)
-    assert Catalogue([home]).digests("tiny") == Catalogue([tmp_path / "elsewhere"]).digests("tiny")
+    assert Catalogue([home]).pair("tiny").digests == Catalogue([tmp_path / "elsewhere"]).pair("tiny").digests
 
 
 def test_digest_changes_with_the_executable_bit(home: Path, catalogue: Catalogue) -> None:
     """A script that can't be run any more is another script."""
-    before = catalogue.digests("tiny")
+    before = Catalogue([home]).pair("tiny").digests
     (home / "exercises/tiny/starter/solve.py").chmod(0o755)
-    assert catalogue.digests("tiny")["exercise"] != before["exercise"]
+    assert Catalogue([home]).pair("tiny").digests["exercise"] != before["exercise"]
 
 
 def test_digest_refuses_links(home: Path, catalogue: Catalogue) -> None:
     """What a link points to could change without the digest changing."""
     (home / "exercises/tiny/checks/more").symlink_to("/etc")
     with pytest.raises(ExerciseError, match="found a link or special file"):
-        catalogue.digests("tiny")
+        Catalogue([home]).pair("tiny")
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_exercises_of_the_repository_are_well_formed(exercise_id: str) -> None:
 def test_skeleton_of_the_repository_is_what_new_makes(part: str, folder: str) -> None:
     """``harness new`` is proven by validating ``skeleton``, so the two must be the same files."""
     root = REPOSITORY / folder / "skeleton"
-    made = dict(skeleton(part, "skeleton", Catalogue([REPOSITORY]).seed("skeleton")))
+    made = dict(skeleton(part, "skeleton", Catalogue([REPOSITORY]).pair("skeleton").seed))
     found = {
         path.relative_to(root).as_posix(): path.read_bytes()
         for path in root.rglob("*")

@@ -11,8 +11,9 @@ import pytest
 
 from harness import droppings
 from harness.catalogue import briefs
+from harness.catalogue.finder import Catalogue
 from harness.commands.submit import submit
-from harness.grading import content, subjects
+from harness.grading import subjects
 from harness.images import recipes
 from harness.intake import bundle, folders
 from harness.intake.senders import Sender
@@ -20,7 +21,6 @@ from harness.intake.submission import load, pack
 from tests.unit.intake.test_submission import make_workspace
 
 if TYPE_CHECKING:
-    from harness.catalogue.finder import Catalogue
     from harness.model import Exercise
 
 SERVICE = b'run = ["python3", "solve.py"]\n'
@@ -165,12 +165,14 @@ def test_droppings_in_a_catalogue_change_nothing(catalogue: Catalogue, home: Pat
     reader = briefs.Reader(alias="heron", variant=0, language="")
 
     def seen() -> object:
+        catalogue = Catalogue([home])
+        pair = catalogue.pair("tiny")
         return (
-            catalogue.digests("tiny"),
+            pair.digests,
             catalogue.ids(),
-            content.grader_files(exercise_dir, grader_dir),
+            pair.tests(),
             bundle.build(exercise, exercise_dir, reader).files,
-            [one.name for one in subjects.all_of(catalogue, "tiny")],
+            [one.name for one in subjects.all_of(pair)],
             load(folder, catalogue=catalogue, exercise_id="tiny").sha256,
         )
 
@@ -190,7 +192,7 @@ def test_droppings_in_a_catalogue_change_nothing(catalogue: Catalogue, home: Pat
 
 def test_known_submission_is_laid_out_without_droppings(catalogue: Catalogue, home: Path, tmp_path: Path) -> None:
     """A link of an editor would stop the copy, a virtual environment would make it slow."""
-    reference = next(one for one in subjects.all_of(catalogue, "tiny") if one.kind == "reference")
+    reference = next(one for one in subjects.all_of(catalogue.pair("tiny")) if one.kind == "reference")
     (reference.source / ".#solve.py").symlink_to("nowhere")
     (reference.source / "venv").mkdir()
     reference.lay_out(tmp_path / "there")

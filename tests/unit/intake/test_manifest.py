@@ -126,10 +126,10 @@ def test_hidden_checks_must_fit_their_exercise(home: Path, catalogue: Catalogue,
     """Ids, skills, points, requirements and gates of both files are one whole; the unchanged twin is accepted."""
     file = home / "graders/tiny/checks.toml"
     file.write_text(HIDDEN, encoding="utf-8")
-    assert [check.id for check in catalogue.all_checks("tiny")] == ["answers/sums", "answers/empty"]
+    assert [check.id for check in Catalogue([home]).pair("tiny").checks] == ["answers/sums", "answers/empty"]
     file.write_text(change(HIDDEN), encoding="utf-8")
     with pytest.raises(ExerciseError, match="tiny and its grader") as caught:
-        catalogue.all_checks("tiny")
+        Catalogue([home]).pair("tiny")
     assert words in str(caught.value)
 
 
@@ -139,7 +139,7 @@ def test_gate_is_closed_by_hidden_checks_too(home: Path, catalogue: Catalogue) -
     gate = '[[gates]]\nid = "wrong"\ntitle = "Sums can be wrong"\ncap = 40\nchecks = ["answers/sums"]\n'
     file.write_text(file.read_text(encoding="utf-8") + gate, encoding="utf-8")
     (home / "graders/tiny/checks.toml").write_text(HIDDEN + 'gate = "wrong"\n', encoding="utf-8")
-    assert catalogue.gates("tiny")[0].checks == ("answers/sums", "answers/empty")
+    assert catalogue.pair("tiny").gates[0].checks == ("answers/sums", "answers/empty")
     assert catalogue.exercise("tiny").gates[0].checks == ("answers/sums",)
     assert catalogue.problems("tiny") == [
         f"{home / 'graders/tiny'}: expected test_*.py for the hidden checks, found none: add one"

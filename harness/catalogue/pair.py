@@ -1,0 +1,117 @@
+"""An exercise and its grader as one frozen value: parsed once, read once, and digested over the very bytes that are used.
+
+Whatever changes on disk afterwards changes nothing of a grading that has begun, and no digest says what was not graded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness import droppings, places
+from harness.errors import ExerciseError
+from harness.model import Check, Exercise, Gate, SubmissionFile
+
+NOT_DIGESTED = frozenset(
+    {"validation.json", "references", "mutants", "mutants.toml", "cheats", "cheats.toml", "README.md", "rubric.toml"}
+)
+"""What may change in a grader without changing any verdict."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pair:
+    """One exercise, with its grader unless only the candidate's half was asked for."""
+
+    exercise: Exercise
+    """What a candidate may know."""
+    home: Path
+    """``exercises/<id>``."""
+    files: tuple[SubmissionFile, ...]
+    """All that is in it, by path."""
+    grader: Path | None
+    """``graders/<id>``; None: a candidate's machine has none."""
+    grader_files: tuple[SubmissionFile, ...]
+    """All that is in it and decides a verdict."""
+    hidden: tuple[Check, ...]
+    gates: tuple[Gate, ...]
+    """Those of the exercise, with the hidden checks that close them. A score is computed with these."""
+    seed: int
+    """Of a grading for which nobody names another: the grader's, unknown to candidates; of a check, the exercise's."""
+    digests: Mapping[str, str]
+    """What a grading depends on: ``exercise`` and ``grader`` -> sha256."""
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """Public and hidden checks, which fit each other and the exercise's points."""
+        return (*self.exercise.checks, *self.hidden)
+
+    @property
+    def scored(self) -> Exercise:
+        """The exercise with the gates that a score is computed with."""
+        return replace(self.exercise, gates=self.gates)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The catalogue folders of exercise and grader: one, or two when the grader is elsewhere."""
+        found = (self.home, self.grader)
+        return tuple(dict.fromkeys(str(folder.parent.parent.absolute()) for folder in found if folder))
+
+    def below(self, folder: str) -> tuple[SubmissionFile, ...]:
+        """Return the exercise's files below ``folder``, with paths from there."""
+        prefix = f"{folder}/"
+        return tuple(
+            replace(file, path=file.path.removeprefix(prefix)) for file in self.files if file.path.startswith(prefix)
+        )
+
+    def starter(self, language: str) -> tuple[SubmissionFile, ...]:
+        """Return what a candidate begins with, in a language of the exercise where it has some."""
+        return self.below(f"starter/{language}" if self.exercise.languages else "starter")
+
+    def tests(self) -> tuple[SubmissionFile, ...]:
+        """Return what a grader sandbox runs: public checks at the top, hidden ones, if any, under ``hidden/``."""
+        hidden = (file for file in self.grader_files if file.path.endswith(".py") and "/" not in file.path)
+        return (
+            *self.below("checks"),
+            *(replace(file, path=f"hidden/{file.path}", executable=False) for file in hidden),
+        )
+
+
+def read_folder(root: Path, leave_out: frozenset[str] = frozenset()) -> tuple[SubmissionFile, ...]:
+    """Return the regular files under ``root`` by path; droppings are left out, and what ``leave_out`` names at its top.
+
+    Raises ExerciseError on links and special files: what they point to could change without the digest changing.
+    """
+    try:
+        found = [
+            (path, relative) for relative, path in droppings.files(root) if relative.split("/")[0] not in leave_out
+        ]
+    except OSError as error:
+        text = f"{root}: expected a folder that can be read, found: {error}. Correct its permissions"
+        raise ExerciseError(text) from error
+    return tuple(_file(path, relative) for path, relative in found)
+
+
+def digest_of(files: Iterable[SubmissionFile]) -> str:
+    """Return a sha256 over paths, executable bits and contents; the order of ``files`` is part of it."""
+    total = hashlib.sha256()
+    for file in files:
+        mode = "x" if file.executable else "-"
+        content = hashlib.sha256(file.content).hexdigest()
+        total.update(f"{len(file.path.encode())} {file.path} {mode} {content}\n".encode())
+    return total.hexdigest()
+
+
+def read_file(file: Path) -> bytes:
+    """Return the bytes of one file of an exercise. Raises ExerciseError when it can't be read."""
+    return places.read(file, refuse=ExerciseError)
+
+
+def _file(path: Path, relative: str) -> SubmissionFile:
+    if path.is_symlink() or not path.is_file():
+        text = f"{path}: expected a regular file or folder, found a link or special file: replace it"
+        raise ExerciseError(text)
+    executable = bool(path.stat().st_mode & stat.S_IXUSR)
+    return SubmissionFile(path=relative, content=read_file(path), executable=executable)
