@@ -27,8 +27,8 @@ from __future__ import annotations
 import dataclasses
 import graphlib
 import math
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
@@ -109,17 +109,18 @@ def judge(
     bar: float | None = None,
     *,
     problems: Sequence[str] = (),
+    collected: Collection[str] = (),
 ) -> Judgement:
     """Return the judgement of ``outcomes`` on all declared ``checks``, public and hidden.
 
     ``bar`` overrides the exercise's pass mark. ``problems`` are integrity problems the caller has already found (a
-    changed digest): like an unknown or a duplicate id they hold the result, exit code 6.
+    changed digest): like an unknown or a duplicate id, reported or ``collected``, they hold the result, exit code 6.
     A gate or a requirement that names a check outside ``checks`` is read like an inconclusive one: judging a part
     never passes it. Raises ExerciseError when requirements form a circle.
     """
     reports = tuple(outcomes)
     settled = settle(checks, reports)
-    found = (*problems, *integrity_problems(checks, reports))
+    found = (*problems, *integrity_problems(checks, reports, collected))
     lowest, highest = bounds(exercise.gates, settled)
     verdict = Verdict.HELD if found else _verdict(lowest, highest, exercise.pass_mark if bar is None else bar)
     return Judgement(
@@ -144,21 +145,24 @@ def exit_code(verdict: Verdict) -> ExitCode:
     }[verdict]
 
 
-def integrity_problems(checks: Sequence[Check], reports: Sequence[Said]) -> tuple[str, ...]:
-    """Return one sentence for each id that was reported twice, or that nobody declared."""
-    declared = {check.id for check in checks}
-    counts: dict[str, int] = defaultdict(int)
-    for report in reports:
-        counts[report.check] += 1
+def integrity_problems(
+    checks: Sequence[Check], reports: Sequence[Said], collected: Collection[str] = ()
+) -> tuple[str, ...]:
+    """Return one sentence for each id that has more than one test or outcome, or that nobody declared.
+
+    ``collected`` are the ids of all tests that were found. A declared id without either is no problem of integrity.
+    """
+    known = {check.id for check in checks}
+    tests, outcomes = Counter(collected), Counter(report.check for report in reports)
     unknown = [
-        f"expected outcomes of declared checks only, found one of {name!r}: declare it or remove its test"
-        for name in counts
-        if name not in declared
+        f"expected declared checks only, found {name!r}: declare it or remove its test"
+        for name in (tests | outcomes)
+        if name not in known
     ]
     twice = [
-        f"expected one outcome of {name}, found {count}: only one test may carry its id"
-        for name, count in counts.items()
-        if name in declared and count > 1
+        f"expected one test and one outcome of {name}, found {tests[name]} and {outcomes[name]}: only one test may carry its id"
+        for name, count in (tests | outcomes).items()
+        if name in known and count > 1
     ]
     return (*unknown, *twice)
 

@@ -10,7 +10,6 @@ import datetime as dt
 import fnmatch
 import secrets
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from harness.catalogue.service import FILE as SERVICE_FILE
 from harness.catalogue.service import parse_service
 from harness.engines.base import Attachment, Engine
 from harness.errors import ExerciseError, ExitCode, SubmissionError
+from harness.events import Evidence
 from harness.grading import attempts, plan, session, trust
 from harness.intake import senders, submission
 from harness.model import NO_EXERCISE, Check, Exercise, Grading, Score, Submission, SubmissionFile, Verdict
@@ -246,7 +246,7 @@ def _judged(base: Grading, job: session.Job, settled: attempts.Settled, seconds:
         selected(job.checks, job.only),
         evidence.outcomes,
         base.bar,
-        problems=collection_problems(evidence.collected, job.checks),
+        collected=_collected(evidence, job),
     )
     verdict, exit_code = judgement.verdict, judgement.exit_code
     reason = "; ".join(judgement.problems)
@@ -265,6 +265,12 @@ def _judged(base: Grading, job: session.Job, settled: attempts.Settled, seconds:
     )
 
 
+def _collected(evidence: Evidence, job: session.Job) -> list[str]:
+    """Return the ids of the tests that were found, without those of declared checks that nobody asked for."""
+    unasked = {check.id for check in job.checks} - {check.id for check in selected(job.checks, job.only)}
+    return [name for name in evidence.collected if name not in unasked]
+
+
 def selected(checks: tuple[Check, ...], only: Sequence[str]) -> tuple[Check, ...]:
     """Return the checks that match a pattern of ``only``, all when it is empty.
 
@@ -275,17 +281,6 @@ def selected(checks: tuple[Check, ...], only: Sequence[str]) -> tuple[Check, ...
     chosen = tuple(check for check in checks if any(fnmatch.fnmatchcase(check.id, pattern) for pattern in only))
     ids = {check.id for check in chosen}
     return tuple(replace(check, requires=tuple(one for one in check.requires if one in ids)) for check in chosen)
-
-
-def collection_problems(collected: Sequence[str], declared: Sequence[Check]) -> tuple[str, ...]:
-    """Return a sentence for each id that was collected twice, or that nobody declared. Missing ones are inconclusive."""
-    known = {check.id for check in declared}
-    twice = sorted(name for name, count in Counter(collected).items() if count > 1)
-    unknown = sorted(set(collected) - known)
-    return (
-        *(f"expected one test of {name}, found more: give one of them another id" for name in twice),
-        *(f"expected declared checks only, found a test of {name!r}: declare it" for name in unknown),
-    )
 
 
 def _refused(base: Grading, reason: str, seconds: float) -> Grading:

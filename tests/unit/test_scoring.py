@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harness.errors import ExerciseError, ExitCode
 from harness.model import Check, Exercise, Gate, Status, Verdict
-from harness.scoring import Judgement, Report, earned_points, exit_code, judge, settle
+from harness.scoring import Judgement, Report, earned_points, exit_code, integrity_problems, judge, settle
 from tests.unit.factories import check, checks, exercise, failed, passed, reports
 
 
@@ -483,3 +483,13 @@ def test_law_judging_settled_outcomes_again_changes_nothing(
         again.lowest,
         again.highest,
     )
+
+
+def test_id_is_judged_once_whether_it_was_collected_or_reported() -> None:
+    """One sentence for each id that does not fit; a declared one that nobody tests is no problem of integrity."""
+    checks, reports = (check("a/b"), check("a/c")), (passed("a/b"),)
+    assert integrity_problems(checks, reports, ["a/b"]) == ()
+    found = integrity_problems(checks, (*reports, *reports, passed("x/y")), ["a/b", "a/b", "x/y", "x/z"])
+    assert [name in sentence for name, sentence in zip(("'x/y'", "'x/z'", "a/b"), found, strict=True)] == [True] * 3
+    judged = judge(exercise(), checks, reports, collected=["a/b", "a/b", "a/c"])
+    assert (judged.verdict, len(judged.problems)) == (Verdict.HELD, 1)
