@@ -14,6 +14,10 @@ Promises every engine keeps:
   is not the candidate's doing. Driving a sandbox that is not running is a result (``state`` tells), not an error.
 * Limits and network rules are enforced exactly, or ``open_scenario`` raises EngineError with what to do.
 * Everything is labelled before anything can fail; closing is idempotent and leaves nothing.
+* What somebody else does to a sandbox (kills, stops, pauses, restarts or removes it, cuts its network) is told by
+  ``interferences``, and nothing that can be done inside a candidate's sandbox is. Driving a sandbox that was removed by
+  somebody else is a SandboxError: it has no state, and no exit code.
+* A call that fails for a passing reason is tried again a few times before it is an error.
 * Methods may be called from several threads.
 """
 
@@ -128,6 +132,21 @@ class Usage:
     memory_peak_mb: float | None
     source: str
     """``cgroup``, ``exec`` or ``stats``: goes into the posture."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Interference:
+    """What somebody else did to a sandbox of ours: not by our order, and by nothing that runs inside."""
+
+    sandbox: str
+    what: str
+    """Goes on from the sandbox's name: ``was removed``."""
+    at: str
+    """By the engine's clock."""
+
+    def __str__(self) -> str:
+        """Return it as a clause."""
+        return f"sandbox {self.sandbox} {self.what} at {self.at}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -276,6 +295,12 @@ class Engine(Protocol):
 
     def attach_once(self, owner: Owner, spec: SandboxSpec) -> AbstractContextManager[Attachment]:
         """Like ``run_once`` for a process we talk to (a grader without a network)."""
+
+    def interferences(self, owner: Owner) -> tuple[Interference, ...]:
+        """Return what somebody else did so far to sandboxes of ``owner``, in the order it was heard of.
+
+        What happened before a sandbox was closed is known once it is closed.
+        """
 
     def reap(self, dead: Callable[[Owner], bool]) -> list[str]:
         """Remove everything of ours whose owner is ``dead``; return a line for each thing removed."""

@@ -207,4 +207,4 @@ def test_fake_engine_takes_commands(owner: Owner) -> None:
 
     spec = SandboxSpec(name="one", image="fake", command=("greet",))
     found = FakeEngine({"greet": greet}).run_once(owner, spec, stdin=b"you", timeout_seconds=5)
-    assert found == ExecResult(exit_code=5, stdout=b"hello you", stderr=b"", seconds=found.seconds)
+    assert found == ExecResult(exit_code=5, stdout=b"hello you", stderr=b"", seconds=found.seconds, memory_mb=512)

@@ -11,16 +11,20 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import http
 import json
+import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from harness import settings
+from harness.engines.docker.watch import Watch
 from harness.errors import EngineError, HarnessError, SandboxError
 from harness.places import read as read_file
 
@@ -32,6 +36,10 @@ if TYPE_CHECKING:
 CALL_SECONDS = 120
 """How long one call may take: a loaded machine of two cores creates a container in seconds, not minutes."""
 PROBE_SECONDS = 10
+_PAUSES = (0.1, 0.3, 1.0)
+"""Between the tries of a call that failed for a reason that may pass (a freezer that is busy, a connection that is cut)."""
+_log = logging.getLogger(__name__)
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,6 +91,7 @@ class Link:
         self.version = version
         self.kernel = Kernel()
         """Replaced by what is found, before a container is made."""
+        self.watch = Watch(lambda: _client(place, version, CALL_SECONDS))
         self._local = threading.local()
         self._lock = threading.Lock()
         self._clients: list[tuple[threading.Thread, APIClient]] = []
@@ -123,6 +132,7 @@ class Link:
 
     def close(self) -> None:
         """Close the clients of all threads."""
+        self.watch.close()
         with self._lock:
             clients, self._clients = self._clients, []
         for _, client in clients:
@@ -182,6 +192,31 @@ def translated(doing: str) -> Iterator[None]:
     except (DockerException, RequestException, HTTPError, OSError) as error:
         text = f"expected the engine to {doing}, found that it does not answer ({error}): see that it is running"
         raise EngineError(text) from error
+
+
+def patiently(doing: str, call: Callable[[], Result]) -> Result:
+    """Return what ``call`` returns, tried again a few times when it fails for a reason that may pass.
+
+    For calls that may be done twice. An answer that will not change (no such container, not running, a bad request) is
+    raised at once, and so is the last failure.
+    """
+    begin = time.monotonic()
+    for pause in _PAUSES:
+        try:
+            with translated(doing):
+                return call()
+        except EngineRefusal as error:
+            if error.status < http.HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise
+            _log.info("once more: %s", error)
+        except EngineError as error:
+            # A call that took its whole time is not worth the same again.
+            if time.monotonic() - begin > CALL_SECONDS / 2:
+                raise
+            _log.info("once more: %s", error)
+        time.sleep(pause)
+    with translated(doing):
+        return call()
 
 
 def _probe(place: Place) -> Link:

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, cast
 
 from harness import owners
 from harness.engines.docker import policy
-from harness.engines.docker.connect import EngineRefusal, Link, translated
+from harness.engines.docker.connect import EngineRefusal, Link, patiently, translated
 from harness.engines.docker.streams import Stream
-from harness.errors import EngineError
+from harness.errors import EngineError, SandboxError
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator, Mapping
 
+    from harness.engines.base import Kind
     from harness.engines.docker.streams import Reader
     from harness.model import Json
     from harness.owners import Owner
 
-LABEL_SCENARIO = "harness.scenario"
 KILL_SECONDS = 60.0
 """How long a killed container may take to be dead before the engine counts as broken."""
 
@@ -50,33 +50,93 @@ class Thing:
     id: str
     name: str
     labels: Mapping[str, str]
+    state: str = ""
+    """Of a container, in the engine's word: ``running``, ``paused``, ``exited``..."""
 
 
-def create(link: Link, name: str, body: dict[str, Json]) -> str:
-    """Create a container and return its id."""
-    image = str(body["Image"])
+def create(link: Link, name: str, body: dict[str, Json], kind: Kind) -> str:
+    """Create a container and return its id. From now on somebody else's hand on it is seen."""
+    image, found = str(body["Image"]), body.get("Labels")
+    labels = {key: str(value) for key, value in found.items()} if isinstance(found, dict) else {}
     if not link.kernel.cgroup_namespaces:
         body = policy.without_cgroup_namespace(body)
+    link.watch.begin()
     try:
-        with translated(f"create container {name} from {image}"):
-            return str(link.create("containers", body, name)["Id"])
+        container = patiently(f"create container {name} from {image}", _created(link, name, body))
     except EngineRefusal as error:
         if error.status == http.HTTPStatus.NOT_FOUND and "image" in str(error).lower():
             text = f"expected image {image} on the engine, found none: run `harness images build`"
             raise EngineError(text) from error
         raise
+    link.watch.ledger.own(container, kind, labels)
+    return container
+
+
+def _created(link: Link, name: str, body: dict[str, Json]) -> Callable[[], str]:
+    """Return the call that creates a container; a try after one whose answer was lost finds what that one made."""
+    tries = 0
+
+    def once() -> str:
+        nonlocal tries
+        tries += 1
+        try:
+            with translated(f"create container {name}"):
+                return str(link.create("containers", body, name)["Id"])
+        except EngineRefusal as error:
+            if tries == 1 or error.status != http.HTTPStatus.CONFLICT:
+                raise
+            return str(link.api().inspect_container(name)["Id"])
+
+    return once
 
 
 def start(link: Link, container: str) -> None:
     """Start a container that does not run."""
-    with translated(f"start container {container[:12]}"):
-        link.api().start(container)
+    link.watch.ready()
+    _ordered(link, container, f"start container {container[:12]}", lambda: link.api().start(container), "start")
+
+
+def pause(link: Link, container: str) -> None:
+    """Freeze a container; nothing when it does not run, or is frozen already."""
+    _switch(link, container, "pause", lambda: link.api().pause(container))
+
+
+def unpause(link: Link, container: str) -> None:
+    """Thaw a container; nothing when it does not run, or is not frozen."""
+    _switch(link, container, "unpause", lambda: link.api().unpause(container))
+
+
+def _switch(link: Link, container: str, verb: str, call: Callable[[], object]) -> None:
+    try:
+        _ordered(link, container, f"{verb} container {container[:12]}", call, verb)
+    except EngineRefusal:
+        # Not running, already so, or done by a try that seemed to fail: what was asked for is so, or cannot be.
+        facts = inspect(link, container)
+        if facts.running and facts.paused != (verb == "pause"):
+            raise
+
+
+def _ordered(link: Link, container: str, doing: str, call: Callable[[], object], *actions: str) -> None:
+    """Do what has events of its own: each try is noted as our order, and taken back when the engine refuses it."""
+
+    def once() -> None:
+        order = link.watch.ledger.order(container, *actions)
+        try:
+            with translated(doing):
+                call()
+        except EngineRefusal:
+            order.refused()
+            raise
+        order.done()
+
+    patiently(doing, once)
 
 
 def kill(link: Link, container: str, signal: str = "SIGKILL") -> None:
     """Send ``signal`` to a container's first process; nothing when it is not running or not there."""
-    with _tolerated(http.HTTPStatus.NOT_FOUND, http.HTTPStatus.CONFLICT), translated(f"kill {container[:12]}"):
-        link.api().kill(container, signal)
+    actions = ("kill", "die") if signal == "SIGKILL" else ("kill",)
+    with _tolerated(http.HTTPStatus.NOT_FOUND, http.HTTPStatus.CONFLICT):
+        _ordered(link, container, f"kill {container[:12]}", lambda: link.api().kill(container, signal), *actions)
 
 
 def kill_and_wait(link: Link, container: str) -> None:
@@ -120,21 +180,25 @@ def ended(link: Link, container: str) -> Facts:
 
 
 def inspect(link: Link, container: str) -> Facts:
-    """Return what the engine says of a container; one that is not there is not running."""
+    """Return what the engine says of a container. Raises SandboxError when there is none: that is no end of a process."""
     try:
-        with translated(f"inspect {container[:12]}"):
-            state = link.api().inspect_container(container)["State"]
+        state = patiently(f"inspect {container[:12]}", lambda: link.api().inspect_container(container)["State"])
     except EngineRefusal as error:
-        if error.status == http.HTTPStatus.NOT_FOUND:
-            return Facts(running=False, paused=False, exit_code=137, oom_killed=False, pid=0)
-        raise
-    return Facts(
+        if error.status != http.HTTPStatus.NOT_FOUND:
+            raise
+        link.watch.ledger.gone(container)
+        text = f"expected container {container[:12]} on the engine, found that it was removed while it was in use"
+        raise SandboxError(text) from error
+    facts = Facts(
         running=bool(state["Running"]),
         paused=bool(state["Paused"]),
         exit_code=int(state["ExitCode"]),
         oom_killed=bool(state["OOMKilled"]),
         pid=int(state["Pid"]),
     )
+    if not facts.running:
+        link.watch.ledger.dead(container, oom=facts.oom_killed)
+    return facts
 
 
 def attach(link: Link, container: str, *, stdin: bool) -> Stream:
@@ -160,16 +224,25 @@ def stream_of(hijacked: object) -> Stream:
 def remove(link: Link, thing: Thing) -> None:
     """Remove a thing, running or not; nothing when it is gone."""
     api = link.api()
+    calls: dict[str, Callable[[], object]] = {
+        "container": lambda: api.remove_container(thing.id, v=True, force=True),
+        "network": lambda: api.remove_network(thing.id),
+        "volume": lambda: api.remove_volume(thing.id),
+    }
+    first, tries = link.watch.ledger.removing(thing.id), 0
+
+    def once() -> None:
+        nonlocal tries
+        tries += 1
+        calls[thing.kind]()
+
     try:
-        with _tolerated(http.HTTPStatus.NOT_FOUND), translated(f"remove {thing.kind} {thing.name}"):
-            match thing.kind:
-                case "container":
-                    api.remove_container(thing.id, v=True, force=True)
-                case "network":
-                    api.remove_network(thing.id)
-                case _:
-                    api.remove_volume(thing.id)
+        patiently(f"remove {thing.kind} {thing.name}", once)
     except EngineRefusal as error:
+        if error.status == http.HTTPStatus.NOT_FOUND:
+            if first and tries == 1:
+                link.watch.ledger.gone(thing.id, despite_us=True)
+            return
         if thing.kind != "container" or error.status != http.HTTPStatus.CONFLICT:
             raise
         # "Removal is already in progress": somebody else reaps it too; it is over when the container is gone.
@@ -183,7 +256,13 @@ def labelled(link: Link, label: str) -> list[Thing]:
     with translated("list what is ours"):
         api = link.api()
         things = [
-            Thing(kind="container", id=found["Id"], name=found["Names"][0].strip("/"), labels=found["Labels"] or {})
+            Thing(
+                kind="container",
+                id=found["Id"],
+                name=found["Names"][0].strip("/"),
+                labels=found["Labels"] or {},
+                state=str(found["State"]),
+            )
             for found in api.containers(all=True, filters=filters)
         ]
         # A container that joined another's network goes before it: what was made last is listed first.

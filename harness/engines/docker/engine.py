@@ -20,7 +20,15 @@ from harness.errors import EngineError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from harness.engines.base import Attachment, ExecResult, ImageSource, SandboxSpec, Scenario, ScenarioSpec
+    from harness.engines.base import (
+        Attachment,
+        ExecResult,
+        ImageSource,
+        Interference,
+        SandboxSpec,
+        Scenario,
+        ScenarioSpec,
+    )
     from harness.engines.docker.connect import Link
     from harness.owners import Owner
 
@@ -142,6 +150,10 @@ class DockerEngine:
         self._require()
         with oneshot.attach_once(self.link, owner, spec) as attachment:
             yield attachment
+
+    def interferences(self, owner: Owner) -> tuple[Interference, ...]:
+        """Return what somebody else did so far to sandboxes of ``owner``, in the order it was heard of."""
+        return self.link.watch.ledger.interferences(owner.run)
 
     def reap(self, dead: Callable[[Owner], bool]) -> list[str]:
         """Remove everything of ours whose owner is ``dead``; return a line for each thing removed."""

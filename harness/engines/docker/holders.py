@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness import owners
+from harness.engines.base import Kind
 from harness.engines.docker import containers, policy
 from harness.engines.docker.connect import EngineRefusal, Link, translated
+from harness.engines.docker.ledger import LABEL_SCENARIO
 from harness.errors import EngineError
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ class Holder:
 
 def labels(spec: ScenarioSpec, uid: str, sandbox: str = "") -> dict[str, str]:
     """Return the labels of everything of one scenario (``uid``)."""
-    ours = {**owners.labels(spec.owner), containers.LABEL_SCENARIO: uid}
+    ours = {**owners.labels(spec.owner), LABEL_SCENARIO: uid}
     return ours | ({"harness.sandbox": sandbox} if sandbox else {})
 
 
@@ -100,7 +102,7 @@ def open_holder(link: Link, spec: ScenarioSpec, sandbox: SandboxSpec, uid: str, 
     )
     # An engine's resolver tells a peer the container's name: it must not say which sandbox of ours that is.
     alias = hashlib.sha256(f"{uid} {sandbox.name}".encode()).hexdigest()[:8]
-    container = containers.create(link, f"harness-{uid}-{alias}", body)
+    container = containers.create(link, f"harness-{uid}-{alias}", body, Kind.HOLDER)
     containers.start(link, container)
     return Holder(container=container, volume=volume)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from harness import owners
 from harness.engines.docker import containers, policy, streams, usage
 from harness.engines.docker.connect import EngineRefusal
+from harness.engines.docker.ledger import LABEL_SCENARIO
 from harness.errors import ContentError, SandboxError
 
 if TYPE_CHECKING:
@@ -96,19 +97,20 @@ def _opened(
         raise SandboxError(text)
     uid = secrets.token_hex(6)
     name = f"harness-{uid}-{spec.name}"
-    labels = {**owners.labels(owner), containers.LABEL_SCENARIO: uid, "harness.sandbox": spec.name}
+    labels = {**owners.labels(owner), LABEL_SCENARIO: uid, "harness.sandbox": spec.name}
     body = policy.sandbox(
         spec, command=command, env=spec.env, network="none", volume="", stdin=True, logged=False, labels=labels
     )
     stream = None
+    known = name
     try:
-        container = containers.create(link, name, body)
+        container = known = containers.create(link, name, body, spec.kind)
         stream = containers.attach(link, container, stdin=True)
         containers.start(link, container)
         yield container, stream
     finally:
         if stream is not None:
             stream.close()
-        # By name: it may exist although the call that created it never returned.
+        # At first by name: it may exist although the call that created it never returned.
         with contextlib.suppress(EngineRefusal):
-            containers.remove(link, containers.Thing(kind="container", id=name, name=name, labels={}))
+            containers.remove(link, containers.Thing(kind="container", id=known, name=name, labels={}))

@@ -139,11 +139,15 @@ class Sandbox:
 
     def pause(self) -> None:
         """Freeze every process."""
-        self._switch("pause")
+        with self.lock:
+            if self._container:
+                containers.pause(self._link, self._container)
 
     def resume(self) -> None:
         """Thaw every process."""
-        self._switch("unpause")
+        with self.lock:
+            if self._container:
+                containers.unpause(self._link, self._container)
 
     def state(self) -> SandboxState:
         """Return what the engine says now."""
@@ -188,12 +192,13 @@ class Sandbox:
 
     def exec(self, argv: tuple[str, ...], *, timeout_seconds: float, stdin: bytes) -> ExecResult:
         """Run ``argv`` beside the process; everything is killed at the timeout."""
-        if not self._container:
+        container = self._container
+        if not container:
             return ExecResult(exit_code=execs.NO_EXEC, stdout=b"", stderr=b"the sandbox is not running\n")
         try:
             return execs.run(
                 self._link,
-                self._container,
+                container,
                 argv,
                 stdin=stdin,
                 limit_bytes=self.spec.limits.output_kb * 1024,
@@ -201,6 +206,9 @@ class Sandbox:
                 kill=self.kill,
             )
         except EngineRefusal as error:
+            if container == self._container:
+                # Raises when somebody removed it: that is no result of the sandbox.
+                containers.inspect(self._link, container)
             return ExecResult(exit_code=execs.NO_EXEC, stdout=b"", stderr=self.blame(error))
 
     def used(self) -> Usage:
@@ -252,7 +260,7 @@ class Sandbox:
             labels={**self._ground.labels, "harness.sandbox": self.spec.name},
         )
         name = f"harness-{self._ground.uid}-{self.spec.name}-{self._starts + 1}"
-        self._container = containers.create(self._link, name, body)
+        self._container = containers.create(self._link, name, body, self.spec.kind)
         self._created = wanted
 
     def _start(self) -> bool:
@@ -284,18 +292,6 @@ class Sandbox:
         except EngineRefusal:
             # Gone, or its log file is: no log is no reason to fail.
             return b""
-
-    def _switch(self, verb: str) -> None:
-        with self.lock:
-            try:
-                with translated(f"{verb} sandbox {self.spec.name}"):
-                    if self._container:
-                        getattr(self._link.api(), verb)(self._container)
-            except EngineRefusal:
-                # Not running, already paused, not paused: what was asked for is so, or cannot be.
-                facts = containers.inspect(self._link, self._container)
-                if facts.running and facts.paused != (verb == "pause"):
-                    raise
 
     def _measure(self) -> None:
         facts = containers.inspect(self._link, self._container)

@@ -10,9 +10,10 @@ import time
 from concurrent.futures import wait
 from typing import TYPE_CHECKING, TypeVar
 
-from harness.engines.base import BOX, SANDBOX_UID, ExecResult
+from harness.engines.base import BOX, SANDBOX_UID, ExecResult, Kind
 from harness.engines.docker import containers, holders, netfault, policy, streams
 from harness.engines.docker.connect import translated
+from harness.engines.docker.ledger import LABEL_SCENARIO
 from harness.engines.docker.oneshot import UNPACK, unpacked
 from harness.engines.docker.sandboxes import NOT_STARTED, Box, Ground, Sandbox
 from harness.errors import SandboxError
@@ -213,14 +214,21 @@ class DockerScenario:
         with self._closing:
             if self._closed:
                 return
+            self._probe()
             self._remove_all()
             self._closed = True
+
+    def _probe(self) -> None:
+        """See once ourselves whether all is as we ordered: events may have been missed."""
+        things = containers.labelled(self._link, f"{LABEL_SCENARIO}={self._uid}")
+        states = {thing.id: thing.state for thing in things if thing.kind == "container"}
+        self._link.watch.ledger.probe(self._uid, states)
 
     def _remove_all(self) -> None:
         # By label, not by what we remember, and again: a create call that an interrupt cut off may still create, and
         # what it creates holds a volume.
         until = time.monotonic() + _CLOSE_SECONDS
-        while things := containers.labelled(self._link, f"{containers.LABEL_SCENARIO}={self._uid}"):
+        while things := containers.labelled(self._link, f"{LABEL_SCENARIO}={self._uid}"):
             refusals: list[SandboxError] = []
             for kind in ("container", "network", "volume"):
                 some = [thing for thing in things if thing.kind == kind]
@@ -300,7 +308,7 @@ class DockerScenario:
 
     def _throwaway(self, body: dict[str, Json], *, stdin: bytes, seconds: float) -> ExecResult:
         link = self._link
-        container = containers.create(link, f"harness-{self._uid}-{secrets.token_hex(4)}", body)
+        container = containers.create(link, f"harness-{self._uid}-{secrets.token_hex(4)}", body, Kind.HELPER)
         try:
             stream = containers.attach(link, container, stdin=bool(body.get("OpenStdin")))
             containers.start(link, container)

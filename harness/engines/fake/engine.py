@@ -19,14 +19,16 @@ import time
 from typing import TYPE_CHECKING
 
 from harness.engines.base import BOX, Capabilities, ExecResult, SandboxState, Usage
+from harness.engines.fake.attachment import FakeAttachment
 from harness.engines.fake.commands import COMMANDS
 from harness.engines.fake.process import Process
+from harness.engines.fake.strangers import Strangers, there
 from harness.errors import EngineError, SandboxError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from harness.engines.base import Attachment, ReadyOnce, SandboxSpec, Scenario, ScenarioSpec
+    from harness.engines.base import Attachment, Interference, ReadyOnce, SandboxSpec, Scenario, ScenarioSpec
     from harness.engines.fake.process import Command
     from harness.owners import Owner
 
@@ -49,6 +51,8 @@ class _Sandbox:
         self.starts = 0
         self.last_exit: int | None = None
         self.log = bytearray()
+        self.gone = False
+        """Somebody else removed it."""
         self._commands = commands
 
     def running(self) -> bool:
@@ -89,7 +93,7 @@ class _Sandbox:
 class FakeScenario:
     """The sandboxes of one grading, in memory. See :class:`harness.engines.base.Scenario`."""
 
-    def __init__(self, spec: ScenarioSpec, commands: Mapping[str, Command], subnet: int) -> None:
+    def __init__(self, spec: ScenarioSpec, commands: Mapping[str, Command], subnet: int, strangers: Strangers) -> None:
         """Create the sandboxes of ``spec``; their addresses are of network number ``subnet``."""
         self.owner = spec.owner
         self.partitions: dict[str, set[str]] = {}
@@ -100,6 +104,7 @@ class FakeScenario:
         for number, sandbox in enumerate(spec.sandboxes):
             files = boxes.setdefault(sandbox.volume_of or sandbox.name, {})
             self._sandboxes[sandbox.name] = _Sandbox(sandbox, commands, files)
+            strangers.show(spec.owner, self._sandboxes[sandbox.name])
             if spec.network and sandbox.network:
                 self._addresses[sandbox.name] = f"10.213.{subnet % 256}.{number + 2}"
         self._closed = False
@@ -134,7 +139,7 @@ class FakeScenario:
         if not sandbox.spec.stdin:
             text = f"expected sandbox {name} to be declared with stdin, found it without: set `stdin` in its spec"
             raise SandboxError(text)
-        return _FakeAttachment(sandbox.begin(sandbox.command, sandbox.env, stdin=None), name)
+        return FakeAttachment(sandbox.begin(sandbox.command, sandbox.env, stdin=None), name)
 
     def run(
         self,
@@ -255,7 +260,7 @@ class FakeScenario:
             known = ", ".join(sorted(self._sandboxes))
             text = f"expected one of the scenario's sandboxes ({known}), found {name!r}: correct the name"
             raise SandboxError(text)
-        return self._sandboxes[name]
+        return there(self._sandboxes[name])
 
 
 class FakeEngine:
@@ -267,6 +272,8 @@ class FakeEngine:
         self._open: list[FakeScenario] = []
         self.opened: list[ScenarioSpec] = []
         """Every scenario that was asked for, for tests to look at."""
+        self.strangers = Strangers()
+        """Whoever else may lay hands on sandboxes: a test plays them."""
         self._numbers = itertools.count()
 
     def capabilities(self) -> Capabilities:
@@ -291,7 +298,7 @@ class FakeEngine:
     def open_scenario(self, spec: ScenarioSpec) -> Iterator[Scenario]:
         """Create the sandboxes of ``spec``; start none yet."""
         self.opened.append(spec)
-        scenario = FakeScenario(spec, self._commands, next(self._numbers))
+        scenario = FakeScenario(spec, self._commands, next(self._numbers), self.strangers)
         self._open.append(scenario)
         try:
             yield scenario
@@ -310,20 +317,25 @@ class FakeEngine:
     @contextlib.contextmanager
     def ready_once(self, owner: Owner, spec: SandboxSpec, *, tar: bytes) -> Iterator[ReadyOnce]:
         """Have everything there for ``spec.command``."""
-        del owner
-        yield _FakeReady(_Sandbox(spec, self._commands, unpack(tar) if tar else {}))
+        sandbox = _Sandbox(spec, self._commands, unpack(tar) if tar else {})
+        self.strangers.show(owner, sandbox)
+        yield _FakeReady(sandbox)
 
     @contextlib.contextmanager
     def attach_once(self, owner: Owner, spec: SandboxSpec) -> Iterator[Attachment]:
         """Start ``spec.command`` and give its streams."""
-        del owner
         sandbox = _Sandbox(spec, self._commands, {})
-        attachment = _FakeAttachment(sandbox.begin(spec.command, spec.env, stdin=None), spec.name)
+        self.strangers.show(owner, sandbox)
+        attachment = FakeAttachment(sandbox.begin(spec.command, spec.env, stdin=None), spec.name)
         try:
             yield attachment
         finally:
             attachment.close()
             sandbox.kill()
+
+    def interferences(self, owner: Owner) -> tuple[Interference, ...]:
+        """Return what strangers did so far to sandboxes of ``owner``."""
+        return self.strangers.did(owner)
 
     def reap(self, dead: Callable[[Owner], bool]) -> list[str]:
         """Close every scenario whose owner is ``dead``."""
@@ -347,33 +359,9 @@ class _FakeReady:
         """Run the command to its end."""
         spec = self._sandbox.spec
         process = self._sandbox.begin(spec.command, spec.env, stdin=stdin)
-        return _finish(process, timeout_seconds, self._sandbox)
-
-
-class _FakeAttachment:
-    def __init__(self, process: Process, name: str) -> None:
-        self._process = process
-        self._name = name
-
-    def write(self, data: bytes) -> None:
-        """Send all of ``data``."""
-        if not self._process.alive():
-            text = f"expected sandbox {self._name} to read its stdin, found it gone: see its log"
-            raise SandboxError(text)
-        self._process.stdin.write(data)
-
-    def read_exactly(self, count: int) -> bytes:
-        """Return ``count`` bytes, fewer only at the end of the stream."""
-        return self._process.stdout.read(count, exactly=True)
-
-    def logs(self) -> bytes:
-        """Return what the process wrote to stderr."""
-        return self._process.stderr.everything()
-
-    def close(self) -> None:
-        """Close both directions."""
-        self._process.stdin.close()
-        self._process.stdout.close()
+        result = _finish(process, timeout_seconds, self._sandbox)
+        there(self._sandbox)
+        return result
 
 
 def unpack(tar: bytes) -> dict[str, bytes]:

@@ -1,0 +1,77 @@
+"""A call that fails for a passing reason is tried again; an answer is an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import requests
+from docker.errors import APIError
+
+from harness.engines.docker import connect
+from harness.engines.docker.connect import EngineRefusal, patiently
+from harness.errors import EngineError, SandboxError
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connect, "_PAUSES", (0.0, 0.0, 0.0))
+
+
+def answer(status: int) -> APIError:
+    """Return what docker-py raises for an answer with ``status``."""
+    response = requests.Response()
+    response.status_code = status
+    return APIError("server error", response=response, explanation="unable to freeze")
+
+
+def failing(*errors: Exception) -> tuple[list[int], Callable[[], str]]:
+    """Return a call that raises each of ``errors`` once and then works, and how often it was made."""
+    calls: list[int] = []
+
+    def call() -> str:
+        calls.append(1)
+        if len(calls) <= len(errors):
+            raise errors[len(calls) - 1]
+        return "done"
+
+    return calls, call
+
+
+@pytest.mark.parametrize(
+    "error", [answer(500), answer(503), requests.ConnectionError("reset"), requests.ReadTimeout("slow"), OSError("cut")]
+)
+def test_what_may_pass_is_tried_again(error: Exception) -> None:
+    """Three times, at most."""
+    calls, call = failing(error, error, error)
+    assert patiently("pause sandbox app", call) == "done"
+    assert len(calls) == 4
+
+
+@pytest.mark.parametrize("error", [answer(500), requests.ConnectionError("reset")])
+def test_what_does_not_pass_is_said(error: Exception) -> None:
+    """After the fourth time the last error is raised, as ours."""
+    calls, call = failing(*[error] * 9)
+    with pytest.raises(EngineError, match="pause sandbox app"):
+        patiently("pause sandbox app", call)
+    assert len(calls) == 4
+
+
+@pytest.mark.parametrize("status", [304, 400, 404, 409])
+def test_an_answer_is_not_asked_for_again(status: int) -> None:
+    """No such container, not running, a bad request: it would be the same."""
+    calls, call = failing(answer(status))
+    with pytest.raises(EngineRefusal) as caught:
+        patiently("start it", call)
+    assert (len(calls), caught.value.status) == (1, status)
+    assert isinstance(caught.value, SandboxError)
+
+
+def test_a_call_that_took_its_whole_time_is_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that hangs for minutes would hang for minutes four times."""
+    times = iter((0.0, connect.CALL_SECONDS + 1.0))
+    monkeypatch.setattr("harness.engines.docker.connect.time.monotonic", lambda: next(times))
+    calls, call = failing(requests.ReadTimeout("slow"))
+    with pytest.raises(EngineError):
+        patiently("start it", call)
+    assert len(calls) == 1
