@@ -33,7 +33,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     engine = FakeEngine()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr(cleaning, "_SETTLE_SECONDS", 0)
-    monkeypatch.setitem(engines.ENGINES, "fake", lambda _: engine)
+    monkeypatch.setitem(engines.ENGINES, "fake", lambda *_: engine)
     return engine
 
 
@@ -66,7 +66,7 @@ def test_clean_without_an_engine_cleans_the_rest_first(
     """Scratch of the dead goes although no engine answers; then that is said."""
     del alone
 
-    def nothing(_: str) -> FakeEngine:
+    def nothing(*_: object) -> FakeEngine:
         text = "no engine"
         raise EngineError(text)
 
