@@ -26,10 +26,11 @@ test: images    ## the tests, without those that grade whole submissions for min
 test-all: images check    ## the gates and every test
 	$(PYTHON) -m pytest
 
-check: venv    ## lint, format, types, imports
+check: venv    ## lint, format, types (of every exercise's checks too), imports
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
+	$(PYTHON) scripts/typecheck_exercises.py
 	.venv/bin/lint-imports
 
 bench: images    ## timings beside the plain things a grading is made of; run nothing else meanwhile
