@@ -78,6 +78,13 @@ class Note(_Event):
     text: Annotated[str, Field(max_length=8000)]
 
 
+class Broken(_Event):
+    """The checks themselves can't be run: a mistake of their author, with file, line and text of the error."""
+
+    event: Literal["broken"]
+    text: Annotated[str, Field(max_length=2000)]
+
+
 class Finished(_Event):
     """The last event of a job.
 
@@ -90,8 +97,8 @@ class Finished(_Event):
     crashed: bool = False
 
 
-_EVENT: TypeAdapter[Collected | OutcomeSaid | PhaseSaid | MarkSaid | Note | Finished] = TypeAdapter(
-    Annotated[Collected | OutcomeSaid | PhaseSaid | MarkSaid | Note | Finished, Field(discriminator="event")]
+_EVENT: TypeAdapter[Collected | OutcomeSaid | PhaseSaid | MarkSaid | Note | Broken | Finished] = TypeAdapter(
+    Annotated[Collected | OutcomeSaid | PhaseSaid | MarkSaid | Note | Broken | Finished, Field(discriminator="event")]
 )
 
 
@@ -104,6 +111,7 @@ class Evidence:
     phases: list[Phase] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
     finished: Finished | None = None
     count: int = 0
 
@@ -130,7 +138,7 @@ class Evidence:
             raise GraderError(text) from error
         self._keep(event)
 
-    def _keep(self, event: Collected | OutcomeSaid | PhaseSaid | MarkSaid | Note | Finished) -> None:
+    def _keep(self, event: Collected | OutcomeSaid | PhaseSaid | MarkSaid | Note | Broken | Finished) -> None:
         match event:
             case Collected():
                 self.collected.extend(event.checks)
@@ -143,5 +151,7 @@ class Evidence:
                 self.marks.append(Mark(**mark))
             case Note():
                 self.notes.append(event.text)
+            case Broken():
+                self.broken.append(event.text)
             case Finished():
                 self.finished = event

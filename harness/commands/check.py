@@ -111,7 +111,8 @@ def _lines(outcome: Outcome, width: int) -> list[str]:
     head = f"{_WORDS[outcome.status]}  {outcome.check.id:<{width}}  {outcome.check.title}  {outcome.seconds:.1f} s"
     if outcome.status is Status.PASSED:
         return [head, *(f"      {line}" for line in outcome.feedback.splitlines())]
-    why = outcome.feedback or outcome.detail
+    # What is for the assessor (detail) is not shown: it may hold lines of checks, and tracebacks of ours.
+    why = outcome.feedback or "It did not hold; no words were recorded."
     lines = [head, *(f"      {line}" for line in why.splitlines())]
     lines += [f"      | {line}" for line in outcome.evidence[:_EVIDENCE_LINES]]
     return [*lines, f"      again: harness check --only {outcome.check.id}"]

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from harness import console, owners, places, settings
 from harness.catalogue.finder import Catalogue
 from harness.commands.opening import Opener
-from harness.errors import ExitCode, UsageError
+from harness.errors import ExerciseError, ExitCode, UsageError
 from harness.grading import plan, validation
 from harness.grading.acceptance import Line
 from harness.grading.validation import Matrix
@@ -59,6 +59,9 @@ def _validate(
     errors: list[Line] = []
     with owners.scratch(owners.make_owner(f"validate-{exercise_id}", seconds=_SCRATCH_SECONDS)) as scratch:
         for number, (one, done) in enumerate(validation.run(table, wanted, scratch, jobs, opener), start=1):
+            if isinstance(done.error, ExerciseError):
+                # Nothing can be said of any subject: what is wrong is said once, to whoever can mend it.
+                raise done.error
             if done.graded is None:
                 found = str(done.error)
                 errors.append(Line(subject=one.subject.name, rule="can be graded", holds=None, found=found))

@@ -8,10 +8,10 @@ looks (exit 6, never 2); if it does not, the fault is ours (exit 5).
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from harness.errors import GraderError, SubmissionError
+from harness.errors import ExerciseError, GraderError, SubmissionError
 from harness.grading.session import Job, Progress, Run
 
 _log = logging.getLogger(__name__)
@@ -30,7 +30,8 @@ class Settled:
 def settle(run_job: RunJob, job: Job, control: Callable[[], Job], progress: Progress) -> Settled:
     """Run ``job`` until its grader completes, at most twice; else tell whose fault it is with ``control``.
 
-    ``control`` makes the job of the starter. Raises GraderError when the control does not complete either.
+    ``control`` makes the job of the starter. Raises GraderError when the control does not complete either, and
+    ExerciseError when the checks can't be run at all: then there is nothing to try again.
     """
     reasons: list[str] = []
     run = Run.empty()
@@ -65,6 +66,8 @@ def _attempt(run_job: RunJob, job: Job) -> tuple[Run, str]:
     except GraderError as error:
         _log.warning("%s", error)
         return Run.empty(), str(error)
+    if run.evidence.broken:
+        raise _broken(job, run.evidence.broken)
     if run.evidence.complete:
         return run, ""
     ended = run.evidence.finished
@@ -72,3 +75,17 @@ def _attempt(run_job: RunJob, job: Job) -> tuple[Run, str]:
         return run, "it overran or its stream ended"
     notes = "; ".join(run.evidence.notes[-2:])
     return run, f"it {'died' if ended.crashed else 'ended'} with {ended.exit}" + (f": {notes[:300]}" if notes else "")
+
+
+def _broken(job: Job, problems: Sequence[str]) -> ExerciseError:
+    """Return the mistake of an author, said to whoever can do something about it."""
+    text = "\n".join(f"  {one}" for one in problems)
+    if job.mode == "check":
+        return ExerciseError(
+            f"expected checks of {job.exercise.id} that can be run, found a mistake in the exercise itself, which is not "
+            f"your doing: tell whoever gave it to you\n{text}"
+        )
+    return ExerciseError(
+        f"expected checks of {job.exercise.id} that can be run, found this, so nothing was graded: mend it, then "
+        f"harness validate {job.exercise.id}\n{text}"
+    )

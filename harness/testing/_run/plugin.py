@@ -12,19 +12,18 @@ import pytest
 
 from harness.model import Json, Status
 from harness.testing import causes, exits
-from harness.testing._run import selection
+from harness.testing._run import broken, selection, verdicts
 from harness.testing._run.channel import Channel
 from harness.testing._run.record import Record
 from harness.testing._run.watchdog import GRACE_SECONDS, OverranError, Watchdog
 from harness.testing.broker import Broker
-from harness.testing.check import MARK, CheckFailed, Inconclusive, Unproven, set_current
+from harness.testing.check import MARK, set_current
 from harness.testing.job import CHECK_SECONDS, Job
 from harness.testing.text import block
 from harness.testing.timeline import Timeline
 
 PHASE_SECONDS = 0.05
 """Set-ups and tear-downs shorter than this are not worth a phase of their own."""
-TRACE_CHARS = 6000
 
 
 class _NotRun(Exception):  # noqa: N818 - a verdict
@@ -34,9 +33,10 @@ class _NotRun(Exception):  # noqa: N818 - a verdict
 class GraderPlugin:
     """One job's run. Hooks are called by pytest, in the main thread."""
 
-    def __init__(self, job: Job, channel: Channel, broker: Broker) -> None:
-        """Send events of ``job`` through ``channel``."""
+    def __init__(self, job: Job, channel: Channel, broker: Broker, root: Path) -> None:
+        """Send events of ``job``, whose files are below ``root``, through ``channel``."""
         self._job = job
+        self._root = root
         self._channel = channel
         self._broker = broker
         self._timeline = Timeline(self._mark)
@@ -45,6 +45,10 @@ class GraderPlugin:
         self._done: dict[str, Status] = {}
         self._selected: frozenset[str] = frozenset()
         self._problems: list[str] = []
+        self._broken: list[str] = []
+        self._left_out: list[str] = []
+        self._started = False
+        self._told_broken = False
         self._thread_errors: list[str] = []
         self._overran = False
         self._lock = threading.Lock()
@@ -85,16 +89,54 @@ class GraderPlugin:
         name = args.thread.name if args.thread is not None else "a thread"
         trace = "".join(traceback.format_exception(args.exc_type, args.exc_value, args.exc_traceback))
         with self._lock:
-            self._thread_errors.append(f"an exception in thread {name}:\n{trace[-TRACE_CHARS:]}")
+            self._thread_errors.append(f"an exception in thread {name}:\n{trace[-verdicts.TRACE_CHARS :]}")
 
     def pytest_collection(self) -> None:
         """Watch the import of the tests as well."""
         self.watchdog.begin("collecting the tests")
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_load_initial_conftests(self) -> Generator[None, None, None]:
+        """Tell an author's mistake in the first conftest.py, which pytest reads before it collects."""
+        try:
+            return (yield)
+        except Exception as error:
+            self._broke(error, "conftest.py")
+            raise
+
+    def pytest_exception_interact(
+        self, node: pytest.Item | pytest.Collector, call: pytest.CallInfo[object], report: object
+    ) -> None:
+        """Keep what could not be imported or collected."""
+        if isinstance(report, pytest.CollectReport) and call.excinfo is not None:
+            self._broke(call.excinfo.value, node.nodeid)
+
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Keep what could not be imported."""
-        if report.failed:
-            self._problems.append(f"could not collect {report.nodeid}: {str(report.longrepr)[-TRACE_CHARS:]}")
+        """Keep which files were left out by their author, and what is wrong that no exception told."""
+        if report.skipped:
+            self._left_out.append(report.nodeid)
+        if report.failed and not self._broken:
+            text = str(report.longrepr)
+            self._broken.append(f"{report.nodeid}: {text[-verdicts.TRACE_CHARS :]}")
+
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Tell what ended pytest itself before any test: a hook of an author, or a file that ends the process."""
+        if not self._started:
+            self._broke(excinfo.value, "conftest.py")
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Tell a file that ends the run while it is imported; that pytest ends it itself after errors is no news."""
+        if not self._started and not self._broken:
+            self._broke(excinfo.value, "")
+
+    def _broke(self, error: BaseException, where: str) -> None:
+        self._broken.append(broken.problem(error, where, self._root, self._job.exercise))
+
+    def _report_broken(self, *problems: str) -> None:
+        """Say what is wrong with the checks: the exercise is broken, and nothing is said of a submission."""
+        for text in dict.fromkeys(problems):
+            self._told_broken = True
+            self._channel.event("broken", text=block(text, 2000))
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -108,10 +150,14 @@ class GraderPlugin:
         self._channel.event("collected", checks=list(told))
         for text in self._problems:
             self._channel.event("note", text=block(text, 8000))
+        self._broken += broken.fixture_problems(items, self._root, self._job.exercise)
         missing = sorted(set(declared).difference(told))
-        if missing:
-            self._channel.event("note", text=f"declared, but no test judges it: {', '.join(missing)}")
-        if self._problems:
+        if missing and self._problems:
+            self._channel.event("note", text=block(f"declared, but no test judges it: {', '.join(missing)}", 8000))
+        elif missing and not self._broken:
+            left_out = f"; left out by a skip: {', '.join(self._left_out)}" if self._left_out else ""
+            self._broken.append(f"declared, but no test judges it: {', '.join(missing)}{left_out}")
+        if self._problems or self._broken:
             items[:] = []
             return
         by_id = {check_id: item for check_id, item in zip(found, items, strict=True) if check_id is not None}
@@ -124,6 +170,7 @@ class GraderPlugin:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Keep the account of one check, and send its outcome at the end."""
+        self._started = True
         self._record = Record(_check_id(item) or item.nodeid)
         set_current(self._record)
         try:
@@ -132,7 +179,7 @@ class GraderPlugin:
             set_current(None)
             record, self._record = self._record, None
             if not record.ran:
-                record.say(Status.INCONCLUSIVE, detail="interrupted before it could be judged")
+                record.say(Status.INCONCLUSIVE, feedback=verdicts.OURS, detail="interrupted before it could be judged")
             self._take_thread_errors(record, late=True)
             self._timeline.flush()
             if self.watchdog.take_overran() and record.status is Status.INCONCLUSIVE:
@@ -154,14 +201,14 @@ class GraderPlugin:
             return
         if self.watchdog.out_of_time:
             self._overran = True
-            record.say(Status.INCONCLUSIVE, detail="not run: the grading's deadline was over")
+            record.say(Status.INCONCLUSIVE, feedback=verdicts.SLOW, detail="not run: the grading's deadline was over")
             raise _NotRun
         for needed in self._requires.get(record.check_id, ()):
             status = self._done.get(needed)
             if needed not in self._selected or status is Status.PASSED:
                 continue
             if status is Status.INCONCLUSIVE:
-                record.say(Status.INCONCLUSIVE, detail=f"not run: {needed} is inconclusive")
+                record.say(Status.INCONCLUSIVE, feedback=verdicts.ABSENT, detail=f"not run: {needed} is inconclusive")
             else:
                 text = f"not run: it counts only when {needed} passes"
                 record.say(Status.UNPROVEN, feedback=text)
@@ -206,7 +253,7 @@ class GraderPlugin:
             try:
                 cause = watcher()
             except Exception as error:  # noqa: BLE001 - an explanation is no reason to doubt what was said
-                record.note(f"no reason could be found:\n{_trace(error)}")
+                record.note(f"no reason could be found:\n{verdicts.trace(error)}")
                 continue
             if cause is not None:
                 record.explain(cause.sentence, cause.lines)
@@ -218,31 +265,19 @@ class GraderPlugin:
 
     def _judge(self, record: Record, path: Path, when: str, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         error = excinfo.value
-        last = excinfo.traceback[-1] if excinfo.traceback else None
-        own = next((entry for entry in reversed(excinfo.traceback) if entry.path == path), last)
-        where = f"{Path(own.path).name}:{own.lineno + 1}" if own is not None else ""
         if isinstance(error, _NotRun):
             return
+        if when == "setup" and isinstance(error, pytest.FixtureLookupError):
+            self._report_broken(
+                broken.problem(error, str(path.relative_to(self._root)), self._root, self._job.exercise)
+            )
         if when == "teardown" and record.judged:
             # What the check said stands: trouble while tidying up must not turn a failure into a retake.
-            record.note(f"and in teardown:\n{_trace(error)}")
+            record.note(f"and in teardown:\n{verdicts.trace(error)}")
             return
-        if isinstance(error, CheckFailed | Unproven):
-            status = Status.FAILED if isinstance(error, CheckFailed) else Status.UNPROVEN
-            detail = f"{error.detail}\n[{where}]".strip()
-            record.say(status, feedback=error.feedback, detail=detail, evidence=error.evidence)
-        elif isinstance(error, Inconclusive):
-            record.say(Status.INCONCLUSIVE, detail=_told(error))
-        elif isinstance(error, AssertionError) and when == "call" and last is not None and last.path == path:
-            record.say(
-                Status.FAILED, feedback=str(error) or f"an assertion does not hold [{where}]", detail=_trace(error)
-            )
-        elif isinstance(error, pytest.skip.Exception | pytest.xfail.Exception):
-            record.say(Status.INCONCLUSIVE, detail=f"skipped by its author, which never points: {error} [{where}]")
-        elif isinstance(error, OverranError):
-            record.say(Status.INCONCLUSIVE, detail=f"{error}\n{self.watchdog.stacks}")
-        else:
-            record.say(Status.INCONCLUSIVE, detail=f"an exception in {when}:\n{_trace(error)}")
+        said = verdicts.judge(excinfo, when=when, path=path)
+        detail = f"{said.detail}\n{self.watchdog.stacks}" if isinstance(error, OverranError) else said.detail
+        record.say(said.status, feedback=said.feedback, detail=detail, evidence=said.evidence)
 
     def _take_thread_errors(self, record: Record, *, late: bool) -> None:
         with self._lock:
@@ -253,11 +288,14 @@ class GraderPlugin:
     def finish(self, code: int) -> int:
         """Say what is left to say and return the exit code of the job."""
         self._timeline.flush(everything=True)
-        if self._problems:
+        if self._broken or not self._started:
+            unread = broken.syntax_errors(self._root, self._job.exercise)
+            self._report_broken(*(unread or self._broken)[: broken.MAX_PROBLEMS])
+        if self._problems or self._told_broken:
             return exits.NOT_RUN
         for check_id in tuple(self._pending):
             record = Record(check_id)
-            record.say(Status.INCONCLUSIVE, detail="not run: the grader ended before it")
+            record.say(Status.INCONCLUSIVE, feedback=verdicts.OURS, detail="not run: the grader ended before it")
             self._send(record)
         if code not in {0, 1, 5}:
             return exits.INTERNAL
@@ -267,7 +305,8 @@ class GraderPlugin:
         """End the process from the watchdog's thread: the main thread does not answer."""
         for number, check_id in enumerate(tuple(self._pending)):
             record = Record(check_id)
-            record.say(Status.INCONCLUSIVE, detail=detail if number == 0 else "not run: the grader hung before it")
+            why = detail if number == 0 else "not run: the grader hung before it"
+            record.say(Status.INCONCLUSIVE, feedback=verdicts.SLOW, detail=why)
             self._send(record)
         self._channel.event("finished", exit=exits.HUNG)
         os._exit(0)
@@ -278,12 +317,3 @@ def _check_id(item: pytest.Item) -> str | None:
     if marker is None or len(marker.args) != 1 or not isinstance(marker.args[0], str):
         return None
     return marker.args[0]
-
-
-def _told(error: Inconclusive) -> str:
-    """Return what the author said first, so that whatever is cut, it is not that."""
-    return "\n".join(part for part in (str(error), error.detail, *error.evidence, _trace(error)) if part)
-
-
-def _trace(error: BaseException) -> str:
-    return "".join(traceback.format_exception(error))[-TRACE_CHARS:]

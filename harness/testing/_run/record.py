@@ -8,6 +8,8 @@ from harness.errors import GraderError
 from harness.model import Json, Measure, Status
 from harness.testing.text import FEEDBACK_CHARS, block, lines
 
+TROUBLE = "The check itself had trouble. That is not your doing; the check can be run again."
+"""What a candidate reads of a check that is inconclusive and says nothing more about it."""
 _SEVERITY = {Status.PASSED: 0, Status.UNPROVEN: 1, Status.FAILED: 2, Status.INCONCLUSIVE: 3}
 
 MAX_MEASURES = 20
@@ -26,6 +28,7 @@ class Record:
         """Whether a phase of it was judged; without that it can't have passed."""
         self._credit = 1.0
         self._feedback = ""
+        self._trouble = TROUBLE
         self._details: list[str] = []
         self._evidence: tuple[str, ...] = ()
         self._measures: dict[str, Measure] = {}
@@ -81,9 +84,14 @@ class Record:
             self._doubted = True
 
     def say(self, status: Status, *, feedback: str = "", detail: str = "", evidence: tuple[str, ...] = ()) -> None:
-        """Add one thing that was seen. The worst status so far stands; details add up."""
+        """Add one thing that was seen. The worst status so far stands; details add up.
+
+        ``feedback`` is what a candidate reads: of an inconclusive check one sentence that holds nothing of ours.
+        """
         if detail:
             self._details.append(detail)
+        if status is Status.INCONCLUSIVE and feedback:
+            self._trouble = feedback
         if _SEVERITY[status] <= _SEVERITY[self._said]:
             return
         self._said = status
@@ -102,7 +110,7 @@ class Record:
             "status": status.value,
             "credit": self._credit if status in {Status.PASSED, Status.FAILED} else 0.0,
             "seconds": round(self.seconds, 3),
-            "feedback": block(self._feedback, 2000) if told else "",
+            "feedback": block(self._feedback if told else self._trouble, 2000),
             "detail": block("\n\n".join(self._details), 8000),
             "evidence": list(lines(self._evidence)) if told else [],
             "measures": [asdict(one) for one in self._measures.values()],

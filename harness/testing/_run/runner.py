@@ -106,7 +106,7 @@ def _run_pytest(job: Job, channel: Channel, broker: Broker, root: Path) -> int:
     import pytest
 
     _make_hermetic(root)
-    plugin = GraderPlugin(job, channel, broker)
+    plugin = GraderPlugin(job, channel, broker, root)
     signal.signal(signal.SIGALRM, plugin.watchdog.interrupt)
     arguments = ["-c", str(root / "pytest.ini"), "--rootdir", str(root), "--confcutdir", str(root)]
     for name in _OFF:

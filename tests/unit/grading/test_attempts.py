@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
-from harness.errors import EngineError, GraderError, SubmissionError
+from harness.errors import EngineError, ExerciseError, GraderError, SubmissionError
 from harness.events import Evidence
 from harness.grading.attempts import settle
 from harness.grading.session import Job, Run
@@ -94,3 +95,16 @@ def test_settle_does_not_retry_without_an_engine() -> None:
     with pytest.raises(EngineError):
         settled(run_job)
     assert jobs == [SUBMISSION]
+
+
+@pytest.mark.parametrize(("mode", "told"), [("grade", "mend it, then harness validate"), ("check", "not your doing")])
+def test_settle_tells_an_authors_mistake_at_once(mode: str, told: str) -> None:
+    """Checks that can't be run are no candidate's doing and never better the next time: nothing is tried again."""
+    broken = run(complete=True)
+    broken.evidence.broken.append("exercises/demo/checks/test_it.py, line 7: SyntaxError: invalid syntax")
+    job = cast("Job", SimpleNamespace(mode=mode, exercise=SimpleNamespace(id="demo")))
+    ends = [broken]
+    with pytest.raises(ExerciseError, match="line 7: SyntaxError") as raised:
+        settle(lambda _: ends.pop(0), job, lambda: STARTER, lambda _: None)
+    assert told in str(raised.value)
+    assert "again" not in str(raised.value)

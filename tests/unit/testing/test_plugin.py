@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from harness.model import Json
+from harness.testing._run import verdicts
 from tests.unit.testing.grader import Grader, job
 
 HEAD = """
@@ -244,7 +245,11 @@ def test_file_that_does_not_import_runs_nothing(grader: Grader) -> None:
     """An import error in one file is told and ends the job: a part of a grader is no grader."""
     files = {"test_a.py": "import nonsense_module\n", "test_b.py": f"{HEAD}\n@check('a/b')\ndef test_b(): pass\n"}
     seen = grader.run(job(files, "a/b"))
-    assert "nonsense_module" in seen.notes
+    (told,) = seen.of("broken")
+    assert (
+        told["text"]
+        == "exercises/demo/checks/test_a.py, line 1: ModuleNotFoundError: No module named 'nonsense_module'"
+    )
     assert (seen.collected, seen.outcomes, seen.finished["exit"]) == (["a/b"], {}, 1)
 
 
@@ -324,7 +329,8 @@ def test_file_that_hangs_while_it_is_imported_runs_nothing(grader: Grader) -> No
     """An endless import is told and ends the job."""
     text = f"{HEAD}\ntime.sleep(60)\n@check('a/b')\ndef test_a(): pass\n"
     seen = grader.run(job({"test_it.py": text}, "a/b", limits={"check_seconds": 0.3}))
-    assert "hung: collecting the tests" in seen.notes
+    (told,) = seen.of("broken")
+    assert "hung: collecting the tests" in str(told["text"])
     assert (seen.outcomes, seen.finished["exit"]) == ({}, 1)
 
 
@@ -470,9 +476,9 @@ def test_check_that_passes_asks_nobody_why(grader: Grader) -> None:
 
 
 def test_inconclusive_check_keeps_the_reason_for_the_assessor(grader: Grader) -> None:
-    """The candidate is told nothing of what is ours."""
+    """The candidate is told only that it was not their doing."""
     outcome = one(grader, GONE + "raise Inconclusive('our probe')")
-    assert (outcome["feedback"], outcome["evidence"]) == ("", [])
+    assert (outcome["feedback"], outcome["evidence"]) == (verdicts.PROBE, [])
     assert "It ended.\nlog" in str(outcome["detail"])
 
 
