@@ -15,6 +15,8 @@ from harness import places
 from harness.errors import UsageError
 
 FILE = "harness.toml"
+CHECKOUT = Path(__file__).resolve().parent.parent
+"""What the harness runs from; a catalogue where it has exercises."""
 DEFAULT_NETWORK_RANGE = "10.212.0.0/16"
 
 
@@ -137,9 +139,8 @@ def _file(here: Path, env: Mapping[str, str], graded: Sequence[str], *, named: b
 
 
 def _checkout(here: Path, graded: Sequence[str], *, named: bool) -> tuple[Path, ...]:
-    own = Path(__file__).resolve().parent.parent
-    if (own / "exercises").is_dir():
-        return (own,)
+    if (CHECKOUT / "exercises").is_dir():
+        return (CHECKOUT,)
     if not (here / "exercises").is_dir():
         return ()
     where = _in_reach(here, graded)

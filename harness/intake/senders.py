@@ -10,6 +10,9 @@ from pathlib import Path
 from harness import names
 from harness.intake.workspace import Workspace
 
+PACKED, WORKSPACE = "the packed file", "its workspace"
+"""Who names an alias and also the exercise that a submission is for."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sender:
@@ -39,14 +42,14 @@ def of_folder(path: Path, known: Workspace | None) -> Claims:
     if known is None:
         alias = names.alias_from(path.resolve().name)
         return Claims(alias=alias, alias_from="the folder's name", origin=_origin(path))
-    return Claims(alias=known.alias, alias_from="its workspace", origin=_origin(path, known.id))
+    return Claims(alias=known.alias, alias_from=WORKSPACE, origin=_origin(path, known.id))
 
 
 def of_packed(path: Path, sender: Sender) -> Claims:
     """Return what a packed file says, whose manifest names ``sender``."""
     return Claims(
         alias=names.alias_from(sender.alias),
-        alias_from="the packed file",
+        alias_from=PACKED,
         origin=_origin(path, sender.workspace),
         packed_at=sender.packed_at,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from harness.model import Outcome, Status, Verdict
+from harness.reports import again
 from harness.reports.redact import HELD_OUT
 from harness.reports.text import WIDTH, clipped, cut, number, one_line, visible, wrapped
 from harness.reports.timeline import Fault, Lanes, lanes
@@ -160,4 +161,4 @@ def _end(view: View, style: Style) -> list[str]:
         note = f"{held_out}To ask about this result, quote {view.grading.id}."
         return [style("quiet", line) for line in _entry("NOTE", note)]
     names = "result.json  junit.xml  report.txt  candidate.txt  logs/"
-    return [*_entry("AGAIN", view.again), *_entry("FILES", names)]
+    return [*again.lines(view.again, first="AGAIN".ljust(_LABEL), rest=" " * _LABEL), *_entry("FILES", names)]

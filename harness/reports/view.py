@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import enum
-import re
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness import scoring
-from harness.model import Grading, Outcome, Status, Verdict
-from harness.reports import words
+from harness.model import Grading, Outcome, Status
+from harness.reports import again, words
 from harness.reports.redact import for_candidate
 from harness.reports.text import number, one_line
 from harness.store import Company
@@ -72,8 +70,8 @@ class View:
     trust: str
     posture: str
     """What this machine enforced in a weaker form; empty in the standard class, and for candidates."""
-    again: str
-    """The command that repeats the grading; empty for candidates."""
+    again: tuple[str, ...]
+    """The words of the command that repeats the grading; none for candidates."""
 
 
 def build(grading: Grading, audience: Audience = Audience.ASSESSOR, company: Company | None = None) -> View:
@@ -95,7 +93,7 @@ def build(grading: Grading, audience: Audience = Audience.ASSESSOR, company: Com
         human=words.human(shown.exercise.human),
         trust=_trust(shown),
         posture="; ".join(shown.posture) if audience is Audience.ASSESSOR else "",
-        again=_again(shown) if audience is Audience.ASSESSOR else "",
+        again=again.grade(shown) if audience is Audience.ASSESSOR else (),
     )
 
 
@@ -144,17 +142,3 @@ def _trust(grading: Grading) -> str:
     if not grading.outcomes:
         return ""
     return grading.trust or f"no validation of {grading.exercise.id} {grading.exercise.version} is on record"
-
-
-def _again(grading: Grading) -> str:
-    """Return the command of the same grading; a packed submission says itself which exercise it is for."""
-    parts = ["harness", "grade", shlex.quote(grading.submission_path)]
-    if not re.search(r"\.(tar\.gz|tgz|zip)$", grading.submission_path):
-        parts += ["--exercise", grading.exercise.id]
-    if grading.verdict is not Verdict.REFUSED:
-        parts += ["--seed", str(grading.seed)]
-    if grading.variant:
-        parts += ["--variant", str(grading.variant)]
-    if grading.bar != grading.exercise.pass_mark:
-        parts += ["--bar", number(grading.bar)]
-    return " ".join(parts)

@@ -151,7 +151,7 @@ def test_exercises_of_the_current_folder_are_not_taken_from_a_submission(
     inbox: Path, load: Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Installed without a checkout, the current folder may be the catalogue; a submission may not."""
-    monkeypatch.setattr(settings, "__file__", str(inbox.parent / "site/harness/settings.py"))
+    monkeypatch.setattr(settings, "CHECKOUT", inbox.parent / "site")
     make(inbox / "heron", "skeleton")
     assert load(inbox / "heron").catalogue_dirs == (inbox / "heron",)
     assert load(inbox / "heron", "../otter").catalogue_dirs == (inbox / "heron",)

@@ -144,7 +144,7 @@ def test_render_repeats_the_command_for_a_shell() -> None:
 
     text = " ".join(terminal.render(build(made)).split())
 
-    assert "AGAIN harness grade 'in box/zoë'\"'\"'s' --exercise idempotent-payments --seed 4711 --bar 80" in text
+    assert "AGAIN harness grade --exercise idempotent-payments --seed 4711 --bar 80 \\ 'in box/zoë'\"'\"'s'" in text
 
 
 def test_render_of_an_exercise_without_skills_or_gates() -> None:
