@@ -104,6 +104,8 @@ def _say(grading: Grading, *, kept: bool) -> None:
     for outcome in grading.outcomes:
         for line in _lines(outcome, width):
             console.line(line)
+    if grading.reason:
+        console.line(grading.reason)
     _close(grading, kept=kept)
 
 

@@ -3,6 +3,9 @@
 A candidate must not be able to buy a retake by breaking the grader, and must not pay for our bug either. So what ended the
 grader is found out before anything is said: if it completes on the starter, the submission is what it dies of, and a human
 looks (exit 6, never 2); if it does not, the fault is ours (exit 5).
+
+Before all that: a run whose sandboxes somebody else killed, stopped, froze or removed is no attempt at all. It is done once
+more, and then inconclusive (exit 2). Nothing inside a sandbox can bring that about.
 """
 
 from __future__ import annotations
@@ -13,9 +16,16 @@ from dataclasses import dataclass
 
 from harness.errors import ExerciseError, GraderError, SubmissionError
 from harness.grading.session import Job, Progress, Run
+from harness.model import Phase
 
 _log = logging.getLogger(__name__)
 RunJob = Callable[[Job], Run]
+_MOST_TOLD = 3
+_INTERFERED = (
+    "Not by our order and not from inside, sandboxes of this grading were interfered with, twice ({first}; then {second}). "
+    "This says nothing about the submission: grade it again where nobody else touches containers of the harness, and "
+    "where memory does not run out."
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,14 +35,55 @@ class Settled:
     run: Run
     """Of the submission, always: what a control left is not about it, but for its logs, named ``control-*``."""
     hold: str = ""
+    interfered: str = ""
+    """What somebody else did to its sandboxes, twice, in words: then nothing is known of the submission."""
+
+
+class _InterferedError(Exception):
+    """Somebody else laid hands on the sandboxes of a run, and had done so before."""
+
+    def __init__(self, run: Run, why: str) -> None:
+        super().__init__(why)
+        self.run = run
+
+
+class _Undisturbed:
+    """Runs jobs; the first that somebody interferes with is run once more, by itself."""
+
+    def __init__(self, run_job: RunJob, progress: Progress) -> None:
+        self._run_job = run_job
+        self._progress = progress
+        self._first = ""
+
+    def __call__(self, job: Job) -> Run:
+        run = self._run_job(job)
+        if not run.interferences:
+            return run
+        what = "; ".join(str(one) for one in run.interferences[:_MOST_TOLD])
+        if self._first:
+            raise _InterferedError(run, _INTERFERED.format(first=self._first, second=what))
+        self._first = what
+        self._progress(f"somebody else interfered ({what}): once more")
+        began = Phase(name=f"interfered with: {what}", seconds=sum(phase.seconds for phase in run.phases))
+        again = self(job)
+        again.phases.insert(0, began)
+        return again
 
 
 def settle(run_job: RunJob, job: Job, control: Callable[[], Job], progress: Progress) -> Settled:
     """Run ``job`` until its grader completes, at most twice; else tell whose fault it is with ``control``.
 
     ``control`` makes the job of the starter. Raises GraderError when the control does not complete either, and
-    ExerciseError when the checks can't be run at all: then there is nothing to try again.
+    ExerciseError when the checks can't be run at all: then there is nothing to try again. A run that somebody else interfered
+    with is no attempt: it is done once more, and one a grading is all it gets.
     """
+    try:
+        return _settle(_Undisturbed(run_job, progress), job, control, progress)
+    except _InterferedError as error:
+        return Settled(run=error.run, interfered=str(error))
+
+
+def _settle(run_job: RunJob, job: Job, control: Callable[[], Job], progress: Progress) -> Settled:
     reasons: list[str] = []
     run = Run.empty()
     for attempt in (1, 2):

@@ -89,11 +89,20 @@ class Deadline:
 class Broker:
     """Serves one job of one grader."""
 
-    def __init__(self, attachment: Attachment, scenario: Scenario | None, desk: Desk, deadline: Deadline) -> None:
+    def __init__(
+        self,
+        attachment: Attachment,
+        scenario: Scenario | None,
+        desk: Desk,
+        deadline: Deadline,
+        interfered: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Serve what ``desk`` hands out, until ``deadline``, or until somebody ``interfered``: then nothing counts."""
         self._attachment = attachment
         self._scenario = scenario
         self._desk = desk
         self._deadline = deadline
+        self._interfered = interfered
         self._writing = threading.Lock()
         self._pending = threading.BoundedSemaphore(_MAX_PENDING)
         self._machine = MachineLock()
@@ -125,7 +134,8 @@ class Broker:
             raise
         finally:
             self._machine.release()
-        pool.shutdown()
+        # A sandbox that somebody froze answers no more; what waits for it ends when the scenario is closed.
+        pool.shutdown(wait=self._scenario is None or not self._interfered())
         if self._trouble is not None:
             raise self._trouble
         return evidence
@@ -165,7 +175,8 @@ class Broker:
             reply |= {"ok": False, "error": {"kind": "request", "message": str(error)}}
         except SandboxError as error:
             # What a candidate's process did is a result; this is ours, so the check that asked is inconclusive.
-            reply |= {"ok": False, "error": {"kind": "engine", "message": str(error)}}
+            _log.info("%s: %s", message.get("verb"), error)
+            reply |= {"ok": False, "error": {"kind": "engine", "message": _trouble(message.get("verb"), error)}}
         with self._writing:
             try:
                 self._attachment.write(wire.encode(reply))
@@ -188,6 +199,10 @@ class Broker:
 
     def _end_at_deadline(self, evidence: Evidence) -> None:
         while evidence.finished is None:
+            if self._interfered():
+                _log.info("somebody else laid hands on the grading's sandboxes, and it is ended")
+                self._attachment.close()
+                return
             left = self._deadline.remaining()
             if left <= 0:
                 _log.warning("the grading is past its deadline and is ended")
@@ -277,6 +292,14 @@ class Broker:
     def _lock(self, _: Args) -> Json:
         waited = self._machine.acquire(lambda: self._deadline.remaining() > 0, self._deadline.extend)
         return {"waited_seconds": waited}
+
+
+def _trouble(verb: Json, error: SandboxError) -> str:
+    """Return one sentence about a call that the engine could not do, also after it was tried again."""
+    found = " ".join(str(error).split())[:300].rstrip(".")
+    return (
+        f"our container engine had trouble with '{verb}', which is not the submission's doing ({found}): run it again"
+    )
 
 
 def _result(result: ExecResult) -> Json:

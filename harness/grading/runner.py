@@ -75,6 +75,7 @@ class Runner:
         self._warm = ExitStack()
         self._warm_graders: dict[str, Attachment] = {}
         self._warm_until = 0.0
+        self._warm_owner = owners.make_owner("warm", seconds=_WARM_SECONDS)
 
     def close(self) -> None:
         """Close warm graders."""
@@ -155,8 +156,9 @@ class Runner:
             return session.run_once(self._engine, job, self._progress)
         complete = False
         try:
-            run = session.run_attached(self._engine, job, self._warm_grader(job), self._progress)
-            complete = run.evidence.complete
+            grader = self._warm_grader(job)
+            run = session.run_attached(self._engine, job, grader, self._warm_owner, self._progress)
+            complete = run.evidence.complete and not run.interferences
         finally:
             if not complete:
                 # Whatever it died of, or left unread, must not reach the next grading.
@@ -168,7 +170,7 @@ class Runner:
         if spec.image not in self._warm_graders or time.monotonic() > self._warm_until:
             self.close()
             # Its labels outlive the job that opened it: renewed well before anybody may reap it.
-            owner = owners.make_owner(f"warm-{job.owner.run}", seconds=2 * _WARM_SECONDS)
+            owner = self._warm_owner = owners.make_owner(f"warm-{job.owner.run}", seconds=2 * _WARM_SECONDS)
             self._warm_until = time.monotonic() + _WARM_SECONDS
             self._warm_graders[spec.image] = self._warm.enter_context(self._engine.attach_once(owner, spec))
         return self._warm_graders[spec.image]
@@ -240,7 +242,8 @@ def _unreadable(task: Task, exercise: Exercise) -> Submission:
 
 
 def _judged(base: Grading, job: session.Job, settled: attempts.Settled, seconds: float) -> Grading:
-    evidence = settled.run.evidence
+    # What a run says that somebody else interfered with is not read: each of its checks is still owed.
+    evidence = Evidence() if settled.interfered else settled.run.evidence
     judgement = scoring.judge(
         job.exercise,
         selected(job.checks, job.only),
@@ -250,6 +253,8 @@ def _judged(base: Grading, job: session.Job, settled: attempts.Settled, seconds:
     )
     verdict, exit_code = judgement.verdict, judgement.exit_code
     reason = "; ".join(judgement.problems)
+    if settled.interfered:
+        verdict, exit_code, reason = Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE, settled.interfered
     if settled.hold:
         verdict, exit_code, reason = Verdict.HELD, ExitCode.INTEGRITY, settled.hold
     return replace(

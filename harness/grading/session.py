@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -10,15 +11,17 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
-from harness.engines.base import Attachment, Engine, ExecResult, ReadyOnce, SandboxSpec, Scenario
-from harness.errors import ContentError, SubmissionError
+from harness.engines.base import Attachment, Engine, ExecResult, Interference, ReadyOnce, SandboxSpec, Scenario
+from harness.errors import ContentError, HarnessError, SubmissionError
 from harness.events import Evidence
 from harness.grading import builds, content, plan
 from harness.grading.args import RequestError
 from harness.grading.broker import Broker, BuildResult, Deadline, Desk, OneShot
+from harness.grading.eyes import Eyes
 from harness.model import Check, Exercise, Json, Phase, SubmissionFile
 from harness.owners import Owner
 
+_log = logging.getLogger(__name__)
 Progress = Callable[[str], None]
 _LOG_TAIL_KB = 256
 
@@ -81,6 +84,8 @@ class Run:
     evidence: Evidence
     phases: list[Phase] = field(default_factory=list)
     logs: dict[str, bytes] = field(default_factory=dict)
+    interferences: tuple[Interference, ...] = ()
+    """What somebody else did to its sandboxes: when there is any, nothing else here counts."""
 
     @classmethod
     def empty(cls) -> Run:
@@ -91,21 +96,45 @@ class Run:
 def run_once(engine: Engine, job: Job, progress: Progress) -> Run:
     """Open everything, let the grader run to its end, close everything.
 
-    Raises SubmissionError when the submission does not build; EngineError and GraderError as the broker does.
+    Raises SubmissionError when the submission does not build; EngineError and GraderError as the broker does. A run that
+    somebody else interfered with raises none of them: whatever went wrong may be their doing.
     """
+    eyes = Eyes(engine, job.owner)
     if job.exercise.network:
-        return _run_scenario(engine, job, progress)
-    with (
-        _prepared(engine, job, progress) as ready,
-        engine.attach_once(job.owner, plan.grader(job.exercise, job.tags)) as attachment,
-    ):
-        return _serve_one_shots(engine, job, attachment, ready)
+        return _told(eyes, lambda: _run_scenario(engine, job, eyes, progress))
+
+    def one_shots() -> Run:
+        with (
+            _prepared(engine, job, progress) as ready,
+            engine.attach_once(job.owner, plan.grader(job.exercise, job.tags)) as attachment,
+        ):
+            return _serve_one_shots(engine, job, attachment, ready, eyes)
+
+    return _told(eyes, one_shots)
 
 
-def run_attached(engine: Engine, job: Job, attachment: Attachment, progress: Progress) -> Run:
-    """Run a job without a scenario in a grader that is already there: a warm one."""
-    with _prepared(engine, job, progress) as ready:
-        return _serve_one_shots(engine, job, attachment, ready)
+def run_attached(engine: Engine, job: Job, attachment: Attachment, owner: Owner, progress: Progress) -> Run:
+    """Run a job without a scenario in a grader that is already there and belongs to ``owner``: a warm one."""
+    eyes = Eyes(engine, job.owner, owner)
+
+    def one_shots() -> Run:
+        with _prepared(engine, job, progress) as ready:
+            return _serve_one_shots(engine, job, attachment, ready, eyes)
+
+    return _told(eyes, one_shots)
+
+
+def _told(eyes: Eyes, run: Callable[[], Run]) -> Run:
+    """Return the run with what somebody else did to its sandboxes, once they are closed and all of it is known."""
+    try:
+        found = run()
+    except HarnessError as error:
+        if not eyes.seen():
+            raise
+        _log.info("after an interference: %s", error)
+        found = Run.empty()
+    found.interferences = eyes.seen()
+    return found
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,7 +148,7 @@ class _Ready:
     phases: tuple[Phase, ...]
 
 
-def _serve_one_shots(engine: Engine, job: Job, attachment: Attachment, prepared: _Ready) -> Run:
+def _serve_one_shots(engine: Engine, job: Job, attachment: Attachment, prepared: _Ready, eyes: Eyes) -> Run:
     """Serve a grader whose every ``run`` is a sandbox of its own; the first is under way already."""
     spec = _one_shot_spec(job)
     unused = [prepared.first]
@@ -153,7 +182,7 @@ def _serve_one_shots(engine: Engine, job: Job, attachment: Attachment, prepared:
         one_shot=one_shot,
     )
     began = time.monotonic()
-    broker = Broker(attachment, None, desk, Deadline(job.exercise.deadline_seconds))
+    broker = Broker(attachment, None, desk, Deadline(job.exercise.deadline_seconds), lambda: bool(eyes.seen()))
     evidence = broker.serve(job.frame({}))
     logs = broker.ran() | ({plan.GRADER: log} if (log := attachment.logs()) else {})
     phases = [*prepared.phases, Phase(name="grader", seconds=time.monotonic() - began)]
@@ -198,7 +227,7 @@ def _prepared(engine: Engine, job: Job, progress: Progress) -> Iterator[_Ready]:
             wait([future])
 
 
-def _run_scenario(engine: Engine, job: Job, progress: Progress) -> Run:
+def _run_scenario(engine: Engine, job: Job, eyes: Eyes, progress: Progress) -> Run:
     run = Run(evidence=Evidence())
     with ExitStack() as stack:
         with _timed(run, "open"):
@@ -215,7 +244,8 @@ def _run_scenario(engine: Engine, job: Job, progress: Progress) -> Run:
             stack.callback(attachment.close)
             addresses = {one.name: scenario.address(one.name) for one in spec.sandboxes if not one.volume_of}
             desk = replace(_desk(job, addresses, built), cannot=engine.capabilities().cannot)
-            broker = Broker(attachment, scenario, desk, Deadline(job.exercise.deadline_seconds))
+            deadline = Deadline(job.exercise.deadline_seconds)
+            broker = Broker(attachment, scenario, desk, deadline, lambda: bool(eyes.seen()))
             run.evidence = broker.serve(job.frame(addresses))
             run.logs.update({f"{name}-runs": log for name, log in broker.ran().items()})
     return run

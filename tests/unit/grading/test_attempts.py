@@ -8,6 +8,7 @@ from typing import cast
 
 import pytest
 
+from harness.engines.base import Interference
 from harness.errors import EngineError, ExerciseError, GraderError, SubmissionError
 from harness.events import Evidence
 from harness.grading.attempts import settle
@@ -108,3 +109,38 @@ def test_settle_tells_an_authors_mistake_at_once(mode: str, told: str) -> None:
         settle(lambda _: ends.pop(0), job, lambda: STARTER, lambda _: None)
     assert told in str(raised.value)
     assert "again" not in str(raised.value)
+
+
+def disturbed(*ends: bool | None) -> tuple[list[Job], Callable[[Job], Run]]:
+    """Return a runner whose gradings complete, do not, or are interfered with (None)."""
+    jobs: list[Job] = []
+    script = list(ends)
+
+    def run_job(job: Job) -> Run:
+        jobs.append(job)
+        end = script.pop(0)
+        found = run(complete=bool(end))
+        if end is None:
+            found.interferences = (Interference(sandbox="db", what="was removed", at="10:00:00 UTC"),)
+        return found
+
+    return jobs, run_job
+
+
+def test_an_interference_is_no_attempt() -> None:
+    """What somebody else did to the sandboxes neither counts as a grader that died, nor asks for a control."""
+    jobs, run_job = disturbed(None, True)
+    found = settle(run_job, SUBMISSION, lambda: STARTER, lambda _: None)
+    assert (found.hold, found.interfered, jobs) == ("", "", [SUBMISSION, SUBMISSION])
+    jobs, run_job = disturbed(False, None, True)
+    assert settled(run_job) == ""
+    assert jobs == [SUBMISSION] * 3
+
+
+def test_a_second_interference_is_the_end() -> None:
+    """Also when the control is what was interfered with: never held, never a grader's fault."""
+    for ends in ((None, None), (None, False, None), (False, False, None, None)):
+        _, run_job = disturbed(*ends)
+        found = settle(run_job, SUBMISSION, lambda: STARTER, lambda _: None)
+        assert found.interfered.count("sandbox db was removed at 10:00:00 UTC") == 2, ends
+        assert found.hold == "", ends

@@ -1,0 +1,84 @@
+"""What becomes of a grading when somebody else lays hands on its sandboxes: once more, then inconclusive, never failed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.engines.fake.engine import FakeEngine
+from harness.engines.fake.process import Process
+from harness.errors import ExitCode
+from harness.grading.runner import Graded, Runner, Task
+from harness.model import Status, Verdict
+from tests.unit.grading import harbour
+
+DISTURBED = """
+from harness.testing import check, expect
+
+@check("speech/mode")
+def test_mode(broker):
+    broker.start("store")
+    broker.start("other", command=["sleep", "60"])
+    broker.run("berth", ["hand"], timeout_seconds=5)
+    broker.run("berth", ["sleep", "0.3"], timeout_seconds=5)
+    expect(broker.state("store").running, "The store is gone, so what it was told is lost.")
+    expect(broker.state("other").running, "It does not run.")
+"""
+BUILD = 'language = "python"\nbuild = ["hand"]\nrun = ["cat", "mode"]\n'
+
+
+class Hand:
+    """Somebody else, who acts when the program ``hand`` runs, ``times`` times."""
+
+    def __init__(self, action: str, name: str, times: int) -> None:
+        """Do ``action`` to sandbox ``name``."""
+        self.times = times
+        self.engine = FakeEngine({"hand": self._act})
+        self._action = action
+        self._name = name
+
+    def _act(self, process: Process) -> int:
+        if self.times:
+            self.times -= 1
+            self.engine.strangers.do(self._action, self._name)
+        process.check()
+        return 0
+
+    def grade(self, root: Path, *, service: str = harbour.SERVICE, mode: str = "grade") -> tuple[Graded, list[str]]:
+        """Return the grading and what was said while it ran."""
+        known = harbour.catalogue(root, {} if service == BUILD else {"graders/harbour/test_mode.py": DISTURBED})
+        folder, said = harbour.submission(root, service=service), list[str]()
+        runner = Runner(known, self.engine, lambda names: self.engine.images(names, lambda _: None), said.append)
+        return runner.grade(Task(path=str(folder), exercise_id="harbour", mode=mode)), said
+
+
+@pytest.mark.parametrize(("action", "name"), [("kill", "store"), ("remove", "other"), ("pause", "grader")])
+def test_one_hand_costs_nothing(tmp_path: Path, action: str, name: str) -> None:
+    """The grading is done once more by itself, with all its points, and that it was is in the result."""
+    hand = Hand(action, name, 1)
+    graded, said = hand.grade(tmp_path)
+    grading = graded.grading
+    assert (grading.verdict, grading.score.earned, grading.exit_code) == (Verdict.PASSED, 100, 0)
+    assert any(f"sandbox {name} was" in line and "once more" in line for line in said)
+    assert f"interfered with: sandbox {name} was" in grading.phases[0].name
+    assert len(hand.engine.opened) == 2
+
+
+@pytest.mark.parametrize(("action", "name"), [("kill", "grader"), ("disconnect", "store")])
+def test_two_hands_are_inconclusive(tmp_path: Path, action: str, name: str) -> None:
+    """Exit code 2 with who, what and when; nothing that was said counts, in neither direction."""
+    hand = Hand(action, name, 2)
+    graded, _ = hand.grade(tmp_path)
+    grading = graded.grading
+    assert (grading.verdict, grading.exit_code) == (Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE)
+    assert {outcome.status for outcome in grading.outcomes} == {Status.INCONCLUSIVE}
+    assert grading.reason.count(f"sandbox {name} was ") == 2
+    assert " UTC" in grading.reason
+    assert len(hand.engine.opened) == 2
+
+
+def test_a_build_that_was_removed_is_no_refusal(tmp_path: Path) -> None:
+    """The build command did not fail: somebody took its sandbox away, and once more."""
+    graded, _ = Hand("remove", "berth-build", 2).grade(tmp_path, service=BUILD)
+    assert (graded.grading.verdict, graded.grading.exit_code) == (Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE)
