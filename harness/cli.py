@@ -6,6 +6,7 @@ Errors are not handled here but in ``harness.__main__``, the one boundary.
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 from pathlib import Path
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from harness.settings import Settings
 
 
+_LONGEST_SHOWN = 80
+_NO_PATH = {errno.EACCES, errno.ELOOP, errno.ENAMETOOLONG}
+"""What no command can do anything with, whether it reads the path or writes it."""
+
+
 class _Path(click.Path):
     """A path that is not empty: an unset variable of a script would otherwise mean the folder it runs in."""
 
@@ -30,6 +36,11 @@ class _Path(click.Path):
         """Return the path; empty ones are wrong usage."""
         if not os.fspath(value):
             self.fail("expected a path, found an empty one: name it", param, ctx)
+        try:
+            os.stat(value)  # noqa: PTH116 - it may be text
+        except OSError as error:
+            if error.errno in _NO_PATH:
+                self.fail(f"{_shown(value)}: expected a path that can be used, found: {error.strerror}", param, ctx)
         return super().convert(value, param, ctx)
 
 
@@ -52,8 +63,14 @@ class _Points(click.FloatRange):
         return self.fail("expected points, found no number", param, ctx) if math.isnan(points) else points
 
 
-_PATH = _Path(path_type=Path)
-_TEXT_PATH = _Path()
+def _shown(path: str | os.PathLike[str]) -> str:
+    text = os.fspath(path)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+
+
+# What can't be read is said where it is read: it may be one of many.
+_PATH = _Path(path_type=Path, readable=False)
+_TEXT_PATH = _Path(readable=False)
 _TEXT = _Text()
 _COUNT = click.IntRange(1, 1000)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout, all else on stderr.")

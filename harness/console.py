@@ -63,4 +63,4 @@ def _out(text: str) -> None:
 
 def _indented(text: str) -> str:
     first, *rest = visible(text, lines=True).split("\n")
-    return "\n".join([first, *(part if part.startswith("  ") else f"  {part}" for part in rest)])
+    return "\n".join([first, *(part if not part or part.startswith("  ") else f"  {part}" for part in rest)])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from harness import console, names, store
+from harness import console, crashes, names, store
 from harness.errors import ExitCode, HarnessError
 from harness.grading.pool import Done
 from harness.grading.runner import Graded
@@ -44,14 +44,22 @@ class Desk:
         """
         if done.graded is None:
             return self._without_result(done)
-        graded = self._named(done.graded)
+        try:
+            return self._with_result(done, done.graded)
+        except Exception as error:  # noqa: BLE001 - a bug of ours in what one grading came to is not the others'
+            return self._without_result(replace(done, graded=None, error=crashes.explained(error)))
+
+    def _with_result(self, done: Done, graded: Graded) -> ExitCode:
         grading = graded.grading
         folder = ""
         try:
+            graded = self._named(graded)
+            grading = graded.grading
             folder = str(keep(graded, self._out))
-        except HarnessError as error:
-            console.notice(f"{visible(done.task.path)}: {error}")
-            reason = "; ".join(text for text in (grading.reason, str(error)) if text)
+        except (HarnessError, OSError, MemoryError) as error:
+            why = str(crashes.explained(error))
+            console.notice(f"{visible(done.task.path)}: {why}")
+            reason = "; ".join(text for text in (grading.reason, why) if text)
             grading = replace(grading, exit_code=int(ExitCode.HARNESS), reason=reason)
         if self._as_json:
             console.line(summary.line(summary.summary(grading, folder)))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from harness import console, places, progress, settings
+from harness import console, crashes, places, progress, settings
 from harness.catalogue.finder import Catalogue
 from harness.commands.desk import Desk
 from harness.commands.opening import Opener
-from harness.errors import ExitCode, HarnessError, SubmissionError, UsageError
+from harness.errors import ExitCode, SubmissionError, UsageError
 from harness.grading import pool
 from harness.grading.runner import Task, take_in
 from harness.reports import summary
@@ -71,17 +72,17 @@ def _one_object_each(tasks: Sequence[Task], *, wanted: bool) -> Iterator[list[Ta
     waiting = list(tasks)
     try:
         yield waiting
-    except (HarnessError, ArithmeticError, LookupError, AttributeError, TypeError, ValueError, RuntimeError) as error:
-        code = error.exit_code if isinstance(error, HarnessError) else ExitCode.HARNESS
-        reason = str(error) if isinstance(error, HarnessError) else f"internal error: {type(error).__name__}: {error}"
+    except Exception as error:
+        said = crashes.explained(error)
         for task in waiting if wanted else ():
-            console.line(summary.line(summary.error(task.path, reason, code, exercise_id=task.exercise_id or "")))
-        raise
+            made = summary.error(task.path, str(said), said.exit_code, exercise_id=task.exercise_id or "")
+            console.line(summary.line(made))
+        raise said from error
 
 
 def _refuse_usage(tasks: Sequence[Task], catalogue: Catalogue) -> None:
     """Raise UsageError for what the caller must correct, so that a batch does not stop half-way for it."""
-    missing = [task.path for task in tasks if not Path(task.path).exists()]
+    missing = [task.path for task in tasks if not os.path.exists(task.path)]  # noqa: PTH110 - pathlib raises for a path too long
     if missing:
         text = f"expected submissions, found nothing at {', '.join(map(visible, missing))}: correct the path"
         raise UsageError(text)

@@ -68,15 +68,19 @@ def find(start: Path) -> Workspace:
     """Return the workspace that ``start`` is in. Raises UsageError when it is in none."""
     here = start.resolve()
     for folder in (here, *here.parents):
-        if (folder / FOLDER / FILE).is_file():
+        if os.path.isfile(folder / FOLDER / FILE):  # noqa: PTH113 - pathlib raises for a folder that can't be read
             return read(folder)
     text = f'{start}: expected a workspace, found none here or above: make one with "harness start ID", or name it'
     raise UsageError(text)
 
 
 def is_workspace(root: Path) -> bool:
-    """Whether ``harness start`` made this folder."""
-    return (root / FOLDER / FILE).is_file()
+    """Whether ``harness start`` made this folder. Raises SubmissionError when it can't be read."""
+    try:
+        return (root / FOLDER / FILE).is_file()
+    except OSError as error:
+        text = f"{names.shown(str(root))} can't be read ({error.strerror}): correct its permissions"
+        raise SubmissionError(text) from error
 
 
 def read(root: Path) -> Workspace:
@@ -118,7 +122,7 @@ def save_claim(root: Path, statuses: Mapping[str, str]) -> None:
 def read_claim(root: Path) -> dict[str, str]:
     """Return what ``save_claim`` remembered; nothing when there is none or it was damaged, since it counts for nothing."""
     file = root / FOLDER / CLAIM
-    if not file.is_file():
+    if not os.path.isfile(file):  # noqa: PTH113 - pathlib raises for a folder that can't be read
         return {}
     try:
         return dict(tables.validate(_Claim, _json(file), str(file), SubmissionError).checks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import importlib
 import io
@@ -24,6 +25,7 @@ from tests.unit.factories import failed, grading, heron, refused, reports
 
 for module in pkgutil.iter_modules(commands.__path__):
     importlib.import_module(f"harness.commands.{module.name}")  # once, and not in each child
+codecs.lookup("utf-8-sig")  # who has become somebody else may not be allowed to read Python itself
 STATES = ("open", "closed", "broken", "full")
 """What may be wrong with a stream that is written to."""
 NAMES = {1: "out", 2: "err"}
