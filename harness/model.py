@@ -239,6 +239,8 @@ class Submission:
     files: tuple[SubmissionFile, ...]
     claim: Mapping[str, str] = field(default_factory=dict)
     """Check id -> status in the candidate's own last ``harness check``: a claim, shown, never scored."""
+    notes: tuple[str, ...] = ()
+    """What an assessor should know of how it was taken in, a sentence each."""
     claimed_variant: int | None = None
     """Which variant the submission says its brief was; None when it says nothing."""
     alias_from: str = ""

@@ -11,6 +11,7 @@ from harness import console, places, wording
 from harness.catalogue.finder import Catalogue
 from harness.errors import ExitCode, HarnessError, SubmissionError
 from harness.intake import folders, senders, submission, workspace
+from harness.intake.packed import SUFFIX
 from harness.model import Exercise
 
 _LISTED = 8
@@ -73,7 +74,7 @@ def _now() -> str:
 def _name(exercise: Exercise, alias: str, packed_at: str, packed: submission.Packed) -> str:
     """Return a name that sorts by time and tells the content; nothing else has it."""
     time = re.sub(r"[:-]", "", packed_at)
-    return f"{exercise.id}.{alias}.{time}.{packed.sha256[:12]}{submission.SUFFIX}"
+    return f"{exercise.id}.{alias}.{time}.{packed.sha256[:12]}{SUFFIX}"
 
 
 def _again(
@@ -82,8 +83,8 @@ def _again(
     """Return the file that was packed last, where nothing has changed since: packing it again would make another."""
     stamp = re.compile(r"\.(\d{4})(\d\d)(\d\dT\d\d)(\d\d)(\d\dZ)\.[0-9a-f]{12}$")
     start = f"{exercise.id}.{alias}."
-    last = max((file for file in folder.glob(f"*{submission.SUFFIX}") if file.name.startswith(start)), default=None)
-    found = stamp.search(last.name.removesuffix(submission.SUFFIX)) if last else None
+    last = max((file for file in folder.glob(f"*{SUFFIX}") if file.name.startswith(start)), default=None)
+    found = stamp.search(last.name.removesuffix(SUFFIX)) if last else None
     if last is None or found is None:
         return None
     packed = pack(f"{found[1]}-{found[2]}-{found[3]}:{found[4]}:{found[5]}")

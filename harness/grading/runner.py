@@ -215,12 +215,12 @@ def notes_on(found: Submission) -> tuple[str, ...]:
     """Return what an assessor should know of how a submission was taken in, a sentence each."""
     claimed = found.claimed_variant
     if claimed is None or claimed == found.variant:
-        return ()
+        return found.notes
     text = (
         f"The submission says that its brief was variant {claimed}; it was graded as variant {found.variant}, which is "
         f"not its to choose. If {claimed} was given out, grade it again with --variant {claimed}."
     )
-    return (text,)
+    return (text, *found.notes)
 
 
 def _unreadable(task: Task, exercise: Exercise) -> Submission:

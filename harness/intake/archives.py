@@ -1,9 +1,10 @@
 """Writes and reads ``.tar.gz`` archives of regular files; nothing is ever extracted to disk.
 
 The reader is our own, and small, because the archive is hostile: ``tarfile`` follows extension headers, sparse maps
-and links whose handling differs from one Python patch release to the next. It knows plain files and PAX paths, as
-:func:`write` makes them, and refuses everything else by name. Memory and time are bounded by ``Caps``, whatever the
-archive says about itself.
+and links whose handling differs from one Python patch release to the next. :func:`read` knows plain files and PAX paths,
+as :func:`write` makes them, and refuses everything else by name. :func:`entries` reads what other people's tools make as
+well: folders, links and long names are told, not followed. Memory and time are bounded by ``Caps``, whatever the archive
+says about itself.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from harness.model import SubmissionFile
 _BLOCK = 512
 _CHUNK = 64 * 1024
 _MAX_EXTENSION_BYTES = 16 * 1024
+_MAX_FOREIGN_EXTENSION_BYTES = 1024 * 1024
+"""Those of a Mac hold what the file system knows of a file beside its content."""
+_POSIX = b"ustar\0"
 _KINDS = {
     b"1": "a hard link",
     b"2": "a symbolic link",
@@ -36,6 +40,8 @@ _KINDS = {
     b"K": "a GNU long link",
     b"L": "a GNU long name",
 }
+FOLDER = "a folder"
+"""Kind of an :class:`Entry`."""
 AGAIN = 'pack it again with "harness submit"'
 
 
@@ -56,6 +62,18 @@ class Caps:
     bytes_unpacked: int
     """Of everything, headers and padding included."""
     members: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """One entry of an archive that somebody else's tool made."""
+
+    path: str
+    """As it stands there, without a leading ``./`` and the slash that ends a folder."""
+    content: bytes = b""
+    executable: bool = False
+    kind: str = ""
+    """Empty for a regular file, else what it is, in words."""
 
 
 def write(files: Iterable[SubmissionFile]) -> bytes:
@@ -99,6 +117,53 @@ def read(stream: Readable, caps: Caps) -> Iterator[SubmissionFile]:
     unpacked.expect_end()
 
 
+def entries(stream: Readable, caps: Caps, *, packed: bool) -> Iterator[Entry]:
+    """Yield what is in a tar of any maker in order, ``packed`` with gzip or not. Raises SubmissionError as :func:`read` does.
+
+    Names are as they stand there, for the caller to judge. Files without content of their own are never filled in.
+    """
+    unpacked = _Unpacked(stream, caps.bytes_unpacked, packed=packed)
+    path = ""
+    count = 0
+    while (header := unpacked.take(_BLOCK)) != bytes(_BLOCK):
+        size, kind = _header(header)
+        if kind in {b"x", b"g", b"K", b"L"}:
+            told = unpacked.content(size, _MAX_FOREIGN_EXTENSION_BYTES, "an extension header")
+            path = (_told_path(told) if kind == b"x" else _decoded(told.rstrip(b"\0")) if kind == b"L" else "") or path
+            continue
+        path = path or _plain_path(header)
+        count += 1
+        if count > caps.members:
+            text = f"expected at most {caps.members} entries, found more: remove what was not asked for and {AGAIN}"
+            raise SubmissionError(text)
+        plain = kind in {b"0", b"\0", b"7"}
+        if size and not plain:
+            _refuse(f"{_KINDS.get(kind, 'a special member')} with content ({names.shown(path)})")
+        content = unpacked.content(size, caps.bytes_unpacked, names.shown(path))
+        executable = bool(_number(header[100:108], "mode") & 0o100)
+        yield entry(path, content, executable=executable, kind="" if plain else _KINDS.get(kind, "a special file"))
+        path = ""
+    unpacked.expect_end()
+
+
+def entry(path: str, content: bytes, *, executable: bool, kind: str) -> Entry:
+    """Return an entry by the name that its maker gave it."""
+    while path.startswith("./"):
+        path = path[2:].lstrip("/")
+    is_folder = path.endswith("/") or path in {"", "."}
+    return Entry(path=path.rstrip("/"), content=content, executable=executable, kind=FOLDER if is_folder else kind)
+
+
+def is_ours(stream: Readable, first: str) -> bool:
+    """Whether a packed file begins as :func:`write` begins it when ``first`` is its first file; or is no tar at all."""
+    try:
+        header = _Unpacked(stream, 2 * _CHUNK).take(_BLOCK)
+        _header(header)
+        return _plain_path(header) == first and _number(header[136:148], "time") == 0
+    except SubmissionError:
+        return True
+
+
 def _accept(path: str, kind: bytes, count: int, caps: Caps) -> None:
     if kind not in {b"0", b"\0"}:
         found = _KINDS.get(kind, f"a member of type {ascii(kind)[1:]}")
@@ -133,7 +198,8 @@ def _number(field: bytes, name: str) -> int:
 
 def _plain_path(header: bytes) -> str:
     name = header[:100].split(b"\0", 1)[0]
-    prefix = header[345:500].split(b"\0", 1)[0]
+    # GNU's own format has other things there.
+    prefix = header[345:500].split(b"\0", 1)[0] if header[257:263] == _POSIX else b""
     return _decoded(prefix + b"/" + name if prefix else name)
 
 
@@ -141,6 +207,27 @@ def _extended(records: bytes, path: str) -> str:
     """Return the path that PAX ``records`` give; only a path may stand in them."""
     if path:
         _refuse("two extension headers before one file")
+    for keyword, value in _records(records):
+        if keyword != b"path" or path:
+            _refuse(f"an extension header for {ascii(keyword[:40])[1:]}")
+        path = _decoded(value)
+    if not path:
+        _refuse("an empty extension header")
+    return path
+
+
+def _told_path(records: bytes) -> str:
+    """Return the path that the PAX ``records`` of any maker give, if they give one. What would change a content is refused."""
+    path = ""
+    for keyword, value in _records(records):
+        if keyword == b"size" or keyword.startswith(b"GNU.sparse"):
+            _refuse(f"an extension header for {ascii(keyword[:40])[1:]}")
+        path = _decoded(value) if keyword == b"path" else path
+    return path
+
+
+def _records(records: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield keyword and value of every PAX record."""
     rest = records
     while rest:
         length, space, after = rest.partition(b" ")
@@ -151,12 +238,7 @@ def _extended(records: bytes, path: str) -> str:
         keyword, equals, value = record.partition(b"=")
         if not equals or end < 1 or not value.endswith(b"\n"):
             _refuse("an extension header that can't be read")
-        if keyword != b"path" or path:
-            _refuse(f"an extension header for {ascii(keyword[:40])[1:]}")
-        path = _decoded(value[:-1])
-    if not path:
-        _refuse("an empty extension header")
-    return path
+        yield keyword, value[:-1]
 
 
 def _decoded(name: bytes) -> str:
@@ -168,10 +250,11 @@ def _decoded(name: bytes) -> str:
 
 
 class _Unpacked:
-    """The bytes inside a gzip stream, never more than ``cap`` of them."""
+    """The bytes inside a gzip stream, or of a stream that is not ``packed``, never more than ``cap`` of them."""
 
-    def __init__(self, stream: Readable, cap: int) -> None:
+    def __init__(self, stream: Readable, cap: int, *, packed: bool = True) -> None:
         self._stream = stream
+        self._packed = packed
         self._gzip = zlib.decompressobj(wbits=31)
         self._left = cap
         self._cap = cap
@@ -208,25 +291,32 @@ class _Unpacked:
             if not more:
                 break
             self._buffer += more
-        if not self._gzip.eof:
+        if self._packed and not self._gzip.eof:
             _refuse_truncated()
         if self._gzip.unused_data or self._stream.read(1):
             _refuse("bytes after its end")
 
     def _more(self) -> bytes:
+        if not self._packed:
+            plain = self._stream.read(min(_CHUNK, self._left + 1))
+            self._spend(len(plain))
+            return plain
         while not self._gzip.eof:
             packed = self._gzip.unconsumed_tail or self._stream.read(_CHUNK)
             try:
                 unpacked = self._gzip.decompress(packed, min(_CHUNK, self._left + 1))
             except zlib.error:
                 _refuse("damaged compressed data")
-            self._left -= len(unpacked)
-            if self._left < 0:
-                text = f"expected at most {self._cap} bytes unpacked, found more: remove what was not asked for and {AGAIN}"
-                raise SubmissionError(text)
+            self._spend(len(unpacked))
             if unpacked or not packed:
                 return unpacked
         return b""
+
+    def _spend(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            text = f"expected at most {self._cap} bytes unpacked, found more: remove what was not asked for and {AGAIN}"
+            raise SubmissionError(text)
 
 
 def _refuse_truncated() -> NoReturn:

@@ -6,41 +6,27 @@ and variant it is, by whom, and lists every file with its size and sha256; the f
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import json
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
 
-from pydantic import Field
-
-from harness import droppings, names, places, tables, wording
+from harness import names, places, wording
 from harness.catalogue.finder import Catalogue
-from harness.catalogue.manifest import MAX_SUBMISSION_BYTES, MAX_SUBMISSION_FILES
 from harness.catalogue.service import FILE as SERVICE_FILE
 from harness.catalogue.service import parse_service
 from harness.errors import HarnessError, SubmissionError, UsageError
-from harness.intake import archives, folders, senders, workspace
-from harness.intake.workspace import WorkspaceId
-from harness.model import Exercise, Json, Service, Submission, SubmissionFile
+from harness.intake import archives, folders, foreign, packed, senders, workspace
+from harness.model import Exercise, Service, Submission, SubmissionFile
 
-MANIFEST = "harness-submission.json"
-SUFFIX = ".tar.gz"
-_PACKED_SUFFIXES = (SUFFIX, ".tgz", ".tar", ".zip", ".gz")
-_PREFIX = "files/"
-_SCHEMA = 2
-"""1 had neither time nor workspace."""
-_MAX_MANIFEST_BYTES = 2 * 1024 * 1024
-_HEADERS_PER_FILE = 2560  # header, PAX header and its content, padding
-_CAPS = archives.Caps(
-    bytes_unpacked=MAX_SUBMISSION_BYTES + _MAX_MANIFEST_BYTES + MAX_SUBMISSION_FILES * _HEADERS_PER_FILE,
-    members=MAX_SUBMISSION_FILES + 1,
-)
-_MAX_PACKED_BYTES = _CAPS.bytes_unpacked + 1024 * 1024
+_PACKED_SUFFIXES = (packed.SUFFIX, ".tgz", ".tar", ".zip", ".gz")
+_MAX_PACKED_BYTES = packed.CAPS.bytes_unpacked + 1024 * 1024
+_SNIFFED = 512
+_PIECE = 1024 * 1024
 _SIGNS = (
-    (b"PK", "a zip archive"),
+    (b"PK", "a part of a zip archive"),
     (b"7z\xbc\xaf", "a 7z archive"),
     (b"\x28\xb5\x2f\xfd", "a zstd file"),
     (b"\xfd7zXZ", "an xz file"),
@@ -59,23 +45,14 @@ class Packed:
     """What was taken from the workspace, and what stayed behind."""
 
 
-class _File(tables.Table):
-    path: str
-    size: Annotated[int, Field(ge=0)]
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    executable: bool
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Contents:
+    """What an archive of other people's making holds, and what it says of itself."""
 
-
-class _Manifest(tables.Table):
-    schema_: Annotated[Literal[1, 2], Field(alias="schema")]
-    exercise: Annotated[str, Field(max_length=60)]
-    version: Annotated[str, Field(max_length=20)]
-    variant: Annotated[int, Field(ge=0, lt=2**63)]
-    alias: Annotated[str, Field(max_length=names.MAX_ALIAS_BYTES)]
-    workspace: WorkspaceId = ""
-    packed_at: Annotated[str, Field(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?$")] = ""
-    files: tables.Many[_File]
-    claim: dict[Annotated[str, Field(max_length=120)], Annotated[str, Field(max_length=20)]]
+    exercise: Exercise
+    files: tuple[SubmissionFile, ...]
+    variant: int | None
+    claim: Mapping[str, str] = field(default_factory=dict)
 
 
 def pack(exercise: Exercise, root: Path, *, sender: senders.Sender, variant: int, claim: Mapping[str, str]) -> Packed:
@@ -85,31 +62,7 @@ def pack(exercise: Exercise, root: Path, *, sender: senders.Sender, variant: int
     """
     contents = folders.read(exercise, root)
     _service_of(exercise, contents.files)
-    document: dict[str, Json] = {
-        "schema": _SCHEMA,
-        "exercise": exercise.id,
-        "version": exercise.version,
-        "variant": variant,
-        "alias": sender.alias,
-        "workspace": sender.workspace,
-        "packed_at": sender.packed_at,
-        "files": [
-            {
-                "path": file.path,
-                "size": len(file.content),
-                "sha256": _sha256(file.content),
-                "executable": file.executable,
-            }
-            for file in contents.files
-        ],
-        "claim": dict(sorted(claim.items())),
-    }
-    text = json.dumps(document, indent=1, ensure_ascii=False)
-    listing = SubmissionFile(path=MANIFEST, content=text.encode("utf-8", "backslashreplace") + b"\n")
-    members = [
-        SubmissionFile(path=_PREFIX + f.path, content=f.content, executable=f.executable) for f in contents.files
-    ]
-    data = archives.write([listing, *members])
+    data = packed.write(exercise, contents.files, sender=sender, variant=variant, claim=claim)
     return Packed(data=data, sha256=_sha256(data), contents=contents)
 
 
@@ -150,10 +103,8 @@ def claims(path: Path) -> senders.Claims:
         if not path.is_file():
             return senders.of_file(path, _PACKED_SUFFIXES)  # a pipe or a device is not waited for
         with path.open("rb") as stream:
-            _expect_gzip(stream.read(8))
-            stream.seek(0)
-            first = archives.Caps(bytes_unpacked=_MAX_MANIFEST_BYTES + _HEADERS_PER_FILE, members=1)
-            return senders.of_packed(path, _sender(_manifest(next(archives.read(stream, first), None))))
+            first = archives.Caps(bytes_unpacked=packed.MAX_MANIFEST_BYTES + packed.HEADERS_PER_FILE, members=1)
+            return senders.of_packed(path, packed.sender_of(packed.manifest(next(archives.read(stream, first), None))))
     except (OSError, ValueError, SubmissionError):
         # What is wrong with it is said when it is graded.
         return senders.of_file(path, _PACKED_SUFFIXES)
@@ -180,10 +131,11 @@ def _from_folder(path: Path, catalogue: Catalogue, exercise_id: str | None, alia
         text = f"{wording.visible(str(path))}: a folder that harness start did not make: say which exercise it is for, with --exercise ID"
         raise UsageError(text)
     if known is not None:
-        exercise = _exercise(catalogue, known.exercise_id, known.version, exercise_id)
+        exercise = packed.find_exercise(catalogue, known.exercise_id, known.version, exercise_id)
     else:
         exercise = catalogue.exercise(exercise_id or "")
-    files = folders.read(exercise, path).files
+    contents = folders.read(exercise, path)
+    files = contents.files
     said = senders.named(senders.of_folder(path, known), alias)
     return Submission(
         alias=said.alias,
@@ -195,6 +147,7 @@ def _from_folder(path: Path, catalogue: Catalogue, exercise_id: str | None, alia
         sha256=_content_sha256(files),
         files=files,
         claim=workspace.read_claim(path) if known else {},
+        notes=foreign.left_out(contents.droppings),
         alias_from=said.alias_from,
         origin=said.origin,
     )
@@ -207,10 +160,16 @@ def _from_archive(path: Path, catalogue: Catalogue, exercise_id: str | None, ali
         raise SubmissionError(text)
     try:
         with path.open("rb") as stream:
-            _expect_gzip(stream.read(8))
+            start = stream.read(_SNIFFED)
             stream.seek(0)
             hashing = _Hashing(stream.read)
-            manifest, exercise, files = _unpack(archives.read(hashing, _CAPS), catalogue, exercise_id)
+            if _is_gzip(start) and archives.is_ours(stream, packed.MANIFEST):
+                stream.seek(0)
+                return _packed(path, hashing, catalogue, exercise_id, alias)
+            stream.seek(0)
+            with _or_unpack():
+                found = _foreign(start, hashing)
+                contents = _contents(found, catalogue, exercise_id)
     except OSError as error:
         text = (
             f"{wording.visible(str(path))}: expected a readable file, found: {error.strerror}. Correct its permissions"
@@ -219,7 +178,41 @@ def _from_archive(path: Path, catalogue: Catalogue, exercise_id: str | None, ali
     except SubmissionError as error:
         text = f"{wording.visible(str(path))}: {error}"
         raise SubmissionError(text) from error
-    said = senders.named(senders.of_packed(path, _sender(manifest)), alias)
+    said = senders.named(claims(path), alias)
+    return Submission(
+        alias=said.alias,
+        exercise_id=contents.exercise.id,
+        exercise_version=contents.exercise.version,
+        variant=contents.variant or 0,
+        claimed_variant=contents.variant,
+        path=str(path),
+        sha256=hashing.sha256(),
+        files=contents.files,
+        claim=contents.claim,
+        notes=found.notes(),
+        alias_from=said.alias_from,
+        packed_at=said.packed_at,
+        origin=said.origin,
+    )
+
+
+@contextlib.contextmanager
+def _or_unpack() -> Iterator[None]:
+    """Add what an assessor can do where a candidate could pack it again."""
+    try:
+        yield
+    except SubmissionError as error:
+        text = str(error)
+        if text.endswith(archives.AGAIN):
+            text += f", or {foreign.UNPACK}"
+        raise SubmissionError(text) from error
+
+
+def _packed(
+    path: Path, hashing: _Hashing, catalogue: Catalogue, exercise_id: str | None, alias: str | None
+) -> Submission:
+    manifest, exercise, files = packed.unpack(archives.read(hashing, packed.CAPS), catalogue, exercise_id)
+    said = senders.named(senders.of_packed(path, packed.sender_of(manifest)), alias)
     return Submission(
         alias=said.alias,
         exercise_id=exercise.id,
@@ -236,103 +229,54 @@ def _from_archive(path: Path, catalogue: Catalogue, exercise_id: str | None, ali
     )
 
 
-def _unpack(
-    members: Iterator[SubmissionFile], catalogue: Catalogue, exercise_id: str | None
-) -> tuple[_Manifest, Exercise, tuple[SubmissionFile, ...]]:
-    manifest = _manifest(next(members, None))
-    exercise = _exercise(catalogue, manifest.exercise, manifest.version, exercise_id)
-    wanted = folders.matcher(exercise.submit)
-    files: list[SubmissionFile] = []
-    room = exercise.max_bytes
-    for member in members:
-        path = member.path.removeprefix(_PREFIX)
-        if path == member.path:
-            text = f"{names.shown(path)} is not below {_PREFIX}: {archives.AGAIN}"
-            raise SubmissionError(text)
-        if not wanted(path):
-            text = f"{names.shown(path)} was not asked for (asked for: {', '.join(exercise.submit)}): {archives.AGAIN}"
-            raise SubmissionError(text)
-        room -= len(member.content)
-        if room < 0 or len(files) == exercise.max_files:
-            text = f"expected at most {exercise.max_bytes} bytes in {exercise.max_files} files, found more: send less"
-            raise SubmissionError(text)
-        files.append(SubmissionFile(path=path, content=member.content, executable=member.executable))
-    _expect_no_clash(files)
-    _expect_listed(manifest, files)
-    dropped = droppings.among(file.path for file in files)
-    kept = [file for file in files if file.path not in dropped]
-    return manifest, exercise, tuple(sorted(kept, key=lambda file: file.path))
+def _foreign(start: bytes, stream: archives.Readable) -> foreign.Foreign:
+    """Return what is in an archive that harness submit did not make. Raises SubmissionError for what can't be read."""
+    if _is_gzip(start) or start[257:262] == b"ustar":
+        return foreign.from_tar(stream, packed.CAPS, packed=_is_gzip(start))
+    if start.startswith((b"PK\3\4", b"PK\5\6")):
+        return foreign.from_zip(_all(stream), packed.CAPS)
+    found = next(
+        (name for sign, name in _SIGNS if start.startswith(sign)), "something else" if start else "an empty file"
+    )
+    text = f"expected a packed submission ({packed.SUFFIX}), found {found}: {archives.AGAIN}"
+    raise SubmissionError(text)
 
 
-def _expect_no_clash(files: list[SubmissionFile]) -> None:
-    clash = names.collision(file.path for file in files)
-    if clash:
-        text = (
-            f"{names.shown(clash[0])} and {names.shown(clash[1])} are one name twice, or a file below a file: "
-            f"rename or remove one and {archives.AGAIN}"
+def _contents(found: foreign.Foreign, catalogue: Catalogue, exercise_id: str | None) -> _Contents:
+    if packed.MANIFEST in found.files:
+        manifest, exercise, files = packed.unpack(packed.again(found.files, found.others), catalogue, exercise_id)
+        return _Contents(exercise=exercise, files=files, variant=manifest.variant, claim=manifest.claim)
+    facts = found.facts.get(f"{workspace.FOLDER}/{workspace.FILE}")
+    variant = None
+    if facts is not None:
+        known = workspace.parse(facts.content, facts.path)
+        exercise, variant = (
+            packed.find_exercise(catalogue, known.exercise_id, known.version, exercise_id),
+            known.variant,
         )
-        raise SubmissionError(text)
+    elif exercise_id is not None:
+        exercise = catalogue.exercise(exercise_id)
+    else:
+        raise SubmissionError(_unnamed(found))
+    return _Contents(exercise=exercise, files=foreign.wanted_of(found, exercise), variant=variant)
 
 
-def _manifest(first: SubmissionFile | None) -> _Manifest:
-    if first is None or first.path != MANIFEST:
-        found = names.shown(first.path) if first else "nothing"
-        text = (
-            f"expected {MANIFEST} as the first member, found {found}: an archive that harness submit did not make. "
-            "Pack it with harness submit; or unpack it and name the folder, with --exercise ID"
-        )
-        raise SubmissionError(text)
-    if len(first.content) > _MAX_MANIFEST_BYTES:
-        text = f"{MANIFEST}: expected at most {_MAX_MANIFEST_BYTES} bytes, found {len(first.content)}"
-        raise SubmissionError(text)
-    try:
-        document: object = json.loads(first.content)
-    except (ValueError, RecursionError) as error:
-        text = f"{MANIFEST}: expected JSON, found {wording.quoted(first.content[:40])}: {archives.AGAIN}"
-        raise SubmissionError(text) from error
-    return tables.validate(_Manifest, document, MANIFEST, SubmissionError)
+def _unnamed(found: foreign.Foreign) -> str:
+    inner = next(iter(found.files), "")
+    if len(found.files) == 1 and inner.endswith(packed.SUFFIX):
+        return f"expected a packed submission, found {found.what} around one: unpack it and grade {names.shown(inner)}"
+    return (
+        f"expected a packed submission, found {found.what} that harness submit did not make, and in it neither a "
+        f"{packed.MANIFEST} nor a workspace that says for which exercise it is: name that with --exercise ID; or pack it "
+        f"with harness submit; or {foreign.UNPACK}"
+    )
 
 
-def _sender(manifest: _Manifest) -> senders.Sender:
-    return senders.Sender(alias=manifest.alias, workspace=manifest.workspace, packed_at=manifest.packed_at)
-
-
-def _exercise(catalogue: Catalogue, found_id: str, version: str, wanted_id: str | None) -> Exercise:
-    if wanted_id is not None and wanted_id != found_id:
-        text = f"expected a submission for {wanted_id}, found one for {wording.quoted(found_id)}: grade it as that"
-        raise SubmissionError(text)
-    try:
-        exercise = catalogue.exercise(found_id)
-    except UsageError as error:
-        text = f"it is for an exercise that is not here: {error}"
-        raise SubmissionError(text) from error
-    if exercise.version != version:
-        text = (
-            f"expected a submission for {exercise.id} {exercise.version}, found one for version {wording.quoted(version)}: "
-            "grade it with the catalogue that has that version"
-        )
-        raise SubmissionError(text)
-    return exercise
-
-
-def _expect_listed(manifest: _Manifest, files: list[SubmissionFile]) -> None:
-    listed = {entry.path: entry for entry in manifest.files}
-    if len(listed) != len(manifest.files):
-        text = f"{MANIFEST} lists a file twice: {archives.AGAIN}"
-        raise SubmissionError(text)
-    for file in files:
-        entry = listed.pop(file.path, None)
-        same = entry is not None and (entry.size, entry.sha256, entry.executable) == (
-            len(file.content),
-            _sha256(file.content),
-            file.executable,
-        )
-        if not same:
-            text = f"{names.shown(file.path)} is not the file that {MANIFEST} lists: {archives.AGAIN}"
-            raise SubmissionError(text)
-    if listed:
-        text = f"{names.shown(next(iter(listed)))} is listed in {MANIFEST} and missing: {archives.AGAIN}"
-        raise SubmissionError(text)
+def _all(stream: archives.Readable) -> bytes:
+    data = bytearray()
+    while piece := stream.read(min(_PIECE, _MAX_PACKED_BYTES + 1 - len(data))):
+        data += piece
+    return bytes(data)
 
 
 def _service_of(exercise: Exercise, files: tuple[SubmissionFile, ...]) -> Service:
@@ -343,14 +287,8 @@ def _service_of(exercise: Exercise, files: tuple[SubmissionFile, ...]) -> Servic
     raise SubmissionError(text)
 
 
-def _expect_gzip(start: bytes) -> None:
-    if start[:2] == b"\x1f\x8b":
-        return
-    found = next(
-        (name for sign, name in _SIGNS if start.startswith(sign)), "something else" if start else "an empty file"
-    )
-    text = f"expected a packed submission ({SUFFIX}), found {found}: {archives.AGAIN}"
-    raise SubmissionError(text)
+def _is_gzip(start: bytes) -> bool:
+    return start[:2] == b"\x1f\x8b"
 
 
 class _Hashing:

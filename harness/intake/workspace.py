@@ -86,7 +86,19 @@ def is_workspace(root: Path) -> bool:
 def read(root: Path) -> Workspace:
     """Return the facts of the workspace at ``root``. Raises SubmissionError when they were damaged."""
     file = root / FOLDER / FILE
-    document = tables.validate(_Document, _json(file), str(file), SubmissionError)
+    return _workspace(_json(file), str(file), root)
+
+
+def parse(content: bytes, where: str) -> Workspace:
+    """Return the facts in the ``content`` of a ``workspace.json`` that is on no disk. Raises SubmissionError as :func:`read`."""
+    if len(content) > _MAX_BYTES:
+        text = f"{where}: expected at most {_MAX_BYTES} bytes, found more: restore it"
+        raise SubmissionError(text)
+    return _workspace(_parsed(content, where), where, Path())
+
+
+def _workspace(raw: object, where: str, root: Path) -> Workspace:
+    document = tables.validate(_Document, raw, where, SubmissionError)
     return Workspace(
         root=root,
         exercise_id=document.exercise,
@@ -149,10 +161,13 @@ def write(file: Path, content: bytes) -> None:
 
 
 def _json(file: Path) -> object:
-    data = places.read(file, _MAX_BYTES, refuse=SubmissionError)
+    return _parsed(places.read(file, _MAX_BYTES, refuse=SubmissionError), str(file))
+
+
+def _parsed(data: bytes, where: str) -> object:
     try:
         document: object = json.loads(data)
     except (ValueError, RecursionError) as error:
-        text = f"{file}: expected JSON, found something else: restore it, or start anew and copy your files over"
+        text = f"{where}: expected JSON, found something else: restore it, or start anew and copy your files over"
         raise SubmissionError(text) from error
     return document
