@@ -316,7 +316,7 @@ def test_list_and_show_speak_json(run: Run, home: Path) -> None:
 def test_list_without_a_catalogue_says_what_to_do(run: Run, tmp_path: Path) -> None:
     """An empty catalogue is no error, and no dead end."""
     (tmp_path / "exercises").mkdir()
-    installed = "from harness import settings; settings.__file__ = '/nowhere/harness/settings.py'"
+    installed = "from harness import settings; settings.CHECKOUT = settings.Path('/nowhere')"
     done = run("--catalogue", str(tmp_path), "list", before=installed)
     assert (done.returncode, done.stdout) == (0, "")
     assert "pass --catalogue DIR" in done.stderr
