@@ -9,7 +9,10 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from schedule import AUTHORISED, CAPTURED, NORMAL, Script, Step, Webhook
+from schedule import AUTHORISED, CAPTURED, Script, Step
+
+from harness.testing.deals import deal
+from harness.testing.webhooks import Webhook
 
 ANSWER_BYTES = 190
 """About as long as the provider's whole answer: cuts are drawn over status line, headers and body."""
@@ -73,11 +76,8 @@ def commit_points(rng: random.Random, counted: int, *, most: int) -> tuple[Commi
 
 def outage_script(rng: random.Random, provider_timeout: float, keys: Sequence[str]) -> dict[str, Step]:
     """Return what the first call for each key comes to during an outage: half refused, half captured in silence."""
-    kinds = ["silent", "refused"] * (len(keys) // 2 + 1)
-    dealt = kinds[: len(keys)]
-    rng.shuffle(dealt)
     silent = Step(silent=True, answer_after_seconds=1.5 * provider_timeout)
-    return {key: silent if kind == "silent" else Step(status=503) for key, kind in zip(keys, dealt, strict=True)}
+    return deal(rng, keys, [silent, Step(status=503)])
 
 
 def during_outage(first: Step, calls_before: int) -> Step:
@@ -91,14 +91,3 @@ EXACT = {
     "JPY": ("1", "999999999999", "999999999998", "7"),
 }
 """Amounts whose cents, or whose sums, binary floating point gets wrong. Chosen by value: volume is not needed."""
-
-__all__ = [
-    "EXACT",
-    "NORMAL",
-    "CommitPoint",
-    "ambiguous_scripts",
-    "commit_points",
-    "during_outage",
-    "early_webhook_scripts",
-    "outage_script",
-]

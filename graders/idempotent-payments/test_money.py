@@ -9,16 +9,16 @@ import time
 
 from plans import EXACT
 from schedule import Charge
-from service import Meaning, Said, short
 from world import World
 
 from harness.testing import check, expect
+from harness.testing.answers import Meaning, Said, short
 from harness.testing.clients import Answer
 
 
 def _charged(world: World, charges: list[Charge]) -> dict[Charge, Said]:
     """Return final answers; each must echo its amount to the digit."""
-    told = world.ordinary(charges)
+    told = world.crowd.ordinary(charges)
     for charge, said in told.items():
         expect(
             said.meaning is Meaning.FINAL,
@@ -33,7 +33,7 @@ def _charged(world: World, charges: list[Charge]) -> dict[Charge, Said]:
 @check("contract/currency-decimals")
 def test_currency_decimals(world: World) -> None:
     """Currencies with no and with three decimals are exact, and amounts with other decimals are refused."""
-    world.begin(liveness=True)
+    world.service.begin(liveness=True)
     purse = world.purse("decimals")
     right = [("JPY", "1250"), ("JPY", "1"), ("KWD", "1.250"), ("KWD", "0.005"), ("USD", "12.50")]
     charges = [purse.charge(amount=amount, currency=currency) for currency, amount in right]
@@ -54,7 +54,7 @@ def _post(world: World, charge: Charge) -> Answer:
 @check("safety/exact-money")
 def test_exact_money(world: World) -> None:
     """Amounts and totals are exact to the last digit."""
-    world.begin()
+    world.service.begin()
     purse = world.purse("exact", merchants=2)
     told = dict(world.baseline(world.purse("exact-base")))
     for merchant in purse.merchants:

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 
-from books import Call
-from judge import enough
 from plans import during_outage, outage_script
-from schedule import Charge, Step, generator
-from service import Meaning, Said
+from schedule import Charge, Step
 from world import LEAST_OK, World
 
 from harness.checkers import ratios
 from harness.testing import Unproven, check, credit, expect
+from harness.testing.answers import Meaning, Said, enough
+from harness.testing.deals import generator
 from harness.testing.history import Kind
 
 CHARGES = 12
@@ -38,29 +37,29 @@ def _unwell(world: World, charges: tuple[Charge, ...], name: str) -> _Outage:
 class _Outage:
     """What calls come to while the provider is unwell."""
 
-    def __init__(self, first: Mapping[object, Step]) -> None:
+    def __init__(self, first: Mapping[Hashable, Step]) -> None:
         self._first = first
 
-    def __call__(self, call: Call, before: int) -> Step:
-        return during_outage(self._first.get(call.value, Step(status=503)), before)
+    def __call__(self, value: Hashable, before: int) -> Step:
+        return during_outage(self._first.get(value, Step(status=503)), before)
 
 
 @check("recovery/nothing-stays-pending")
 def test_nothing_stays_pending(world: World) -> None:
     """After an outage of the provider and a kill, every pending charge gets its outcome without being asked again."""
-    world.begin()
+    world.service.begin()
     purse = world.purse("open", merchants=2)
     told = dict(world.baseline(purse))
     charges = purse.charges(CHARGES)
     with world.timeline.fault("outage"), world.provider.unwell(_unwell(world, charges, "outage")):
-        said = world.post_all(charges)
+        said = world.crowd.ask_all(charges)
         _promised(world, said)
-        world.kill()
-        world.start_again()
+        world.service.kill()
+        world.service.start_again()
     well = time.monotonic()
-    finished = _watch(world, said, until=well + MOST_LATE * world.reconcile + 10 * world.tick)
+    finished = _watch(world, said, until=well + MOST_LATE * world.reconcile + 10 * world.service.tick)
     said |= {charge: one for charge, (one, _) in finished.items()}
-    told |= said | world.charge_until_final(purse.charges(LEAST_OK), f="after the outage")
+    told |= said | world.crowd.ask_until_final(purse.charges(LEAST_OK), f="after the outage")
     world.judge.money(told, of=" around an outage")
     _nothing_open(world, {charge: (one, at - well) for charge, (one, at) in finished.items()})
     world.audit(told, of=" around an outage")
@@ -70,7 +69,7 @@ def _promised(world: World, said: Mapping[Charge, Said]) -> None:
     """An unknown outcome is answered 202 in time; without ids there is nothing to watch."""
     answered = [one for one in said.values() if one.meaning is Meaning.PENDING]
     if len(answered) < len(said) // 2:
-        world.suspect()
+        world.service.suspect()
         found = "; ".join(sorted({str(one) for one in said.values() if one.meaning is not Meaning.PENDING})[:3])
         text = (
             f"While the provider was unwell, {len(answered)} of {len(said)} requests were answered 202 pending within "
@@ -85,20 +84,20 @@ def _watch(world: World, said: Mapping[Charge, Said], *, until: float) -> dict[C
     def follow(charge: Charge) -> tuple[Said, float]:
         one = said[charge]
         while one.meaning is not Meaning.FINAL and time.monotonic() < until:
-            time.sleep(world.tick / 2)
+            time.sleep(world.service.tick / 2)
             now = world.client.read(charge, one.id)
             one = now if now.id == one.id else one
         return one, one.answer.end
 
     watched = [charge for charge, one in said.items() if one.id]
-    return dict(zip(watched, world.together(follow, watched), strict=True))
+    return dict(zip(watched, world.crowd.together(follow, watched), strict=True))
 
 
 def _nothing_open(world: World, finished: Mapping[Charge, tuple[Said, float]]) -> None:
     pending = [charge for charge, (one, _) in finished.items() if one.meaning is not Meaning.FINAL]
     slowest = max(finished, key=lambda charge: finished[charge][1])
     seconds = finished[slowest][1]
-    intervals = MOST_LATE if pending else max(0.0, seconds - 10 * world.tick) / world.reconcile
+    intervals = MOST_LATE if pending else max(0.0, seconds - 10 * world.service.tick) / world.reconcile
     expect(
         not pending,
         f"{len(pending)} of {len(finished)} charges were still pending {seconds:.1f} s after the provider was well again.",
@@ -117,7 +116,7 @@ def _nothing_open(world: World, finished: Mapping[Charge, tuple[Said, float]]) -
 @check("recovery/retry-storm")
 def test_retry_storm(world: World) -> None:
     """Clients that repeat themselves do not multiply calls to the provider, and the service works again afterwards."""
-    world.begin()
+    world.service.begin()
     purse = world.purse("storm", merchants=2)
     told = dict(world.baseline(purse))
     charges = purse.charges(STORM_KEYS)
@@ -127,8 +126,8 @@ def test_retry_storm(world: World) -> None:
         said = _storm(world, charges, seconds=max(world.answer_limit, 3 * world.reconcile))
     seconds = time.monotonic() - began
     calls = {charge: len(world.books.calls(charge)) for charge in charges}
-    said = world.settle(said, until=time.monotonic() + world.pending_limit, repeat=charges)
-    after = world.charge_until_final(purse.charges(LEAST_OK), f="after the storm")
+    said = world.crowd.settle(said, until=time.monotonic() + world.pending_limit, repeat=charges)
+    after = world.crowd.ask_until_final(purse.charges(LEAST_OK), f="after the storm")
     told |= said | after
     world.audit(told, of=" in a retry storm")
     _answered(world)
@@ -164,7 +163,7 @@ def _storm(world: World, charges: tuple[Charge, ...], *, seconds: float) -> dict
                     said[charge] = one
             time.sleep(pause)
 
-    world.together(insist, [charge for charge in charges for _ in range(STORM_COPIES)])
+    world.crowd.together(insist, [charge for charge in charges for _ in range(STORM_COPIES)])
     return said
 
 

@@ -8,20 +8,20 @@ from __future__ import annotations
 import time
 
 from books import Outcome
-from judge import enough
 from plans import ambiguous_scripts, early_webhook_scripts
 from psp import message_of
-from schedule import Charge, deal, generator
-from service import Meaning, short
+from schedule import Charge
 from world import LEAST_OK, World
 
 from harness.testing import check, expect
+from harness.testing.answers import Meaning, enough, short
+from harness.testing.deals import deal, generator
 
 
 @check("safety/ambiguous-outcomes")
 def test_ambiguous_outcomes(world: World) -> None:
     """Late, missing, cut and failed answers of the provider lead to one capture and the true outcome."""
-    world.begin()
+    world.service.begin()
     purse = world.purse("amb", merchants=4)
     told = dict(world.baseline(purse))
     rng = generator(world.job, "ambiguous")
@@ -33,11 +33,11 @@ def test_ambiguous_outcomes(world: World) -> None:
         world.diary.write(charge.value, f"the provider will do to {charge.key}: {kind}")
     repeating = set(rng.sample(charges, len(charges) // 2))
     with world.timeline.fault("cut"):
-        said = world.post_all(charges)
+        said = world.crowd.ask_all(charges)
         # A client without an id can do nothing but ask again.
         repeating |= {charge for charge, one in said.items() if not one.id}
-        said = world.settle(said, until=time.monotonic() + world.pending_limit, repeat=repeating)
-    told |= said | world.charge_until_final(purse.charges(LEAST_OK), f="after")
+        said = world.crowd.settle(said, until=time.monotonic() + world.pending_limit, repeat=repeating)
+    told |= said | world.crowd.ask_until_final(purse.charges(LEAST_OK), f="after")
     world.audit(told, of=" with ambiguous outcomes")
     for kind in scripts:
         enough(
@@ -48,7 +48,7 @@ def test_ambiguous_outcomes(world: World) -> None:
 @check("safety/webhook-before-answer")
 def test_webhook_before_answer(world: World) -> None:
     """A webhook before the provider's answer, or for an unknown ref, leaves the ledger right."""
-    world.begin()
+    world.service.begin()
     purse = world.purse("early", merchants=2)
     told = dict(world.baseline(purse))
     scripts = early_webhook_scripts(world.provider_timeout)
@@ -58,8 +58,8 @@ def test_webhook_before_answer(world: World) -> None:
         world.provider.script(charge, scripts[kind])
         world.diary.write(charge.value, f"the provider's webhooks for {charge.key}: {kind}")
     with world.timeline.fault("webhooks"):
-        said = world.post_all(charges)
-        said = world.settle(said, until=time.monotonic() + world.pending_limit, repeat=charges)
+        said = world.crowd.ask_all(charges)
+        said = world.crowd.settle(said, until=time.monotonic() + world.pending_limit, repeat=charges)
         _unknown_refs(world, charges[:LEAST_OK])
     told |= said
     world.audit(told)
@@ -78,7 +78,7 @@ def _unknown_refs(world: World, charges: tuple[Charge, ...]) -> None:
             currency=charge.currency,
             at=time.monotonic(),
         )
-        status = world.provider.deliver(message_of(outcome, kind), charge.value, attempts=1)
+        status = world.provider.webhooks.deliver(message_of(outcome, kind), charge.value, attempts=1)
         expect(
             status is None or status < 500,
             "A webhook for a ref that the service never made was answered with a server error.",
@@ -91,7 +91,7 @@ def _unknown_refs(world: World, charges: tuple[Charge, ...]) -> None:
 @check("safety/keys-per-merchant")
 def test_keys_per_merchant(world: World) -> None:
     """Two merchants may use the same key."""
-    world.begin()
+    world.service.begin()
     purse = world.purse("scope", merchants=3)
     told = dict(world.baseline(purse))
     charges: list[Charge] = []
@@ -103,7 +103,7 @@ def test_keys_per_merchant(world: World) -> None:
             Charge(merchant=second.merchant, key=first.key, amount=second.amount, currency=second.currency),
             Charge(merchant=purse.merchants[2], key=first.key, amount=first.amount, currency=first.currency),
         ]
-    shared = world.charge_until_final(charges)
+    shared = world.crowd.ask_until_final(charges)
     for charge, said in shared.items():
         expect(
             said.meaning is Meaning.FINAL,

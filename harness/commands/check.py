@@ -18,7 +18,7 @@ from harness.model import Grading, Outcome, Status, Verdict
 from harness.reports import summary
 
 _WORDS = {Status.PASSED: "PASS", Status.FAILED: "FAIL", Status.UNPROVEN: "FAIL", Status.INCONCLUSIVE: "SKIP"}
-_EVIDENCE_LINES = 8
+_EVIDENCE_LINES = 24
 
 
 def check(

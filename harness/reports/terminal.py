@@ -16,7 +16,7 @@ Style = Callable[[str, str], str]
 
 _LABEL = 10
 _MAX_FEEDBACK = 700
-_MAX_EVIDENCE = 4
+_MAX_EVIDENCE = 10
 _CODES = {"heading": "1", "good": "32", "bad": "31", "unsure": "33", "quiet": "2"}
 _VERDICT_ROLE: Mapping[Verdict, str] = {Verdict.PASSED: "good", Verdict.FAILED: "bad"}
 

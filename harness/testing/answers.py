@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from harness.model import Json
 from harness.testing.check import Unproven
 from harness.testing.clients import Answer
+from harness.testing.history import History, Kind, Op
+from harness.testing.timeline import Timeline
 
 MOST_CHARS = 90
 MOST_EXAMPLES = 3
+MOST_ID = 64
+MOST_STATUS = 40
 
 
 class Meaning(enum.StrEnum):
@@ -24,6 +29,9 @@ class Meaning(enum.StrEnum):
     """Any 4xx."""
     BROKEN = "broken"
     """5xx, no answer, or an answer that is not what the brief says."""
+
+
+_KINDS = {Meaning.FINAL: Kind.OK, Meaning.PENDING: Kind.OK, Meaning.REFUSED: Kind.FAIL, Meaning.BROKEN: Kind.INFO}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +50,45 @@ class Said:
         if self.answer.status is None:
             return short(self.answer)
         return f"{self.answer.status} {self.status}".strip()
+
+
+def understand(
+    answer: Answer, *, final: int, pending: int, outcomes: Collection[str], echo: Mapping[str, Json]
+) -> Said:
+    """Return what an answer about a thing with ``id`` and ``status`` comes to.
+
+    ``final`` and ``pending`` are the statuses of HTTP that say so; ``outcomes`` what a final thing may be called, while
+    a pending one is called ``pending``; ``echo`` what every answer must repeat unchanged. A longer id than 64
+    characters is no id: what a service says is not ours to store without end.
+    """
+    if answer.status is None or answer.status >= 500:  # noqa: PLR2004 - HTTP's own numbers
+        return Said(meaning=Meaning.BROKEN, answer=answer)
+    if answer.status >= 400:  # noqa: PLR2004
+        return Said(meaning=Meaning.REFUSED, answer=answer)
+    status, name = (answer.text_at("status") or "")[:MOST_STATUS], answer.text_at("id") or ""
+    if len(name) > MOST_ID:
+        return Said(meaning=Meaning.BROKEN, answer=answer, status=status)
+    right = bool(name) and all(answer.get(key) == value for key, value in echo.items())
+    meaning = Meaning.BROKEN
+    if right and answer.status == final and status in outcomes:
+        meaning = Meaning.FINAL
+    elif right and answer.status == pending and status == "pending":
+        meaning = Meaning.PENDING
+    return Said(meaning=meaning, answer=answer, id=name, status=status)
+
+
+def note(said: Said, f: str, args: Json, *, history: History, timeline: Timeline) -> None:
+    """Tell the timeline whether it was a right answer, and the history what it was: ``f`` asked with ``args``."""
+    kind = _KINDS[said.meaning]
+    timeline.answered(kind is Kind.OK)
+    start, end = said.answer.start, said.answer.end
+    op = Op(process=0, f=f, args=args, start=start, end=end, type=kind, value=str(said), phase=history.phase)
+    history.append(op)
+
+
+def times(count: int) -> str:
+    """Return how often in words: ``never``, ``once``, ``twice``, ``3 times``."""
+    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def short(answer: Answer, most: int = MOST_CHARS) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
-from harness.testing.answers import Meaning, Said
+from harness.testing.answers import Meaning, Said, examples
+from harness.testing.check import Unproven
 from harness.testing.service import Service
 
 MOST_IN_FLIGHT = 64
@@ -40,6 +41,7 @@ class Crowd(Generic[Thing]):
         self._ask = ask
         self._read = read
         self._settle_seconds = settle_seconds
+        self._strikes = 0
         self._pool = ThreadPoolExecutor(max_workers=most, thread_name_prefix="client")
 
     def close(self) -> None:
@@ -51,7 +53,7 @@ class Crowd(Generic[Thing]):
         with self._service.waiting():
             return list(self._pool.map(work, items))
 
-    def ask_all(self, things: Collection[Thing], *, f: str) -> dict[Thing, Said]:
+    def ask_all(self, things: Collection[Thing], *, f: str = "ask") -> dict[Thing, Said]:
         """Ask once for all things at once."""
         return dict(zip(things, self.together(lambda thing: self._ask(thing, f), things), strict=True))
 
@@ -65,10 +67,29 @@ class Crowd(Generic[Thing]):
         found = self.together(lambda thing: self._follow(thing, told[thing], until, again=thing in wanted), things)
         return dict(zip(things, found, strict=True))
 
-    def ask_until_final(self, things: Collection[Thing], *, f: str) -> dict[Thing, Said]:
+    def ask_until_final(self, things: Collection[Thing], *, f: str = "ask") -> dict[Thing, Said]:
         """Ask for things, again where there was no outcome, within the time that is promised when nothing fails."""
         told = self.ask_all(things, f=f)
         return self.settle(told, until=time.monotonic() + self._settle_seconds(), repeat=things)
+
+    def ordinary(self, things: Collection[Thing], *, f: str = "ask") -> dict[Thing, Said]:
+        """Ask for things without any fault. When nothing comes of it twice in a row, later checks don't wait again."""
+        told = self.ask_until_final(things, f=f)
+        if any(said.meaning in {Meaning.FINAL, Meaning.REFUSED} for said in told.values()):
+            self._strikes = 0
+            return told
+        self._strikes += 1
+        self._service.suspect()
+        if self._strikes > 1:
+            self._service.give_up(_nothing_came(told))
+        return told
+
+    def baseline(self, things: Collection[Thing], *, f: str = "baseline") -> dict[Thing, Said]:
+        """Ask for a few things without any fault; raise Unproven when not one of them gets its outcome."""
+        told = self.ordinary(things, f=f)
+        if any(said.meaning is Meaning.FINAL for said in told.values()):
+            return told
+        raise Unproven(_nothing_came(told))
 
     def _follow(self, thing: Thing, said: Said, until: float, *, again: bool) -> Said:
         best, tick = said, self._service.tick
@@ -81,3 +102,8 @@ class Crowd(Generic[Thing]):
             if now.meaning in {Meaning.FINAL, Meaning.PENDING} or not best.id:
                 best = now
         return best
+
+
+def _nothing_came(told: Mapping[Thing, Said]) -> str:
+    said = f"Of {len(told)} ordinary requests without any fault, none got a final outcome."
+    return f"{said} Answers: {examples(told.values())}."

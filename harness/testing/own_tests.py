@@ -17,7 +17,7 @@ from harness.testing.ends import exit_words, last_lines
 from harness.testing.forwards import Forwarder
 from harness.testing.job import Job
 
-MOST_LINES = 20
+MOST_LINES = 9
 _BUILD_CHARS = 2000
 _OUTPUT_CHARS = 1500
 VERDICTS = {0: "pass", 1: "fail"}

@@ -88,14 +88,32 @@ class Script(Generic[StepT]):
         self._holds: dict[Hashable, HeldCall] = {}
         self._every: list[HeldCall] = []
         self._closing = threading.Event()
+        self._rule: Callable[[Hashable, int], StepT] | None = None
 
     def write(self, key: Hashable, steps: tuple[StepT, ...]) -> None:
         """Set what the first calls for ``key`` come to."""
         with self._lock:
             self._steps[key] = steps
 
+    @contextmanager
+    def ruled(self, rule: Callable[[Hashable, int], StepT]) -> Iterator[None]:
+        """For the body, every call goes as ``rule(key, calls before)`` says, whatever is written."""
+        self._rule = rule
+        try:
+            yield
+        finally:
+            self._rule = None
+
+    @property
+    def is_ruled(self) -> bool:
+        """Whether a rule is on now: the upstream is out of order."""
+        return self._rule is not None
+
     def next(self, key: Hashable, before: int, *, then: StepT) -> StepT | None:
         """Return the step of a call that ``before`` others came before: ``then`` after the last, None without a script."""
+        rule = self._rule
+        if rule is not None:
+            return rule(key, before)
         with self._lock:
             steps = self._steps.get(key)
         if steps is None:

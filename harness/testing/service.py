@@ -132,24 +132,19 @@ class Service:
         self._starts = max(0, self._starts - 1)  # a start that we made necessary
         return interval
 
-    def start_again(self) -> float:
+    def start_again(self, *, otherwise: str = "After a kill the service did not come back.") -> float:
         """Start the service after a kill of ours; return the monotonic stamp when it was ready.
 
-        Raises Unproven, with the reason, when it did not become ready in its declared time.
+        Raises Unproven, with ``otherwise`` and the reason, when it did not become ready in its declared time.
         """
         if not self.start():
             self._suspect = True
-            self._say_gone(f"After a kill the service did not come back. {self.why_not_ready()}", liveness=False)
+            self._say_gone(f"{otherwise} {self.why_not_ready()}", liveness=False)
         return time.monotonic()
 
     def running(self) -> bool:
         """Return whether the service's process is there."""
         return self._broker.state(self._sandbox).running
-
-    def stop_watching(self) -> None:
-        """Say that what becomes of the process is ours from now on: something else is going to use its sandbox."""
-        self._watch.stops()
-        self._suspect = True
 
     def suspect(self) -> None:
         """Say that the service may be stuck: the next check starts it again."""

@@ -3,56 +3,25 @@
 from __future__ import annotations
 
 import itertools
+import re
 import threading
+import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from schedule import DECIMALS, Charge, Value
 
 from harness.model import Json
 
 _MAX_TEXT = 200
+_MAX_REF = 64
+_MAX_AMOUNT = 40
+_AMOUNT = re.compile(r"[0-9]+(?:\.([0-9]+))?", re.ASCII)
 MOST_REFS = 50_000
 MOST_CALLS = 200_000
 """What the provider remembers in one grading. A service that asks for more is answered 429: nothing happens."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
-    """What the provider decided about one ref, once and for all."""
-
-    capture: str | None
-    """None: declined."""
-    ref: str
-    merchant: str
-    amount: str
-    currency: str
-    at: float
-    """``time.monotonic()``."""
-
-    @property
-    def status(self) -> str:
-        """As the provider's answers call it."""
-        return "declined" if self.capture is None else "captured"
-
-    @property
-    def value(self) -> Value:
-        """What a capture is recognised by."""
-        return (self.merchant, self.currency, Decimal(self.amount))
-
-    @property
-    def body(self) -> dict[str, Json]:
-        """As ``GET /captures`` shows it."""
-        return {
-            "capture": self.capture,
-            "ref": self.ref,
-            "status": self.status,
-            "merchant": self.merchant,
-            "amount": self.amount,
-            "currency": self.currency,
-        }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,11 +33,31 @@ class Call:
     amount: str
     currency: str
     at: float
+    """``time.monotonic()``."""
 
     @property
     def value(self) -> Value:
-        """What it wants captured."""
+        """What it wants captured, and what its capture is recognised by."""
         return (self.merchant, self.currency, Decimal(self.amount))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome(Call):
+    """What the provider decided about one ref, once and for all, ``at`` that moment."""
+
+    capture: str | None
+    """None: declined."""
+
+    @property
+    def status(self) -> str:
+        """As the provider's answers call it."""
+        return "declined" if self.capture is None else "captured"
+
+    @property
+    def body(self) -> dict[str, Json]:
+        """As ``GET /captures`` shows it."""
+        charge: dict[str, Json] = {"merchant": self.merchant, "amount": self.amount, "currency": self.currency}
+        return {"capture": self.capture, "ref": self.ref, "status": self.status, **charge}
 
 
 def parse_call(body: Json, at: float) -> Call | str:
@@ -80,8 +69,8 @@ def parse_call(body: Json, at: float) -> Call | str:
         if not isinstance(text, str) or not 0 < len(text) <= _MAX_TEXT:
             return f"expected a string as {name}"
     ref, merchant, amount, currency = (str(text) for text in texts.values())
-    if len(ref) > 64:
-        return "expected a ref of at most 64 characters"
+    if len(ref) > _MAX_REF:
+        return f"expected a ref of at most {_MAX_REF} characters"
     if parse_amount(amount, currency) is None:
         return f"expected an amount as PSP.md says, found {amount!r} {currency!r}"
     return Call(ref=ref, merchant=merchant, amount=amount, currency=currency, at=at)
@@ -89,29 +78,19 @@ def parse_call(body: Json, at: float) -> Call | str:
 
 def parse_amount(amount: Json, currency: str) -> Decimal | None:
     """Return the exact value of an amount in major units with exactly its currency's decimals, None for anything else."""
-    decimals = DECIMALS.get(currency)
-    if decimals is None or not isinstance(amount, str) or not amount.isascii() or len(amount) > 40:
-        return None
-    whole, dot, fraction = amount.partition(".")
-    if not whole.isdigit() or len(fraction) != decimals or bool(dot) != bool(decimals):
-        return None
-    if fraction and not fraction.isdigit():
-        return None
-    try:
-        return Decimal(amount)
-    except InvalidOperation:
-        return None
+    match = _AMOUNT.fullmatch(amount) if isinstance(amount, str) and len(amount) <= _MAX_AMOUNT else None
+    return None if match is None or len(match[1] or "") != DECIMALS.get(currency) else Decimal(match[0])
 
 
 class Books:
     """Captures, declines and calls. Thread-safe; a ref is decided once."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self) -> None:
         """Begin empty."""
-        self._clock = clock
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
         self._noted = 0
+        self._of_ref: Counter[str] = Counter()
         self._by_ref: dict[str, Outcome] = {}
         self._by_value: defaultdict[Value, list[Outcome]] = defaultdict(list)
         self._calls: defaultdict[Value, list[Call]] = defaultdict(list)
@@ -121,13 +100,13 @@ class Books:
         """Whether a service has asked for more than any right one could."""
         return len(self._by_ref) >= MOST_REFS or self._noted >= MOST_CALLS
 
-    def note_call(self, call: Call) -> int:
-        """Count a call that arrived; return how many there were for its value before, whatever their refs."""
+    def note_call(self, call: Call) -> tuple[int, int]:
+        """Count a call that arrived; return how many there were before, for its value whatever the ref, and for its ref."""
         with self._lock:
             self._noted += 1
-            calls = self._calls[call.value]
-            calls.append(call)
-            return len(calls) - 1
+            self._of_ref[call.ref] += 1
+            self._calls[call.value].append(call)
+            return len(self._calls[call.value]) - 1, self._of_ref[call.ref] - 1
 
     def decide(self, call: Call, *, captured: bool) -> tuple[Outcome, bool]:
         """Capture or decline, unless the ref was used before; return the outcome and whether it is new."""
@@ -141,7 +120,7 @@ class Books:
                 merchant=call.merchant,
                 amount=call.amount,
                 currency=call.currency,
-                at=self._clock(),
+                at=time.monotonic(),
             )
             self._by_ref[call.ref] = outcome
             self._by_value[outcome.value].append(outcome)
@@ -152,15 +131,10 @@ class Books:
         with self._lock:
             return self._by_ref.get(ref)
 
-    def captures(self, charge: Charge) -> tuple[Outcome, ...]:
-        """Return every capture of a charge, whatever its refs."""
+    def captures(self, charge: Charge, *, status: str = "captured") -> tuple[Outcome, ...]:
+        """Return every capture of a charge, whatever its refs; every decline with status ``declined``."""
         with self._lock:
-            return tuple(one for one in self._by_value.get(charge.value, ()) if one.capture is not None)
-
-    def declines(self, charge: Charge) -> tuple[Outcome, ...]:
-        """Return every decline of a charge."""
-        with self._lock:
-            return tuple(one for one in self._by_value.get(charge.value, ()) if one.capture is None)
+            return tuple(one for one in self._by_value.get(charge.value, ()) if one.status == status)
 
     def calls(self, charge: Charge) -> tuple[Call, ...]:
         """Return every well-formed POST /captures for a charge."""
@@ -170,13 +144,8 @@ class Books:
     def captured(self, merchant: str) -> Counter[tuple[str, Decimal]]:
         """Return currency and amount of every capture of a merchant, with how often."""
         with self._lock:
-            return Counter(
-                (currency, amount)
-                for (owner, currency, amount), outcomes in self._by_value.items()
-                if owner == merchant
-                for outcome in outcomes
-                if outcome.capture is not None
-            )
+            found = [one for (owner, _, _), outcomes in self._by_value.items() if owner == merchant for one in outcomes]
+        return Counter((one.currency, Decimal(one.amount)) for one in found if one.capture is not None)
 
     def captured_since(self, stamp: float) -> tuple[Outcome, ...]:
         """Return captures made at or after a stamp."""

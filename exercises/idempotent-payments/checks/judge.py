@@ -9,14 +9,16 @@ from decimal import Decimal
 from typing import NoReturn
 
 from books import Books, Outcome, totals
-from diary import Diary
+from client import Client, Ledger
 from schedule import Charge
-from service import Client, Ledger, Meaning, Said, short
 
 from harness.testing import Unproven, expect, fail
+from harness.testing.answers import Meaning, Said, short, times
+from harness.testing.diary import Diary
+from harness.testing.service import Service
 
-MOST_EVIDENCE = 14
-SETTLE_SECONDS = 0.5
+SETTLE_TICKS = 10
+"""How long a difference of books must last: a capture may just be happening."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +28,7 @@ class Judge:
     books: Books
     diary: Diary
     client: Client
+    service: Service
 
     def money(self, told: Mapping[Charge, Said], *, of: str = "") -> None:
         """I1 and what follows from it: at most one capture a charge, and nobody was told anything else than the truth.
@@ -35,7 +38,7 @@ class Judge:
         bad = [(charge, found) for charge, said in told.items() if (found := self._wrong(charge, said))]
         if not bad:
             return
-        charge, (_, text) = min(bad, key=lambda pair: (pair[1][0], len(self.diary.story(pair[0]))))
+        charge, (_, text) = min(bad, key=lambda pair: (pair[1][0], len(self.evidence(pair[0]))))
         more = f" Charges that went wrong{of}: {len(bad)} of {len(told)}." if len(bad) > 1 else ""
         fail(text + more, evidence=self.evidence(charge))
 
@@ -51,23 +54,22 @@ class Judge:
             return 1, f"Charge {charge.key} was reported as declined, but {what}."
         if said.status == self.client.captured and not captures:
             return 2, f"Charge {charge.key} was reported as {said.status}, but the provider never captured it."
-        if said.status == "declined" and not self.books.declines(charge):
+        if said.status == "declined" and not self.books.captures(charge, status="declined"):
             return 3, f"Charge {charge.key} was reported as declined, but the provider never declined it."
         return None
 
     def _double(self, charge: Charge, captures: Sequence[Outcome]) -> str:
-        times = "; ".join(
+        when = "; ".join(
             f"{one.capture} at {self.diary.say(one.at)}{self._cause(charge, captures[:number])}"
             for number, one in enumerate(captures[:3], 1)
         )
-        number = "twice" if len(captures) == 2 else f"{len(captures)} times"
-        return f"Charge {charge.key} was captured {number}: {times}."
+        return f"Charge {charge.key} was captured {times(len(captures))}: {when}."
 
     def _cause(self, charge: Charge, captures: Sequence[Outcome]) -> str:
         """Say what stood next to the last of some captures: a kill after it, or what led to it."""
-        entries = self.diary.entries([charge])
+        entries = self.diary.entries([charge.value])
         last = captures[-1]
-        kills = [entry for entry in entries if entry.value is None and "killed" in entry.text and entry.at >= last.at]
+        kills = [entry for entry in entries if entry.about is None and "killed" in entry.text and entry.at >= last.at]
         if len(captures) == 1:
             if not kills:
                 return ""
@@ -97,7 +99,7 @@ class Judge:
         """
         merchants = sorted({charge.merchant for charge in charges})
         if not self.await_ledgers(merchants, until=until):
-            time.sleep(SETTLE_SECONDS)
+            time.sleep(SETTLE_TICKS * self.service.tick)
             for merchant in merchants:
                 self._ledger(merchant, self.client.ledger(merchant))
         for merchant in merchants:
@@ -109,7 +111,7 @@ class Judge:
             while self.ledger_problem(merchant):
                 if time.monotonic() >= until:
                     return False
-                time.sleep(0.05)
+                time.sleep(self.service.tick)
         return True
 
     def ledger_problem(self, merchant: str) -> str:
@@ -143,7 +145,7 @@ class Judge:
         name = f"Charge {charge.key}" if charge else "An amount that nobody asked for"
         fail(
             f"{name} ({amount} {currency}) {where} of merchant {merchant}: "
-            f"captured {_times(truth[line])}, entered {_times(ledger.entries[line])}.",
+            f"captured {times(truth[line])}, entered {times(ledger.entries[line])}.",
             expected=f"ledger {_sums(truth)}",
             found=f"ledger {_sums(ledger.entries)}",
             evidence=self.evidence(charge) if charge else (),
@@ -185,34 +187,13 @@ class Judge:
                 )
 
     def evidence(self, *charges: Charge) -> tuple[str, ...]:
-        """Return the story of charges, its middle left out when it is long."""
-        lines = self.diary.story(*charges)
-        if len(lines) <= MOST_EVIDENCE:
-            return lines
-        half = MOST_EVIDENCE // 2
-        return (*lines[:half], f"          ... {len(lines) - 2 * half} more", *lines[-half:])
+        """Return the story of charges."""
+        return self.diary.story(*(charge.value for charge in charges))
 
 
 def _same_body(said: Said, other: Said) -> bool:
     """A final answer may have come from a read (200); its JSON is the same as that of the 201."""
     return said.answer.json() == other.answer.json()
-
-
-def enough(told: Iterable[Said], *, least: int, what: str) -> None:
-    """Raise Unproven unless at least ``least`` answers were final: a safety verdict needs evidence."""
-    said = list(told)
-    final = sum(1 for one in said if one.meaning is Meaning.FINAL)
-    if final < least:
-        others = sorted({str(one) for one in said if one.meaning is not Meaning.FINAL})
-        text = (
-            f"Too little succeeded to judge: of {len(said)} {what}, {final} got a final outcome (201), "
-            f"expected at least {least}. Other answers: {'; '.join(others[:3]) or 'none'}."
-        )
-        raise Unproven(text)
-
-
-def _times(count: int) -> str:
-    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def _say(lines: Mapping[tuple[str, Decimal], int]) -> str:

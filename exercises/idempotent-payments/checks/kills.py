@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import enum
-import time
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from psp import Hold
 from schedule import Charge
-from service import Said
 from world import World
 
-from harness.testing import Unproven
+from harness.testing.answers import Said
+from harness.testing.killing import kill_while_held
+from harness.testing.scripted import AFTER, BEFORE
 
-HELD_SECONDS = 2.0
+ALL_HELD = 0.6
+"""Of the service's own timeout for the provider: how long a held call waits for the others before the kill."""
 
 
 class Point(enum.StrEnum):
@@ -39,51 +38,23 @@ class Round:
 def kill_round(world: World, plan: Round) -> dict[Charge, Said]:
     """Kill the service while every charge of the plan is held, start it, let it recover; return what clients know."""
     holds = {
-        charge: world.provider.hold(charge, "after" if point is Point.AFTER else "before")
+        charge: world.provider.hold(charge, AFTER if point is Point.AFTER else BEFORE)
         for charge, point in plan.points.items()
     }
     with world.timeline.fault("kill"):
-        told = _kill_while_held(world, plan, holds)
-        ready = world.start_again()
-    repeat = [charge for charge in plan.points if charge not in plan.silent]
-    loud = {charge: told[charge] for charge in repeat}
-    loud = world.settle(loud, until=ready + world.pending_limit, repeat=repeat)
+        told = kill_while_held(
+            world.service,
+            world.provider.calls,
+            holds,
+            world.client.post,
+            forward=[charge for charge, point in plan.points.items() if point is Point.BEFORE_LATE],
+            within_seconds=max(world.answer_limit, world.pending_limit),
+            together_seconds=ALL_HELD * world.provider_timeout,
+        )
+        ready = world.service.start_again()
+    loud = {charge: told[charge] for charge in plan.points if charge not in plan.silent}
+    loud = world.crowd.settle(loud, until=ready + world.pending_limit, repeat=loud)
     world.judge.money({**told, **loud}, of=f" in kill {plan.number}")
     world.judge.ledgers(plan.points, until=ready + world.pending_limit)
-    quiet = world.charge_until_final(plan.silent, f="asked again late")
+    quiet = world.crowd.ask_until_final(plan.silent, f="asked again late")
     return {**loud, **quiet}
-
-
-def _kill_while_held(world: World, plan: Round, holds: Mapping[Charge, Hold]) -> dict[Charge, Said]:
-    with ThreadPoolExecutor(max_workers=len(holds)) as pool:
-        asked: dict[Charge, Future[Said]] = {charge: pool.submit(world.client.post, charge) for charge in holds}
-        held = _await_held(world, holds)
-        try:
-            if held:
-                world.kill()
-        finally:
-            world.provider.forget_holds()
-            for charge, hold in holds.items():
-                hold.release(forward=plan.points[charge] is Point.BEFORE_LATE)
-        told = {charge: future.result() for charge, future in asked.items()}
-    if not held:
-        world.suspect()
-        answers = "; ".join(sorted({str(said) for said in told.values()})[:3])
-        text = f"The service called the provider for none of {len(holds)} charges, so it could not be killed in one: {answers}."
-        raise Unproven(text)
-    return told
-
-
-def _await_held(world: World, holds: Mapping[Charge, Hold]) -> int:
-    """Wait until every call is held, but never longer than the service waits for the provider; return how many are."""
-    deadline = time.monotonic() + HELD_SECONDS
-    first = 0.0
-    while time.monotonic() < deadline:
-        held = sum(1 for hold in holds.values() if hold.held.is_set())
-        if held == len(holds):
-            break
-        if held and not first:
-            first = time.monotonic()
-            deadline = min(deadline, first + 0.6 * world.provider_timeout)
-        time.sleep(0.005)
-    return sum(1 for hold in holds.values() if hold.held.is_set())

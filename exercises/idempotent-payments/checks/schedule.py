@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from harness.model import Json
-from harness.testing.job import Job
+from harness.testing import scripted
+from harness.testing.deals import distinct, tag
+from harness.testing.webhooks import Webhook
 
 DECIMALS = {"EUR": 2, "USD": 2, "JPY": 0, "KWD": 3}
 """Currencies of the exercise and their decimals."""
@@ -43,11 +44,6 @@ class Charge:
         return (self.merchant, self.currency, Decimal(self.amount))
 
 
-def generator(job: Job, name: str) -> random.Random:
-    """Return the generator of one check. ``check`` and ``grade`` draw differently even from the same seed."""
-    return job.rng(f"{job.mode}/{name}")
-
-
 class Purse:
     """Hands out charges: fresh keys, and an amount that no other charge of the merchant has.
 
@@ -57,10 +53,10 @@ class Purse:
     def __init__(self, rng: random.Random, *, merchants: int = 1) -> None:
         """Charges have keys like ``k-07-3fa2`` and go round ``merchants`` merchants of their own."""
         self._rng = rng
-        self._tag = f"{rng.randrange(16**4):04x}"
-        self.merchants = tuple(f"m-{rng.randrange(16**8):08x}" for _ in range(merchants))
+        self._tag = tag(rng)
+        self.merchants = tuple(f"m-{tag(rng, 8)}" for _ in range(merchants))
         self._count = itertools.count(1)
-        self._cents = _distinct(rng, 1_00, 399_99)
+        self._cents = distinct(rng, 1_00, 399_99)
 
     def charge(self, *, merchant: str | None = None, currency: str | None = None, amount: str | None = None) -> Charge:
         """Return the next charge. An ``amount`` that is given must be the merchant's only one."""
@@ -78,39 +74,12 @@ class Purse:
         return tuple(self.charge() for _ in range(count))
 
 
-def _distinct(rng: random.Random, low: int, high: int) -> Iterator[int]:
-    """Yield numbers of ``[low, high]`` in random order, each once, then nothing."""
-    numbers = list(range(low, high + 1))
-    rng.shuffle(numbers)
-    return iter(numbers)
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Webhook:
-    """One message of the provider about a charge."""
+class Step(scripted.Step):
+    """What the provider does on one call of POST /captures: 201 captures, 402 declines, any other status does nothing."""
 
-    type: str
-    """``authorised``, ``captured`` or ``declined``."""
-    after_answer: bool = True
-    """False: it is sent, and answered, before the call to POST /captures is answered."""
-    copies: int = 1
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Step:
-    """What the provider does on one call of POST /captures."""
-
-    wait_seconds: float = 0.0
-    """Before anything happens."""
-    status: int = 201
-    """201 captures, 402 declines, anything else does nothing."""
-    answer_after_seconds: float = 0.0
-    """Between what happens and the answer."""
-    cut_after_bytes: int | None = None
-    """Cut the connection after so many bytes of the answer."""
-    silent: bool = False
-    """Never answer: the connection is closed after ``answer_after_seconds``."""
     webhooks: tuple[Webhook, ...] = ()
+    """Types are ``authorised``, ``captured`` and ``declined``."""
 
 
 NORMAL = Step()
@@ -132,10 +101,3 @@ def webhook_scripts(provider_timeout: float) -> dict[str, Script]:
         "captured, authorised, captured again": (Step(webhooks=(twice, AUTHORISED, CAPTURED)),),
         "no answer, only webhooks": (silent,),
     }
-
-
-def deal(rng: random.Random, charges: Sequence[Charge], kinds: Sequence[str]) -> dict[Charge, str]:
-    """Give every charge a kind: each kind equally often (give or take one), in random order."""
-    dealt = [kinds[index % len(kinds)] for index in range(len(charges))]
-    rng.shuffle(dealt)
-    return dict(zip(charges, dealt, strict=True))

@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 
 from schedule import Charge
-from service import Meaning, Said, short
 from world import World
 
 from harness.model import Json
 from harness.testing import check, expect
+from harness.testing.answers import Meaning, Said, short
 
 
 def _created(world: World, charge: Charge) -> Said:
     """Return the final answer about a charge that nothing disturbs."""
-    said = world.ordinary([charge])[charge]
+    said = world.crowd.ordinary([charge])[charge]
     expect(
         said.meaning is Meaning.FINAL,
         f"POST /charges with key {charge.key} did not lead to a final charge.",
@@ -28,7 +28,7 @@ def _created(world: World, charge: Charge) -> Said:
 @check("contract/create-then-read")
 def test_create_then_read(world: World) -> None:
     """A charge is created, read back unchanged, listed in the ledger, and answered the same when it is repeated."""
-    world.begin(liveness=True)
+    world.service.begin(liveness=True)
     purse = world.purse("create", merchants=2)
     first, second = purse.charges(2)
     declined = purse.charge(amount="402.10", currency="EUR")
@@ -48,7 +48,7 @@ def test_create_then_read(world: World) -> None:
             found=short(read.answer),
         )
     world.judge.money(told)
-    again = world.post_all(list(told), f="replay")
+    again = world.crowd.ask_all(list(told), f="replay")
     for charge, said in again.items():
         expect(said.meaning is Meaning.FINAL, f"A repeated request ({charge.key}) got no 201.", found=str(said))
     world.judge.replays(told, again)
@@ -72,7 +72,7 @@ def _unknown_things(world: World) -> None:
 @check("contract/key-with-other-body")
 def test_key_with_other_body(world: World) -> None:
     """Another body under a used key is refused and nothing is captured."""
-    world.begin(liveness=True)
+    world.service.begin(liveness=True)
     purse = world.purse("body")
     charge = purse.charge()
     said = _created(world, charge)
@@ -99,7 +99,7 @@ def test_key_with_other_body(world: World) -> None:
         expect(
             not world.books.captures(other), f"The used key {charge.key} with {what} was captured.", found="a capture"
         )
-    again = world.post_all([charge], f="replay")
+    again = world.crowd.ask_all([charge], f="replay")
     expect(again[charge].meaning is Meaning.FINAL, "The first request, repeated, got no 201.", found=str(again[charge]))
     world.judge.replays({charge: said}, again)
     world.judge.money(again)
@@ -109,7 +109,7 @@ def test_key_with_other_body(world: World) -> None:
 @check("contract/malformed-requests")
 def test_malformed_requests(world: World) -> None:
     """Malformed requests are refused with 400, nothing is captured, and a good one still works exactly once."""
-    world.begin(liveness=True)
+    world.service.begin(liveness=True)
     purse = world.purse("form")
     since = time.monotonic()
     good = purse.charge()
@@ -155,7 +155,7 @@ def _edge_of_the_rules(world: World, good: Charge) -> None:
     """What is just allowed is taken, once: a key of 64 characters, 12 digits before the point."""
     longest = Charge(merchant=good.merchant, key="k" * 64, amount="123456789012.34", currency="EUR")
     told = {charge: _created(world, charge) for charge in (good, longest)}
-    again = world.post_all([good, longest], f="replay")
+    again = world.crowd.ask_all([good, longest], f="replay")
     world.judge.replays(told, again)
     world.judge.money(again)
     world.judge.ledgers([good, longest], until=time.monotonic())

@@ -6,10 +6,10 @@ import threading
 import time
 
 from schedule import Charge, Purse
-from service import Meaning, Said
 from world import LEAST_OK, World
 
 from harness.testing import check, fail
+from harness.testing.answers import Meaning, Said
 
 CLIENTS = 12
 DOWN_SECONDS = 0.8
@@ -19,7 +19,7 @@ BACKOFF_SECONDS = 0.25
 @check("recovery/database-restart")
 def test_database_restart(world: World) -> None:
     """After a restart of the database the service works again and every charge gets its outcome."""
-    world.begin()
+    world.service.begin()
     purse = world.purse("base", merchants=3)
     told = dict(world.baseline(purse))
     load = _Load(world, purse)
@@ -33,9 +33,9 @@ def test_database_restart(world: World) -> None:
         world.diary.write(None, "the database is back")
     time.sleep(0.3)
     load.stop()
-    told |= world.settle(load.told, until=back + world.pending_limit, repeat=load.told)
+    told |= world.crowd.settle(load.told, until=back + world.pending_limit, repeat=load.told)
     _still_running(world)
-    after = world.charge_until_final(purse.charges(LEAST_OK), f="after the database")
+    after = world.crowd.ask_until_final(purse.charges(LEAST_OK), f="after the database")
     told |= after
     world.judge.money(told, of=" around the restart")
     _all_final(world, told, time.monotonic() - back)
@@ -54,8 +54,8 @@ def _all_final(world: World, told: dict[Charge, Said], seconds: float) -> None:
 
 
 def _still_running(world: World) -> None:
-    if not world.running():
-        world.suspect()
+    if not world.service.running():
+        world.service.suspect()
         fail("The service's process ended when the database was away.", expected="it waits and connects again")
 
 
@@ -82,12 +82,12 @@ class _Load:
             thread.join()
 
     def _work(self) -> None:
-        pause = self._world.tick
+        pause = self._world.service.tick
         while not self._stop.wait(pause):
             with self._lock:
                 charge = self._purse.charge()
             said = self._world.client.post(charge)
             # Nobody hurries while nothing works: all these charges are to be finished afterwards.
-            pause = BACKOFF_SECONDS if said.meaning is Meaning.BROKEN else self._world.tick
+            pause = BACKOFF_SECONDS if said.meaning is Meaning.BROKEN else self._world.service.tick
             with self._lock:
                 self.told[charge] = said

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from judge import enough
 from kills import Point, Round, kill_round
-from schedule import Charge, Step, deal, generator, webhook_scripts
-from service import Meaning, Said
+from schedule import Charge, Step, webhook_scripts
 from world import LEAST_OK, World
 
 from harness.testing import Unproven, check
+from harness.testing.answers import Meaning, Said, enough
+from harness.testing.deals import deal, generator
 
 ROUNDS = 3
 KEYS = 20
@@ -23,7 +23,7 @@ KILLS = 3
 @check("safety/concurrent-duplicates")
 def test_concurrent_duplicates(world: World) -> None:
     """Three equal requests at the same moment lead to one capture and one charge."""
-    world.begin()
+    world.service.begin()
     purse = world.purse("dup", merchants=4)
     told = dict(world.baseline(purse))
     answers: dict[Charge, list[Said]] = {}
@@ -33,11 +33,11 @@ def test_concurrent_duplicates(world: World) -> None:
             for charge in charges:
                 world.provider.script(charge, (Step(wait_seconds=0.1 * world.provider_timeout),))
             requests = [charge for charge in charges for _ in range(COPIES)]
-            for charge, said in zip(requests, world.together(world.client.post, requests), strict=True):
+            for charge, said in zip(requests, world.crowd.together(world.client.post, requests), strict=True):
                 answers.setdefault(charge, []).append(said)
     first = {charge: _best(said) for charge, said in answers.items()}
-    told |= world.settle(first, until=time.monotonic() + world.pending_limit, repeat=first)
-    again = world.post_all(list(told), f="replay")
+    told |= world.crowd.settle(first, until=time.monotonic() + world.pending_limit, repeat=first)
+    again = world.crowd.ask_all(list(told), f="replay")
     world.judge.money(told)
     world.judge.told_once({charge: [*said, again[charge]] for charge, said in answers.items()})
     world.judge.money(again)
@@ -65,7 +65,7 @@ def _answered_as_promised(answers: Sequence[Said]) -> None:
 @check("safety/killed-mid-charge")
 def test_killed_mid_charge(world: World) -> None:
     """A service killed while the provider works charges nobody twice and loses no charge."""
-    world.begin()
+    world.service.begin()
     purse = world.purse("kill", merchants=2)
     told = dict(world.baseline(purse))
     rng = generator(world.job, "kill-points")
@@ -75,7 +75,7 @@ def test_killed_mid_charge(world: World) -> None:
         dealt = {charge: Point(name) for charge, name in deal(rng, charges, points).items()}
         silent = set(rng.sample(charges, len(charges) // 2))
         told |= kill_round(world, Round(number=number + 1, points=dealt, silent=frozenset(silent)))
-    told |= world.charge_until_final(purse.charges(LEAST_OK), f="after kills")
+    told |= world.crowd.ask_until_final(purse.charges(LEAST_OK), f="after kills")
     world.audit(told, of=f" in {KILLS} kills")
     enough(told.values(), least=len(told) - 1, what="charges around the kills")
 
@@ -83,7 +83,7 @@ def test_killed_mid_charge(world: World) -> None:
 @check("safety/webhooks")
 def test_webhooks(world: World) -> None:
     """Webhooks that come twice or out of order leave the ledger equal to the provider's books."""
-    world.begin()
+    world.service.begin()
     purse = world.purse("hook", merchants=2)
     told = dict(world.baseline(purse))
     scripts = webhook_scripts(world.provider_timeout)
@@ -93,40 +93,21 @@ def test_webhooks(world: World) -> None:
         world.provider.script(charge, scripts[kind])
         world.diary.write(charge.value, f"the provider's webhooks for {charge.key}: {kind}")
     with world.timeline.fault("webhooks"):
-        said = world.post_all(charges)
-        said = world.settle(said, until=time.monotonic() + world.pending_limit, repeat=charges)
-        _await_quiet(world)
+        said = world.crowd.ask_all(charges)
+        said = world.crowd.settle(said, until=time.monotonic() + world.pending_limit, repeat=charges)
+        # Whatever is still to be sent is sent within its script and its attempts.
+        world.provider.webhooks.await_quiet(timeout_seconds=world.pending_limit + 3 * world.read_limit)
     told |= said
-    _taken(world, charges)
+    world.provider.webhooks.require_taken([charge.value for charge in charges])
     world.audit(told)
     world.judge.money(_read_again(world, told))
     for kind in scripts:
         enough([said[charge] for charge in charges if kinds[charge] == kind], least=LEAST_OK, what=f"charges ({kind})")
 
 
-def _await_quiet(world: World) -> None:
-    """Wait until the provider has sent what it wants to send."""
-    deadline = time.monotonic() + 10.0
-    while not world.provider.quiet() and time.monotonic() < deadline:
-        time.sleep(world.tick / 2)
-
-
-def _taken(world: World, charges: Collection[Charge]) -> None:
-    """Webhooks were answered 2xx, or nothing about them can be judged."""
-    values = {charge.value for charge in charges}
-    sent = [one for one in world.provider.deliveries if one.value in values]
-    taken = [one for one in sent if one.status is not None and 200 <= one.status < 300]
-    if len(taken) * 2 < len(sent) or not taken:
-        statuses = ", ".join(sorted({str(one.status or "no answer") for one in sent}))
-        text = (
-            f"Of {len(sent)} webhooks, {len(taken)} were answered 2xx: nothing can be said of the others ({statuses})."
-        )
-        raise Unproven(text)
-
-
 def _read_again(world: World, told: Mapping[Charge, Said]) -> dict[Charge, Said]:
     """Read every final charge once more: old news must not have turned it back."""
     final = {charge: said for charge, said in told.items() if said.meaning is Meaning.FINAL}
-    read = world.together(lambda charge: world.client.read(charge, final[charge].id), final)
+    read = world.crowd.together(lambda charge: world.client.read(charge, final[charge].id), final)
     world.judge.stays_final(final, dict(zip(final, read, strict=True)))
     return dict(zip(final, read, strict=True))

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import statistics
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
 
-import database
+from client import Client
 from schedule import Charge, Purse
-from service import Client, Meaning
-from world import APP, PORT, World
+from world import APP, DATABASE, PORT, World
 
 from harness.checkers import ratios
-from harness.testing import Inconclusive, Unproven, check, credit
+from harness.testing import Inconclusive, Unproven, check, credit, paired
+from harness.testing.answers import Meaning
 from harness.testing.clients import HttpClient, ready
 from harness.testing.history import Kind, Op
 from harness.testing.load import Load, closed_loop
+from harness.testing.paired import Side
 
 YARDSTICK = "yardstick"
-OURS, THEIRS = (YARDSTICK, "db-yardstick"), (APP, database.NAME)
+OURS, THEIRS = (YARDSTICK, "db-yardstick"), (APP, DATABASE)
 """Each has a database of its own: what the service leaves in its database can't slow the yardstick down."""
 WORKERS = 16
 MERCHANTS = 16
@@ -36,58 +36,41 @@ LEAST_YARDSTICK = 0.25
 @check("throughput/ratio")
 def test_ratio(world: World) -> None:
     """With 16 clients, at least 0.40 of the yardstick's charges per second."""
-    world.begin()
+    world.service.begin()
     purse = world.purse("rate", merchants=MERCHANTS)
     world.baseline(purse)
-    yardstick = HttpClient(f"http://{world.job.address(YARDSTICK)}:{PORT}", timeout_seconds=5.0)
     for sandbox in reversed(OURS):
         world.broker.start(sandbox)
-    if not ready(yardstick, timeout_seconds=YARDSTICK_SECONDS):
-        text = "expected our yardstick to be ready, found it is not"
-        raise Inconclusive(text)
-    rates: dict[str, list[float]] = {APP: [], YARDSTICK: []}
     world.provider.latency_seconds = LATENCY_SECONDS
     try:
-        with world.broker.locked():
-            _warm(world, yardstick, purse)
-            for _ in range(PAIRS):
-                rates[YARDSTICK].append(_yardstick_rate(world, yardstick, purse))
-                rates[APP].append(_app_rate(world, purse))
+        with HttpClient(f"http://{world.job.address(YARDSTICK)}:{PORT}", timeout_seconds=5.0) as yardstick:
+            if not ready(yardstick, timeout_seconds=YARDSTICK_SECONDS):
+                text = "expected our yardstick to be ready, found it is not"
+                raise Inconclusive(text)
+            app, yard = _app(world, purse), _yardstick(yardstick, purse)
+            least = LEAST_YARDSTICK * WORKERS / LATENCY_SECONDS
+            ratio = paired.measure(world.broker, app, yard, least_yardstick=least, rounds=PAIRS)
     finally:
         world.provider.latency_seconds = 0.0
         for sandbox in OURS:
             world.broker.kill(sandbox)
-    _judge(rates)
+    _judge(ratio, paired.shown(ratio, app, yard))
 
 
-def _warm(world: World, yardstick: HttpClient, purse: Purse) -> None:
-    """Give both the same time to warm up: connections, caches, a compiler that learns."""
-    with _paused(world, THEIRS):
-        closed_loop(WORKERS, _Posting(yardstick, purse), seconds=WARM_SECONDS)
-    with _paused(world, OURS):
-        closed_loop(WORKERS, _Charging(world.client, purse, world.tick), seconds=WARM_SECONDS)
+def _yardstick(http: HttpClient, purse: Purse) -> Side:
+    def run(seconds: float) -> float:
+        return closed_loop(WORKERS, _Posting(http, purse), seconds=seconds).ok_per_second
+
+    return Side(name=YARDSTICK, sandboxes=OURS, warm=lambda: run(WARM_SECONDS), measure=lambda: run(PHASE_SECONDS))
 
 
-@contextmanager
-def _paused(world: World, sandboxes: Sequence[str]) -> Iterator[None]:
-    """Freeze one side, database included, while the other is measured."""
-    with ExitStack() as stack:
-        for sandbox in sandboxes:
-            stack.enter_context(world.broker.paused(sandbox))
-        yield
+def _app(world: World, purse: Purse) -> Side:
+    def run(seconds: float) -> float:
+        """Return charges a second that were reported captured and really were, once."""
+        operation = _Charging(world.client, purse, world.service.tick)
+        return _honest(world, closed_loop(WORKERS, operation, seconds=seconds), operation) / seconds
 
-
-def _yardstick_rate(world: World, yardstick: HttpClient, purse: Purse) -> float:
-    with _paused(world, THEIRS):
-        return closed_loop(WORKERS, _Posting(yardstick, purse), seconds=PHASE_SECONDS).ok_per_second
-
-
-def _app_rate(world: World, purse: Purse) -> float:
-    """Return charges a second that were reported captured and really were, once."""
-    with _paused(world, OURS):
-        operation = _Charging(world.client, purse, world.tick)
-        load = closed_loop(WORKERS, operation, seconds=PHASE_SECONDS)
-    return _honest(world, load, operation) / load.seconds
+    return Side(name=APP, sandboxes=THEIRS, warm=lambda: run(WARM_SECONDS), measure=lambda: run(PHASE_SECONDS))
 
 
 def _honest(world: World, load: Load, operation: _Charging) -> int:
@@ -129,7 +112,7 @@ class _Charging:
         self.charges[charge.key] = charge
         said = self._client.post(charge, f="rate")
         start = said.answer.start
-        while said.meaning is Meaning.PENDING and time.monotonic() - start < 2.0:
+        while said.meaning is Meaning.PENDING and time.monotonic() - start < PHASE_SECONDS:
             time.sleep(self._tick / 5)
             said = self._client.read(charge, said.id)
         captured = said.meaning is Meaning.FINAL and said.status == self._client.captured
@@ -150,26 +133,17 @@ class _Draw:
             return self._purse.charge(merchant=self._purse.merchants[worker % len(self._purse.merchants)])
 
 
-def _judge(rates: dict[str, list[float]]) -> None:
-    yard, app = _median(rates[YARDSTICK]), _median(rates[APP])
-    shown = "; ".join(f"{name} {', '.join(f'{rate:.0f}' for rate in found)}" for name, found in rates.items())
-    possible = WORKERS / LATENCY_SECONDS
-    if yard < LEAST_YARDSTICK * possible:
-        text = f"expected our yardstick to reach {LEAST_YARDSTICK:.0%} of {possible:.0f} charges a second, found {yard:.0f}"
-        raise Inconclusive(text)
+def _judge(ratio: ratios.Ratio, shown: str) -> None:
+    evidence = [f"charges a second by phase: {shown}"]
+    app, yard = statistics.median(ratio.ours), statistics.median(ratio.yardstick)
     if app == 0:
-        text = "Under 16 clients not one charge was captured and reported in time, so there is no rate to compare."
-        raise Unproven(text, evidence=[shown])
-    ratio = app / yard
+        text = (
+            f"Under {WORKERS} clients not one charge was captured and reported in time, so there is no rate to compare."
+        )
+        raise Unproven(text, evidence=evidence)
     credit(
-        ratios.credit(ratio, floor=FLOOR, full=FULL),
-        f"With 16 clients and a provider that takes 0.1 s, {app:.0f} charges a second: "
-        f"{ratio:.2f} of the yardstick's {yard:.0f} (no points below {FLOOR:.2f}, all from {FULL:.2f}).",
-        evidence=[f"charges a second by phase: {shown}"],
+        ratios.credit(ratio.value, floor=FLOOR, full=FULL),
+        f"With {WORKERS} clients and a provider that takes {LATENCY_SECONDS} s, {app:.0f} charges a second: "
+        f"{ratio.value:.2f} of the yardstick's {yard:.0f} (no points below {FLOOR:.2f}, all from {FULL:.2f}).",
+        evidence=evidence,
     )
-
-
-def _median(values: list[float]) -> float:
-    ranked = sorted(values)
-    middle = len(ranked) // 2
-    return ranked[middle] if len(ranked) % 2 else (ranked[middle - 1] + ranked[middle]) / 2

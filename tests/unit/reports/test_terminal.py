@@ -79,7 +79,7 @@ def test_render_of_a_megabyte_of_feedback_stays_short() -> None:
 
     assert len(text) < 8000
     assert "999300 more characters in result.json" in " ".join(text.split())
-    assert "36 more in result.json" in text
+    assert "30 more in result.json" in text
 
 
 def test_render_in_colour_has_the_same_words() -> None:

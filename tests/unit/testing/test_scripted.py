@@ -30,6 +30,17 @@ def test_script_gives_each_call_its_step() -> None:
     assert script.next("b", 0, then=NORMAL) is None
 
 
+def test_rule_stands_above_what_is_written() -> None:
+    """While an upstream is out of order, every call goes as the rule says; afterwards as written."""
+    script: Script[Step] = Script()
+    script.write("a", (Step(status=500),))
+    with script.ruled(lambda _, before: Step(status=600 + before)):
+        on = script.is_ruled
+        assert [script.next(key, 3, then=NORMAL) for key in "ab"] == [Step(status=603)] * 2
+    assert (on, script.is_ruled) == (True, False)
+    assert script.next("a", 0, then=NORMAL) == Step(status=500)
+
+
 def test_step_sends_its_answer_its_way() -> None:
     """Silence hangs up, a cut cuts, and the manner is said for a diary."""
     assert Step(silent=True).reply(201, {}) is HANG_UP

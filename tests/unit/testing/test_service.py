@@ -8,7 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from harness.testing import CheckFailed, Inconclusive, Unproven, causes
+from harness.testing.answers import Meaning, Said
+from harness.testing.clients import Answer
 from harness.testing.diary import Diary
+from harness.testing.killing import kill_while_held
+from harness.testing.scripted import BEFORE, Script, Step
 from harness.testing.service import Service
 from harness.testing.upstreams import Reply, Request, Upstream
 from tests.unit.testing.host import Host, Process
@@ -249,3 +253,42 @@ def test_impatience_and_restarts_end(app: App) -> None:
     with pytest.raises(Unproven, match="started again too often"):
         often.begin()
     assert len(host.verbs("start")) == 4
+
+
+class Held:
+    """A service that calls a scripted upstream for each thing it is asked for, unless it never calls."""
+
+    def __init__(self, *, calls: bool = True) -> None:
+        self.script: Script[Step] = Script()
+        self.went: list[str] = []
+        self._calls = calls
+
+    def ask(self, thing: str) -> Said:
+        if self._calls and self.script.reach(self.script.taken(thing), BEFORE, lambda: None):
+            self.went.append(thing)
+        answer = Answer(status=None, error="gone", start=0.0, end=0.0)
+        return Said(meaning=Meaning.BROKEN if self._calls else Meaning.REFUSED, answer=answer)
+
+
+def test_service_is_killed_while_its_calls_are_held(app: App) -> None:
+    """All calls stand there when it dies; afterwards some go on and the others are dropped."""
+    host, held = Host(), Held()
+    one = service(host, app.port)
+    one.begin()
+    holds = {thing: held.script.hold(thing, BEFORE) for thing in "abc"}
+    told = kill_while_held(one, held.script, holds, held.ask, forward=["b"], within_seconds=5.0, together_seconds=5.0)
+    assert set(told) == {"a", "b", "c"}
+    assert held.went == ["b"]
+    assert host.process.exit_code == 137
+
+
+def test_service_that_never_calls_is_not_killed(app: App) -> None:
+    """There is nothing to kill it in, and whatever waited is let go."""
+    host, held = Host(), Held(calls=False)
+    one = service(host, app.port)
+    one.begin()
+    holds = {"a": held.script.hold("a", BEFORE)}
+    with pytest.raises(Unproven, match="made none of 1 calls in which it was to be killed"):
+        kill_while_held(one, held.script, holds, held.ask, forward=(), within_seconds=60.0, together_seconds=1.0)
+    assert host.process.running
+    assert held.script.taken("a") is None

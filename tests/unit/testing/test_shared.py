@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 import time
@@ -10,14 +11,17 @@ from collections.abc import Iterator
 
 import pytest
 
+from harness.model import Json
 from harness.testing import Unproven, causes
-from harness.testing.answers import Meaning, Said, enough, examples, short
+from harness.testing.answers import Meaning, Said, enough, examples, note, short, times, understand
 from harness.testing.clients import Answer
 from harness.testing.crowds import Crowd
 from harness.testing.deals import deal, distinct, generator, tag
 from harness.testing.diary import Diary
+from harness.testing.history import History, Kind
 from harness.testing.job import Job
 from harness.testing.service import Service
+from harness.testing.timeline import Timeline
 from tests.unit.testing.host import Host
 
 
@@ -70,6 +74,58 @@ def test_enough_wants_final_answers() -> None:
         "Too little succeeded to judge: of 2 charges, 1 got a final outcome (201), expected at least 2. "
         "Other answers: 202 pending."
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "meaning"),
+    [
+        (201, {"id": "c", "status": "captured", "amount": "1"}, Meaning.FINAL),
+        (202, {"id": "c", "status": "pending", "amount": "1"}, Meaning.PENDING),
+        (201, {"id": "c", "status": "pending", "amount": "1"}, Meaning.BROKEN),
+        (202, {"id": "c", "status": "captured", "amount": "1"}, Meaning.BROKEN),
+        (201, {"id": "c", "status": "captured", "amount": 1}, Meaning.BROKEN),
+        (201, {"id": "", "status": "captured", "amount": "1"}, Meaning.BROKEN),
+        (201, {"id": "c" * 65, "status": "captured", "amount": "1"}, Meaning.BROKEN),
+        (201, [], Meaning.BROKEN),
+        (302, {}, Meaning.BROKEN),
+        (409, {}, Meaning.REFUSED),
+        (500, {"id": "c", "status": "captured", "amount": "1"}, Meaning.BROKEN),
+        (None, {}, Meaning.BROKEN),
+    ],
+)
+def test_answers_are_understood(status: int | None, body: Json, meaning: Meaning) -> None:
+    """An answer is final or pending only when all of it is right."""
+    given = answer(status, json.dumps(body).encode(), error=None if status else "out of time")
+    found = understand(given, final=201, pending=202, outcomes={"captured"}, echo={"amount": "1"})
+    assert found.meaning is meaning
+    assert len(found.id) <= 64
+
+
+def test_answers_are_noted() -> None:
+    """A refusal certainly did nothing, no answer may have done anything; only outcomes count as right answers."""
+    history, marks = History(), list[dict[str, Json]]()
+    timeline = Timeline(marks.append)
+    for meaning in Meaning:
+        note(said(meaning), "ask", "k-1", history=history, timeline=timeline)
+    assert [op.type for op in history.ops] == [Kind.OK, Kind.OK, Kind.FAIL, Kind.INFO]
+    timeline.flush(everything=True)
+    assert [mark["label"] for mark in marks] == ["2/4"]
+
+
+def test_counts_in_words() -> None:
+    """As people say them."""
+    assert [times(count) for count in range(4)] == ["never", "once", "twice", "3 times"]
+
+
+def test_crowd_gives_up_on_a_service_that_does_nothing(service: Service) -> None:
+    """When nothing at all comes of ordinary requests twice in a row, later checks end at once."""
+    clients = crowd(service, {"a": [said(Meaning.BROKEN, 503, id="")]})
+    for _ in range(2):
+        with pytest.raises(Unproven, match=r"none got a final outcome\. Answers: 503"):
+            clients.baseline(["a"])
+    with pytest.raises(Unproven, match="none got a final outcome"):
+        service.begin()
+    clients.close()
 
 
 def test_diary_tells_the_story_of_one_thing() -> None:

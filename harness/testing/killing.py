@@ -1,0 +1,56 @@
+"""Killing a service at an exact point: while its calls to a scripted upstream are held."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from harness.testing.answers import Meaning, Said, examples
+from harness.testing.check import Unproven
+from harness.testing.scripted import HeldCall, Script, StepT, await_held, releasing
+from harness.testing.service import Service
+
+Thing = TypeVar("Thing")
+
+
+def kill_while_held(
+    service: Service,
+    script: Script[StepT],
+    holds: Mapping[Thing, HeldCall],
+    ask: Callable[[Thing], Said],
+    *,
+    forward: Collection[Thing],
+    within_seconds: float,
+    together_seconds: float,
+) -> dict[Thing, Said]:
+    """Ask for things, kill the service while the upstream holds its calls for them; return what clients were told.
+
+    ``holds`` are of ``script``. After the kill the held calls of ``forward`` go on, all others are dropped. The times
+    are those of :func:`~harness.testing.scripted.await_held`: a service may take a thing first and call the upstream
+    when its queue comes to it, so ``within_seconds`` is the longer of its promises. Raises Unproven when the service
+    called for none of them.
+    """
+    with ThreadPoolExecutor(max_workers=len(holds)) as pool, releasing(script, holds.values()):
+        asked = {thing: pool.submit(ask, thing) for thing in holds}
+
+        def over() -> bool:
+            """Everything has its outcome: the upstream will not be called any more."""
+            return all(
+                one.done() and one.result().meaning in {Meaning.FINAL, Meaning.REFUSED} for one in asked.values()
+            )
+
+        held = await_held(
+            holds.values(), within_seconds=within_seconds, after_first_seconds=together_seconds, over=over
+        )
+        if held:
+            service.kill()
+        for thing, hold in holds.items():
+            hold.release(forward=thing in forward)
+    told = {thing: one.result() for thing, one in asked.items()}
+    if not held:
+        service.suspect()
+        calls = f"none of {len(holds)} calls in which it was to be killed"
+        text = f"The service made {calls}: {examples(told.values())}."
+        raise Unproven(text)
+    return told
