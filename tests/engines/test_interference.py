@@ -16,6 +16,7 @@ from harness.engines.base import Engine, Interference, Kind, SandboxSpec, Scenar
 from harness.engines.docker.engine import DockerEngine
 from harness.engines.fake.engine import FakeEngine
 from harness.errors import SandboxError
+from harness.images import manage as images
 from harness.model import Limits
 from harness.owners import LABEL_RUN, Owner
 
@@ -274,3 +275,41 @@ def test_nothing_done_inside_is_an_interference(real: Ground, way: str, kind: Ki
         if kind is Kind.CANDIDATE:
             real.engine.run_once(real.owner, spec, timeout_seconds=1)
     assert real.told() == []
+
+
+SQL = {
+    "ends its connection": "select pg_terminate_backend(pg_backend_pid())",
+    "asks for a program": "copy (select 1) to program 'kill -9 1; kill -9 -1'",
+    "uses up its memory": "select length(string_agg(repeat('x', 1000000), '')) from generate_series(1, 900)",
+    "ends the first process": "select pg_terminate_backend(1)",
+    "changes its settings": "alter system set shared_buffers = '100TB'",
+}
+
+
+@pytest.mark.docker
+def test_nothing_done_with_sql_is_an_interference(real: Ground) -> None:
+    """A candidate may bring its database down as far as its role goes: that is theirs, and no reason for another try."""
+    limits = Limits(memory_mb=128, tmpfs_mb=128)
+    image = images.ensure(["postgres"])["postgres"]
+    spec = SandboxSpec(name="db", image=image, kind=Kind.SERVICE, command=("harness-postgres",), limits=limits)
+    with real.opened(spec) as scenario:
+        scenario.start("db")
+        for way, sql in SQL.items():
+            wait_for_database(scenario)
+            done = scenario.exec("db", ("psql", "-tAU", "app", "-d", "app", "-c", sql), timeout_seconds=60)
+            assert done.exit_code != 0 or done.stdout == b"f\n", way
+        wait_for_database(scenario)
+        assert b"terminated by signal 9" in scenario.logs("db")
+        assert real.told() == []
+        scenario.kill("db")
+    assert real.told() == []
+
+
+def wait_for_database(scenario: Scenario) -> None:
+    """Return once it answers."""
+    end = time.monotonic() + 60
+    while scenario.exec("db", ("psql", "-U", "app", "-d", "app", "-c", "select 1"), timeout_seconds=20).exit_code:
+        assert time.monotonic() < end, scenario.logs("db").decode()
+        if not scenario.state("db").running:
+            scenario.start("db")
+        time.sleep(0.2)

@@ -6,11 +6,15 @@ from collections.abc import Callable
 
 import pytest
 import requests
+from docker.api.container import ContainerApiMixin
 from docker.errors import APIError
 
+from harness.engines.base import SandboxSpec, ScenarioSpec
 from harness.engines.docker import connect
 from harness.engines.docker.connect import EngineRefusal, patiently
+from harness.engines.docker.engine import DockerEngine
 from harness.errors import EngineError, SandboxError
+from harness.owners import Owner
 
 
 @pytest.fixture(autouse=True)
@@ -75,3 +79,30 @@ def test_a_call_that_took_its_whole_time_is_not_made_again(monkeypatch: pytest.M
     with pytest.raises(EngineError):
         patiently("start it", call)
     assert len(calls) == 1
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("did", [True, False])
+def test_a_freeze_that_fails_is_tried_again(
+    docker_engine: DockerEngine, base_image: str, owner: Owner, monkeypatch: pytest.MonkeyPatch, *, did: bool
+) -> None:
+    """A freezer that was busy twice, or an answer that was lost after the deed, is no error; nor is it somebody else's."""
+    calls: list[str] = []
+    pause = ContainerApiMixin.pause
+
+    def busy(api: ContainerApiMixin, container: str) -> None:
+        calls.append(container)
+        if did or len(calls) > 2:
+            pause(api, container)
+        if len(calls) <= 2:
+            raise answer(500)
+
+    monkeypatch.setattr(ContainerApiMixin, "pause", busy)
+    sandbox = SandboxSpec(name="app", image=base_image, command=("sleep", "60"))
+    with docker_engine.open_scenario(ScenarioSpec(owner=owner, sandboxes=(sandbox,), network=False)) as scenario:
+        scenario.start("app")
+        scenario.pause("app")
+        assert scenario.state("app").paused
+        scenario.resume("app")
+    assert len(calls) == (2 if did else 3)
+    assert docker_engine.interferences(owner) == ()
