@@ -7,5 +7,20 @@ See docs/how-to/write-a-check.md.
 
 from harness.testing.check import CheckFailed, Inconclusive, Unproven, check, credit, expect, fail
 from harness.testing.measure import bit, measured
+from harness.testing.properties import always, reachable, sometimes, unreachable
 
-__all__ = ["CheckFailed", "Inconclusive", "Unproven", "bit", "check", "credit", "expect", "fail", "measured"]
+__all__ = [
+    "CheckFailed",
+    "Inconclusive",
+    "Unproven",
+    "always",
+    "bit",
+    "check",
+    "credit",
+    "expect",
+    "fail",
+    "measured",
+    "reachable",
+    "sometimes",
+    "unreachable",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 import threading
 import time
 from collections import Counter
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from harness.model import Json
+from harness.testing.broker import Interval
 from harness.testing.check import Unproven
 
 
@@ -47,6 +49,53 @@ class Op:
     def seconds(self) -> float:
         """How long it took."""
         return self.end - self.start
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Span:
+    """Something that happened at an unknown moment between two stamps of ``time.monotonic()``, both included.
+
+    Only what holds for every moment of both spans is sure: equal stamps prove no order.
+    """
+
+    start: float
+    end: float
+    """``math.inf``: it may still happen."""
+
+    def before(self, other: Timed) -> bool:
+        """Whether it happened before ``other``, whenever each of them did."""
+        return self.end < span(other).start
+
+    def after(self, other: Timed) -> bool:
+        """Whether it happened after ``other``, whenever each of them did."""
+        return span(other).before(self)
+
+    def may_overlap(self, other: Timed) -> bool:
+        """Whether neither surely came first: nothing may be concluded from their order."""
+        return not self.before(other) and not self.after(other)
+
+    def within(self, other: Timed) -> bool:
+        """Whether it happened after ``other`` began and before it ended: ``other`` is a stretch of time here."""
+        window = span(other)
+        return window.start <= self.start and self.end <= window.end
+
+
+Timed = Span | Op | Interval
+"""What has an interval: an operation, something caused through the broker, a stretch of time."""
+
+
+def span(what: Timed) -> Span:
+    """Return when ``what`` was under way: of an operation from its request to its answer."""
+    if isinstance(what, Interval):
+        return Span(start=what.before, end=what.after)
+    return what if isinstance(what, Span) else Span(start=what.start, end=what.end)
+
+
+def effect(op: Op) -> Span | None:
+    """Return when an operation took effect: of ``fail`` never (None), of ``info`` at any time from its start on."""
+    if op.type is Kind.FAIL:
+        return None
+    return Span(start=op.start, end=op.end if op.type is Kind.OK else math.inf)
 
 
 class History:
@@ -96,6 +145,18 @@ class History:
     def between(self, start: float, end: float) -> tuple[Op, ...]:
         """Return the operations that lie wholly inside an interval."""
         return tuple(op for op in self.ops if op.start >= start and op.end <= end)
+
+    def surely_before(self, moment: Timed) -> tuple[Op, ...]:
+        """Return the operations that were answered, or given up, before ``moment`` began."""
+        return tuple(op for op in self.ops if span(op).before(moment))
+
+    def surely_after(self, moment: Timed) -> tuple[Op, ...]:
+        """Return the operations that were asked for after ``moment`` was over."""
+        return tuple(op for op in self.ops if span(op).after(moment))
+
+    def maybe_during(self, moment: Timed) -> tuple[Op, ...]:
+        """Return the operations that ``moment`` may have met: a kill of ``broker.kill``, say."""
+        return tuple(op for op in self.ops if span(op).may_overlap(moment))
 
     def counts(self, phase: str | None = None) -> Counter[tuple[str, Kind]]:
         """Return how many operations of each ``(f, type)`` there are."""

@@ -241,6 +241,8 @@ class GraderPlugin:
             record.ran = record.ran or call.when == "call" or call.excinfo is not None
             self._say_phase(record, call)
             self._take_thread_errors(record, late=call.when == "teardown")
+            if call.when == "call" and call.excinfo is None:
+                record.settle()
             if call.excinfo is not None:
                 self._judge(record, item.path, call.when, call.excinfo)
             if record.judged and call.when != "teardown" and not (call.excinfo and call.excinfo.errisinstance(_NotRun)):

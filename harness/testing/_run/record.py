@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Protocol
 
 from harness.errors import GraderError
 from harness.model import Json, Measure, Status
@@ -13,6 +14,15 @@ TROUBLE = "The check itself had trouble. That is not your doing; the check can b
 _SEVERITY = {Status.PASSED: 0, Status.UNPROVEN: 1, Status.FAILED: 2, Status.INCONCLUSIVE: 3}
 
 MAX_MEASURES = 20
+MAX_DECLARED = 50
+UNBITTEN = "What this check does did not come about. That is not your doing; the check can be run again."
+
+
+class Declared(Protocol):
+    """A statement that must have been put to the test when the check ends; see harness/testing/properties.py."""
+
+    def verdict(self) -> tuple[Status, str]:
+        """Return what it comes to, and why."""
 
 
 class Record:
@@ -31,6 +41,7 @@ class Record:
         self._trouble = TROUBLE
         self._details: list[str] = []
         self._evidence: tuple[str, ...] = ()
+        self._declared: list[Declared] = []
         self._measures: dict[str, Measure] = {}
 
     @property
@@ -50,6 +61,24 @@ class Record:
         self._evidence = evidence
         if detail:
             self._details.append(detail)
+
+    def declare(self, one: Declared) -> None:
+        """Keep a statement until the check ends. Raises GraderError for one too many."""
+        if len(self._declared) >= MAX_DECLARED:
+            text = f"expected at most {MAX_DECLARED} statements in a check, found more: declare them before the loop"
+            raise GraderError(text)
+        self._declared.append(one)
+
+    def settle(self) -> None:
+        """Judge what was declared, at the end of a check that complained of nothing: silence never beats failure."""
+        verdicts = [one.verdict() for one in self._declared]
+        failed = any(status is Status.FAILED for status, _ in verdicts)
+        for status, why in verdicts:
+            if status is Status.INCONCLUSIVE:
+                # What was promised and did not come is no matter of what our own fault did.
+                self.note(why) if failed else self.say(status, feedback=UNBITTEN, detail=why)
+            elif status is not Status.PASSED:
+                self.say(status, feedback=why)
 
     def measure(self, one: Measure) -> None:
         """Keep a measured value; of several with one name the worst. Raises GraderError for one name too many."""
