@@ -274,6 +274,10 @@ class Measure:
         return better / worse if worse > 0 else math.inf
 
 
+OWN_TESTS_PRINTED = "what your tests printed"
+"""How the line of evidence begins after which the output of the candidate's own tests follows: it is theirs to see."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
     """How one check ended in one grading."""

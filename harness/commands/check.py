@@ -14,11 +14,8 @@ from harness.commands.opening import Opener
 from harness.errors import ExitCode, HarnessError, UsageError
 from harness.grading.runner import Task
 from harness.intake import workspace
-from harness.model import Grading, Outcome, Status, Verdict
-from harness.reports import summary
-
-_WORDS = {Status.PASSED: "PASS", Status.FAILED: "FAIL", Status.UNPROVEN: "FAIL", Status.INCONCLUSIVE: "SKIP"}
-_EVIDENCE_LINES = 24
+from harness.model import Grading, Status, Verdict
+from harness.reports import local, summary
 
 
 def check(
@@ -61,7 +58,8 @@ def check(
     if as_json:
         console.line(summary.line(summary.summary(grading)))
     else:
-        _say(grading, kept=keep and unkept is None)
+        for text in local.render(grading, path, kept=keep and unkept is None):
+            console.line(text)
     if unkept is not None:
         console.notice(f"what was found could not be kept: {unkept}")
         return ExitCode.HARNESS
@@ -89,53 +87,6 @@ def _of_checks_alone(grading: Grading) -> Grading:
     elif Status.INCONCLUSIVE in statuses or not statuses:
         verdict = Verdict.INCONCLUSIVE
     return replace(grading, verdict=verdict, exit_code=int(scoring.exit_code(verdict)))
-
-
-def _say(grading: Grading, *, kept: bool) -> None:
-    console.line(f"{grading.exercise.id} {grading.exercise.version} | {grading.language} | {grading.submission_alias}")
-    weaker = (
-        f"; {len(grading.posture)} things are weaker than the standard class: harness doctor" if grading.posture else ""
-    )
-    console.line(f"engine  {grading.engine}{weaker}")
-    if grading.verdict is Verdict.REFUSED:
-        console.line(f"REFUSED {grading.reason}")
-        return
-    width = max((len(outcome.check.id) for outcome in grading.outcomes), default=0)
-    for outcome in grading.outcomes:
-        for line in _lines(outcome, width):
-            console.line(line)
-    if grading.reason:
-        console.line(grading.reason)
-    _close(grading, kept=kept)
-
-
-def _lines(outcome: Outcome, width: int) -> list[str]:
-    head = f"{_WORDS[outcome.status]}  {outcome.check.id:<{width}}  {outcome.check.title}  {outcome.seconds:.1f} s"
-    if outcome.status is Status.PASSED:
-        return [head, *(f"      {line}" for line in outcome.feedback.splitlines())]
-    # What is for the assessor (detail) is not shown: it may hold lines of checks, and tracebacks of ours.
-    why = outcome.feedback or "It did not hold; no words were recorded."
-    lines = [head, *(f"      {line}" for line in why.splitlines())]
-    lines += [f"      | {line}" for line in outcome.evidence[:_EVIDENCE_LINES]]
-    return [*lines, f"      again: harness check --only {outcome.check.id}"]
-
-
-def _close(grading: Grading, *, kept: bool) -> None:
-    counts = {word: sum(1 for o in grading.outcomes if _WORDS[o.status] == word) for word in ("PASS", "FAIL", "SKIP")}
-    points = sum(check.points for check in grading.exercise.checks)
-    earned = sum(scoring.earned_points(outcome) for outcome in grading.outcomes)
-    console.line(
-        f"{counts['PASS']} passed, {counts['FAIL']} failed, {counts['SKIP']} not measurable here, in "
-        f"{grading.seconds:.0f} s: {earned:g} points before gates, of the {points:g} of 100 that public checks stand for."
-    )
-    console.line("This is not your score: grading has the same rules, other timings, and more cases of the brief.")
-    if kept:
-        console.line("logs    .harness/logs")
-    elif counts["FAIL"]:
-        console.line("logs of your service, the provider and the checks: harness check --keep")
-    console.line(
-        "Next: harness check, or harness submit (repeatable, the last one counts). Nothing has left this machine."
-    )
 
 
 def _keep_logs(folder: Path, logs: Mapping[str, bytes]) -> None:

@@ -11,6 +11,8 @@ from xml.etree import ElementTree as ET  # only writes: nothing is parsed
 
 from harness import scoring
 from harness.model import Grading, Outcome, Status, Verdict
+from harness.reports.fold import fold
+from harness.reports.redact import HELD_OUT
 from harness.reports.text import clipped, number, one_line, visible
 from harness.reports.view import Audience, View
 
@@ -22,7 +24,11 @@ def render(view: View) -> str:
     grading = view.grading
     suite = ET.Element("testsuite")
     ET.SubElement(suite, "properties").extend(_property(*pair) for pair in _facts(view))
-    suite.extend(_case(outcome, view) for outcome in grading.outcomes)
+    folded = fold([_foldable(outcome) for outcome in grading.outcomes])
+    for outcome, one in zip(grading.outcomes, folded, strict=True):
+        like = "" if one.like is None else grading.outcomes[one.like].check.id
+        words = _words(one.text, like) if like else outcome.feedback
+        suite.append(_case(outcome, words, view))
     if grading.verdict in {Verdict.REFUSED, Verdict.HELD} or not grading.outcomes:
         suite.append(_whole(view))
     counts = {
@@ -60,7 +66,17 @@ def _facts(view: View) -> list[tuple[str, str]]:
     ]
 
 
-def _case(outcome: Outcome, view: View) -> ET.Element:
+def _foldable(outcome: Outcome) -> str | None:
+    apart = outcome.status is Status.PASSED or outcome.check.id.startswith(f"{HELD_OUT}/")
+    return None if apart else outcome.feedback
+
+
+def _words(text: str, like: str) -> str:
+    """Return what a check says, and where to read what another said before it."""
+    return f"{text}\nThe rest is as in {like}." if text else f"The same as in {like}."
+
+
+def _case(outcome: Outcome, words: str, view: View) -> ET.Element:
     grading, check = view.grading, outcome.check
     case = _testcase(grading, check.id.partition("/")[0], f"{check.id}: {check.title}", outcome.seconds)
     earned = scoring.earned_points(outcome)
@@ -76,12 +92,12 @@ def _case(outcome: Outcome, view: View) -> ET.Element:
     )
     kind = _result(outcome, grading)
     if kind:
-        message = f"{number(check.points - earned)} of {number(check.points)} points lost: {outcome.feedback}"
-        said = message if kind == "failure" else f"{outcome.status}: {outcome.feedback}"
+        message = f"{number(check.points - earned)} of {number(check.points)} points lost: {words}"
+        said = message if kind == "failure" else f"{outcome.status}: {words}"
         result = ET.SubElement(case, kind, {"message": one_line(said, 500)})
         if kind != "skipped":
             result.set("type", outcome.status)
-            result.text = _text(outcome, view)
+            result.text = _text(outcome, words, view)
     if outcome.evidence:
         ET.SubElement(case, "system-out").text = clipped("\n".join(outcome.evidence), _MAX_TEXT, "result.json")
     return case
@@ -120,10 +136,12 @@ def _testcase(grading: Grading, family: str, title: str, seconds: float) -> ET.E
     )
 
 
-def _text(outcome: Outcome, view: View) -> str:
-    parts = [outcome.feedback or f"Did not hold: {outcome.check.title}."]
+def _text(outcome: Outcome, words: str, view: View) -> str:
+    parts = [words if outcome.feedback else f"Did not hold: {outcome.check.title}."]
     if view.audience is Audience.ASSESSOR and outcome.detail:
-        parts.append(outcome.detail)
+        # What was said to everybody is often the reason of what is said to the assessor alone.
+        known = {line for one in view.grading.outcomes for line in one.feedback.split("\n")}
+        parts += [line for line in outcome.detail.split("\n") if line not in known]
     return clipped("\n".join(parts), _MAX_TEXT, "result.json")
 
 

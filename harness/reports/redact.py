@@ -2,7 +2,7 @@
 
 Public checks keep their feedback. Held-out ones become one entry per skill, without ids, titles or counterexamples.
 Details, evidence, paths, the fault timeline (it tells what held-out checks do), the seed and digests of the grader are
-dropped.
+dropped; what the candidate's own tests printed is theirs and kept.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from harness import scoring
-from harness.model import Check, Gate, GateHit, Grading, Outcome, Score, Status, Verdict
+from harness.model import OWN_TESTS_PRINTED, Check, Gate, GateHit, Grading, Outcome, Score, Status, Verdict
 from harness.reports.text import count
 
 HELD_OUT = "held-out"
@@ -49,7 +49,15 @@ def for_candidate(grading: Grading) -> Grading:
 
 
 def _public(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    return [dataclasses.replace(o, detail="", evidence=(), measures=()) for o in outcomes if o.check.public]
+    return [
+        dataclasses.replace(o, detail="", evidence=_own(o.evidence), measures=()) for o in outcomes if o.check.public
+    ]
+
+
+def _own(evidence: Sequence[str]) -> tuple[str, ...]:
+    """Return what the candidate's own tests printed: ``evidence`` ends with it, if it has it."""
+    starts = (place for place, line in enumerate(evidence) if line.startswith(OWN_TESTS_PRINTED))
+    return tuple(evidence[next(starts, len(evidence)) :])
 
 
 def _held_out(outcomes: Sequence[Outcome]) -> list[Outcome]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
-from harness.model import Outcome, Status, Verdict
+from harness.model import Status, Verdict
 from harness.reports import again
+from harness.reports.fold import ranges, together
 from harness.reports.redact import HELD_OUT
-from harness.reports.text import WIDTH, clipped, cut, number, one_line, visible, wrapped
+from harness.reports.text import WIDTH, clipped, columns, count, cut, listed, number, one_line, padded, visible, wrapped
 from harness.reports.timeline import Fault, Lanes, lanes
 from harness.reports.view import Audience, Loss, Skill, View
 
@@ -15,8 +16,13 @@ Style = Callable[[str, str], str]
 """Takes the name of a role (``heading good bad unsure quiet``) and a text that is complete, returns it in colour."""
 
 _LABEL = 10
-_MAX_FEEDBACK = 700
-_MAX_EVIDENCE = 10
+_MAX_FEEDBACK = 1400
+_MAX_LINE = 200
+_MAX_NAME = 30
+_POINTS = 13
+_ROOM = 24
+"""Columns in which words can still be read; with less there is no column for the counts of checks."""
+_MAX_TOGETHER = 8
 _CODES = {"heading": "1", "good": "32", "bad": "31", "unsure": "33", "quiet": "2"}
 _VERDICT_ROLE: Mapping[Verdict, str] = {Verdict.PASSED: "good", Verdict.FAILED: "bad"}
 
@@ -37,7 +43,7 @@ def render(view: View, style: Style = plain) -> str:
     role = _VERDICT_ROLE.get(view.grading.verdict, "unsure")
     verdict = _entry("VERDICT", view.verdict)
     lines = [
-        *wrapped(visible(view.header), width=WIDTH, rest="  "),
+        *wrapped(visible(view.header), rest="  "),
         *_entry("FROM", view.sender),
         *(style(role, line) for line in verdict),
         *_why(view),
@@ -54,7 +60,7 @@ def render(view: View, style: Style = plain) -> str:
 
 
 def _entry(label: str, text: str) -> list[str]:
-    return wrapped(visible(text), width=WIDTH, first=label.ljust(_LABEL), rest=" " * _LABEL)
+    return wrapped(visible(text), first=label.ljust(_LABEL), rest=" " * _LABEL)
 
 
 def _why(view: View) -> list[str]:
@@ -67,9 +73,12 @@ def _why(view: View) -> list[str]:
 def _skills(view: View, style: Style) -> list[str]:
     if not view.grading.outcomes:
         return []
-    name = max(len("inconclusive"), *(len(row.name) for row in view.skills)) + 2
+    name = max(len("inconclusive"), *(columns(one_line(row.name, _MAX_NAME)) for row in view.skills)) + 2
     checks = max(len("checks"), *(len(row.checks) for row in view.skills)) + 2
-    lines = [style("heading", f"{'SKILL'.ljust(name)}{'points'.ljust(13)}{'checks'.ljust(checks)}in words")]
+    if WIDTH - name - _POINTS - checks < _ROOM:
+        checks = 0
+    heading = f"{'SKILL'.ljust(name)}{'points'.ljust(_POINTS)}{'checks'.ljust(checks)}{'' if checks else ', '}in words"
+    lines = [style("heading", heading)]
     score = view.grading.score
     rows = (
         *view.skills,
@@ -77,24 +86,36 @@ def _skills(view: View, style: Style) -> list[str]:
     )
     for row in rows:
         lines += _skill(row, name, checks)
-    lines += wrapped(visible(view.inconclusive), width=WIDTH, first="inconclusive".ljust(name), rest=" " * name)
-    for outcome in view.owed:
-        lines += _owed(outcome, view)
+    lines += wrapped(visible(view.inconclusive), first="inconclusive".ljust(name), rest=" " * name)
+    lines += _owed(view)
     if view.human:
-        lines += wrapped(f"not marked: {view.human}", width=WIDTH, first="human items".ljust(name), rest=" " * name)
+        lines += wrapped(f"not marked: {view.human}", first="human items".ljust(name), rest=" " * name)
     return lines
 
 
 def _skill(row: Skill, name: int, checks: int) -> list[str]:
-    points = f"{number(row.earned):>5} / {number(row.possible):>3}".ljust(13)
-    first = f"{one_line(row.name, 40).ljust(name)}{points}{row.checks.ljust(checks)}"
-    return wrapped(row.words, width=WIDTH, first=first, rest=" " * (name + 13 + checks))
+    points = f"{number(row.earned):>5} / {number(row.possible):>3}".ljust(_POINTS)
+    first = f"{padded(one_line(row.name, _MAX_NAME), name)}{points}"
+    if checks:
+        return wrapped(row.words, first=f"{first}{row.checks.ljust(checks)}", rest=" " * (name + _POINTS + checks))
+    words = f"{row.checks}: {row.words}" if row.checks else row.words
+    return wrapped(words, first=first, rest=" " * (name + _POINTS))
 
 
-def _owed(outcome: Outcome, view: View) -> list[str]:
-    reason = outcome.detail if view.audience is Audience.ASSESSOR else outcome.feedback
-    text = f"{outcome.check.id} ({number(outcome.check.points)}): {one_line(reason or outcome.feedback, 300)}"
-    return wrapped(text.removesuffix(": "), width=WIDTH, first="  ? ", rest="    ")
+def _owed(view: View) -> list[str]:
+    """Return the inconclusive checks, those that have one reason together."""
+    reasons = together(
+        (
+            one_line((outcome.detail if view.audience is Audience.ASSESSOR else "") or outcome.feedback, 300),
+            f"{outcome.check.id} ({number(outcome.check.points)})",
+        )
+        for outcome in view.owed
+    )
+    return [
+        line
+        for reason, checks in reasons.items()
+        for line in wrapped(f"{listed(checks, _MAX_TOGETHER)}: {reason}".removesuffix(": "), first="  ? ", rest="    ")
+    ]
 
 
 def _losses(view: View, style: Style) -> list[str]:
@@ -108,20 +129,36 @@ def _losses(view: View, style: Style) -> list[str]:
 
 def _loss(n: int, loss: Loss, view: View) -> list[str]:
     outcome = loss.outcome
-    notes = ", ".join((f"-{number(loss.lost)}", *loss.notes))
-    lines = wrapped(f"{n} {outcome.check.id} ({notes})", width=WIDTH, rest="  ")
+    head = f"{n} {outcome.check.id} ({', '.join((f'-{number(loss.lost)}', *loss.notes))})"
+    if not loss.said and not loss.evidence:
+        return wrapped(f"{head}: the same as {loss.like}", rest="  ")
+    lines = wrapped(head, rest="  ")
     if not outcome.check.id.startswith(f"{HELD_OUT}/"):
-        lines += wrapped(one_line(outcome.check.title, 300), width=WIDTH, first="  Rule    ", rest=" " * _LABEL)
+        lines += wrapped(one_line(outcome.check.title, 300), first="  Rule    ", rest=" " * _LABEL)
     label = "  Missing " if outcome.status is Status.UNPROVEN else "  Seen    "
-    said = clipped(outcome.feedback or "It did not hold; no words were recorded.", _MAX_FEEDBACK, "result.json")
-    lines += wrapped(said, width=WIDTH, first=label, rest=" " * _LABEL)
-    if view.audience is Audience.ASSESSOR:
-        if outcome.detail and outcome.status is Status.FAILED:
-            lines += wrapped(one_line(outcome.detail, 300), width=WIDTH, first="  Detail  ", rest=" " * _LABEL)
-        lines += [f"        | {cut(line, WIDTH - _LABEL)}" for line in outcome.evidence[:_MAX_EVIDENCE]]
-        more = len(outcome.evidence) - _MAX_EVIDENCE
-        lines += [f"        | {more} more in result.json"] if more > 0 else []
-    return lines
+    lines += wrapped(_words(loss), first=label, rest=" " * _LABEL)
+    if loss.others:
+        more = f"{ranges(loss.others)} ({count(len(loss.others), 'more check')}): the same"
+        lines += wrapped(more, first="  Also    ", rest=" " * _LABEL)
+    if view.audience is Audience.ASSESSOR and outcome.detail and outcome.status is Status.FAILED:
+        lines += wrapped(one_line(outcome.detail, 300), first="  Detail  ", rest=" " * _LABEL)
+    return [*lines, *evidence(loss.evidence)]
+
+
+def _words(loss: Loss) -> str:
+    rest = (
+        "" if loss.like is None else f"\nThe rest is as in {loss.like}." if loss.said else f"The same as {loss.like}."
+    )
+    return clipped(loss.said, _MAX_FEEDBACK, "result.json") + rest
+
+
+def evidence(
+    lines: Sequence[str], *, first: int = 4, last: int = 10, margin: str = "        | ", where: str = " in result.json"
+) -> list[str]:
+    """Return lines of evidence: how it began and how it ended, saying how much is left out between."""
+    left_out = len(lines) - first - last
+    shown = lines if left_out <= 0 else [*lines[:first], f"({left_out} more{where})", *lines[-last:]]
+    return [row for line in shown for row in wrapped(cut(line, _MAX_LINE), first=margin, rest=f"{margin}    ")]
 
 
 def _timeline(view: View, style: Style) -> list[str]:
@@ -143,9 +180,7 @@ def _legend(drawn: Lanes) -> list[str]:
         f" {number(drawn.seconds_per_column)} s a column"
     )
     indent = " " * _LABEL
-    return [
-        line for text in (faults, digits) for line in wrapped(visible(text), width=WIDTH, first=indent, rest=indent)
-    ]
+    return [line for text in (faults, digits) for line in wrapped(visible(text), first=indent, rest=indent)]
 
 
 def _fault(fault: Fault) -> str:

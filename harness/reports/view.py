@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness import scoring
 from harness.model import Grading, Outcome, Status
 from harness.reports import again, words
-from harness.reports.redact import for_candidate
+from harness.reports.fold import fold, said
+from harness.reports.redact import HELD_OUT, for_candidate
 from harness.reports.text import number, one_line
 from harness.store import Company
 
@@ -43,6 +44,14 @@ class Loss:
     lost: float
     notes: tuple[str, ...]
     """What to know about it, in a word or two each: ``caps at 45``, ``held out``."""
+    said: str = ""
+    """What it says that no loss before it said."""
+    like: int | None = None
+    """The number of the loss that said the rest of it."""
+    others: tuple[int, ...] = ()
+    """The numbers of losses that say no more than this one."""
+    evidence: tuple[str, ...] = ()
+    """What proves it, of another loss that says the same where it has none itself; empty when shown before."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,7 +132,29 @@ def _losses(grading: Grading) -> tuple[Loss, ...]:
         if settled and (lost > 0 or caps):
             order = (min(caps, default=float("inf")), -lost)
             found.append((order, Loss(outcome=outcome, lost=lost, notes=_notes(outcome, caps, grading))))
-    return tuple(loss for _, loss in sorted(found, key=lambda pair: pair[0]))
+    return _said_once([loss for _, loss in sorted(found, key=lambda pair: pair[0])])
+
+
+def _said_once(losses: Sequence[Loss]) -> tuple[Loss, ...]:
+    """Return losses without what others before them say, each with what proves it."""
+    held_out = f"{HELD_OUT}/"
+    folded = fold([None if loss.outcome.check.id.startswith(held_out) else said(loss.outcome) for loss in losses])
+    proven: list[tuple[str, ...]] = []
+    made = []
+    for loss, one in zip(losses, folded, strict=True):
+        alike = [loss.outcome.evidence, *(losses[other].outcome.evidence for other in one.others)]
+        evidence = next((lines for lines in alike if lines and lines not in proven), ())
+        proven.append(evidence)
+        made.append(
+            replace(
+                loss,
+                said=one.text or ("" if one.like is not None else said(loss.outcome)),
+                like=None if one.like is None else one.like + 1,
+                others=tuple(other + 1 for other in one.others),
+                evidence=evidence,
+            )
+        )
+    return tuple(made)
 
 
 def _notes(outcome: Outcome, caps: Sequence[float], grading: Grading) -> tuple[str, ...]:

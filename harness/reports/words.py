@@ -85,12 +85,9 @@ def why(grading: Grading, losses: Sequence[Outcome]) -> tuple[str, ...]:
 
 def skill(outcomes: Sequence[Outcome]) -> str:
     """Return what held and what did not, in a few words."""
-    if len(outcomes) == 1 and outcomes[0].status is not Status.INCONCLUSIVE:
-        only = outcomes[0]
-        return one_line(
-            only.feedback.partition("\n")[0] or f"{'' if only.status is Status.PASSED else 'not: '}{only.check.title}",
-            100,
-        )
+    if len(outcomes) == 1 and (outcomes[0].status is Status.PASSED or outcomes[0].credit > 0):
+        # What was measured; why something is lost stands once, below.
+        return one_line(outcomes[0].feedback.partition("\n")[0] or outcomes[0].check.title, 100)
     good = [_short(o) for o in outcomes if o.status is Status.PASSED]
     bad = [_short(o) for o in outcomes if o.status in {Status.FAILED, Status.UNPROVEN}]
     owed = [_short(o) for o in outcomes if o.status is Status.INCONCLUSIVE]
@@ -116,8 +113,11 @@ def inconclusive(grading: Grading) -> str:
     owed = [o for o in grading.outcomes if o.status is Status.INCONCLUSIVE]
     if not grading.outcomes:
         return ""
+    silent = [o for o in grading.outcomes if o.status is Status.UNPROVEN]
+    if not owed and silent:
+        return f"0 checks; in {count(len(silent), 'check')} the submission gave no evidence, which costs the points"
     if not owed:
-        return "none: every scored check ended with evidence"
+        return "none: every check ended with evidence"
     points = sum(o.check.points for o in owed)
     lowest, highest = scoring.bounds(grading.exercise.gates, grading.outcomes)
     return (

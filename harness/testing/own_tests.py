@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from harness.model import OWN_TESTS_PRINTED
 from harness.testing.broker import Broker
 from harness.testing.check import Inconclusive, Unproven, credit, fail
 from harness.testing.ends import exit_words, last_lines
@@ -159,4 +160,4 @@ def _told(run: Run) -> str:
 
 def _shown(run: Run) -> tuple[str, ...]:
     lines = last_lines(run.output, MOST_LINES)
-    return (f"what your tests printed against {run.target.words}, its end:", *lines) if lines else ()
+    return (f"{OWN_TESTS_PRINTED} against {run.target.words}, its end:", *lines) if lines else ()
