@@ -217,6 +217,10 @@ def test_broker_says_that_a_sandbox_it_cannot_drive_is_ours_and_goes_on() -> Non
         error = peer.ask("crash", sandbox="app")["error"]
         assert isinstance(error, dict)
         assert error["kind"] == "engine"
+        assert str(error["message"]).startswith(
+            "our container engine had trouble with 'crash', which is not the submission's"
+        )
+        assert "\n" not in str(error["message"])
         assert peer.ask("built", sandbox="app")["value"] == {"ok": False, "log": "no"}
         peer.finish()
 
