@@ -9,7 +9,9 @@ a reboot.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -47,7 +49,20 @@ class Owner:
 
 def make_owner(run: str, *, seconds: float) -> Owner:
     """Return this process as the owner of ``run``, to be reaped by anybody ``seconds`` from now."""
-    return Owner(run=run, token=token(), deadline=int(time.time() + seconds) + 1)
+    owner = Owner(run=run, token=token(), deadline=int(time.time() + seconds) + 1)
+    _end(owner)
+    return owner
+
+
+@functools.lru_cache(maxsize=1024)
+def _end(owner: Owner) -> float:
+    """Return when the deadline of ``owner`` is on this process's monotonic clock: asked first when it is new."""
+    return time.monotonic() + owner.deadline - time.time()
+
+
+def seconds_left(owner: Owner) -> int:
+    """Return how long what ``owner`` makes now may live, whatever happens to the clock on the wall; at least 1."""
+    return max(1, math.ceil(_end(owner) - time.monotonic()))
 
 
 def token(pid: int | None = None) -> str:

@@ -29,3 +29,7 @@ single postgres 'CREATE ROLE app LOGIN'
 single postgres 'CREATE ROLE grader LOGIN SUPERUSER'
 single postgres 'CREATE DATABASE app OWNER app'
 single app 'ALTER SCHEMA public OWNER TO app'
+# What role app makes in its schema is never what a superuser of ours calls by a bare name.
+single postgres 'ALTER ROLE grader SET search_path = pg_catalog'
+# Every sandbox has a user of its own, so each copies it under a user that is not this one.
+chmod -R a+rX "$seed"

@@ -1,4 +1,4 @@
-"""Bytes that go into sandboxes, as uncompressed tars of regular files owned by the sandbox user.
+"""Bytes that go into sandboxes, as uncompressed tars of regular files. Whose they are there is the engine's to say.
 
 A tar made here holds only what intake (or our own checkout) accepted, so no name in it can leave ``/box``.
 """
@@ -9,12 +9,11 @@ import io
 import tarfile
 from collections.abc import Iterable, Mapping
 
-from harness.engines.base import SANDBOX_UID
 from harness.model import SubmissionFile
 
 
 def tar_of(files: Iterable[SubmissionFile]) -> bytes:
-    """Return a tar of ``files`` with their parent folders, fixed times, owned by the sandbox user."""
+    """Return a tar of ``files`` with their parent folders and fixed times."""
     buffer = io.BytesIO()
     folders: set[str] = set()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
@@ -45,5 +44,4 @@ def _member(name: str, kind: bytes, mode: int) -> tarfile.TarInfo:
     member = tarfile.TarInfo(name)
     member.type = kind
     member.mode = mode
-    member.uid = member.gid = SANDBOX_UID
     return member

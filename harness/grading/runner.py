@@ -129,7 +129,6 @@ class Runner:
         contents["yardstick"] = pair.below("yardstick")
         tags = self._images(plan.images_needed(exercise, language))
         parameters = variants.parameters(exercise, taken.submission.variant)
-        deadline = exercise.deadline_seconds + exercise.build_seconds + _SLACK_SECONDS
         return session.Job(
             exercise=exercise,
             services=services,
@@ -142,7 +141,7 @@ class Runner:
             contents=contents,
             grader_files=pair.tests(),
             tags=tags,
-            owner=owners.make_owner(identity, seconds=deadline),
+            owner=owners.make_owner(identity, seconds=_lifetime(exercise)),
         )
 
     def _control(self, job: session.Job) -> session.Job:
@@ -152,6 +151,8 @@ class Runner:
         return replace(job, contents=contents, services=services)
 
     def _run(self, job: session.Job) -> session.Run:
+        # Each run has all of its time: what is opened for it ends by itself when that is over.
+        job = replace(job, owner=owners.make_owner(job.owner.run, seconds=_lifetime(job.exercise)))
         if job.exercise.network or not self._keep_warm:
             return session.run_once(self._engine, job, self._progress)
         complete = False
@@ -170,7 +171,8 @@ class Runner:
         if spec.image not in self._warm_graders or time.monotonic() > self._warm_until:
             self.close()
             # Its labels outlive the job that opened it: renewed well before anybody may reap it.
-            owner = self._warm_owner = owners.make_owner(f"warm-{job.owner.run}", seconds=2 * _WARM_SECONDS)
+            seconds = _WARM_SECONDS + _lifetime(job.exercise)
+            owner = self._warm_owner = owners.make_owner(f"warm-{job.owner.run}", seconds=seconds)
             self._warm_until = time.monotonic() + _WARM_SECONDS
             self._warm_graders[spec.image] = self._warm.enter_context(self._engine.attach_once(owner, spec))
         return self._warm_graders[spec.image]
@@ -185,6 +187,11 @@ class Runner:
             seed=job.seed,
             digests={**base.digests, "images": plan.fingerprint(job.tags)},
         )
+
+
+def _lifetime(exercise: Exercise) -> float:
+    """Return how long what one run of a grader opens may live."""
+    return exercise.deadline_seconds + exercise.build_seconds + _SLACK_SECONDS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,6 +13,7 @@ from harness.engines.base import ExecResult, Kind, SandboxSpec
 from harness.engines.docker import holders, netfault, policy, usage
 from harness.engines.docker.engine import describe, kernel
 from harness.engines.docker.scenario import owned
+from harness.engines.docker.users import User
 from harness.errors import EngineError, SandboxError
 
 DEBIAN_INFO: Mapping[str, object] = {
@@ -107,7 +108,7 @@ def test_an_old_kernel_is_weaker_not_refused() -> None:
     assert found.missing == ()
     assert [line for line in found.posture if "cgroup namespaces" in line]
     assert (kernel(info).cgroup_namespaces, kernel(DEBIAN_INFO).cgroup_namespaces) == (False, True)
-    body = policy.holder("i", seconds=1, network="", address="", hosts={}, volume="", labels={})
+    body = policy.holder("i", seconds=1, network="", address="", hosts={}, volume="", user=User(id=8), labels={})
     host, kept = body["HostConfig"], policy.without_cgroup_namespace(body)["HostConfig"]
     assert isinstance(host, dict)
     assert kept == {key: value for key, value in host.items() if key != "CgroupnsMode"}
@@ -210,7 +211,7 @@ def test_only_files_and_directories_are_put() -> None:
         link.linkname = "/etc/passwd"
         archive.addfile(link)
     with pytest.raises(SandboxError, match="'link'"):
-        owned(out.getvalue())
+        owned(out.getvalue(), User(id=8))
 
 
 def _write(root: Path, path: str, text: str) -> None:

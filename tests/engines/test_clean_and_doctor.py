@@ -22,7 +22,7 @@ from harness.engines.fake.process import Process
 from harness.errors import EngineError, ExitCode, UsageError
 from harness.owners import Owner
 
-CONFINED = "Uid:\t65532\t65532\t65532\t65532\nCapEff:\t{0}\nCapBnd:\t{0}\nNoNewPrivs:\t1\nSeccomp:\t2\n".format(
+CONFINED = "Uid:\t1879048200\t1879048200\t1879048200\t1879048200\nCapEff:\t{0}\nCapBnd:\t{0}\nNoNewPrivs:\t1\nSeccomp:\t2\n".format(
     "0" * 16
 )
 
@@ -166,7 +166,10 @@ def test_doctor_says_that_something_is_left(alone: FakeEngine, capsys: pytest.Ca
         (("Seccomp:\t2", "Seccomp:\t0"), "no seccomp"),
         (("NoNewPrivs:\t1", "NoNewPrivs:\t0"), "setuid"),
         (("CapBnd:\t0000000000000000", "CapBnd:\t00000000a80425fb"), "can gain capabilities"),
-        (("Uid:\t65532", "Uid:\t0"), "another user id"),
+        (("Uid:\t1879048200", "Uid:\t0"), "user of its own"),
+        (("\t1879048200\nCapEff", "\t0\nCapEff"), "user of its own"),
+        (("1879048200", "65532"), "user of its own"),
+        (("1879048200", "0"), "user of its own"),
     ],
 )
 def test_selftest_says_what_is_not_confined(change: tuple[str, str], said: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from harness import owners
 from harness.engines.base import SandboxSpec, Scenario, ScenarioSpec
-from harness.engines.docker import containers
+from harness.engines.docker import containers, users
 from harness.engines.docker.engine import DockerEngine
 from harness.errors import EngineError, SandboxError
 from harness.images import manage as images
@@ -237,12 +237,17 @@ def test_one_shot_has_the_same_box(docker_engine: DockerEngine, owner: Owner, ba
     once = docker_engine.run_once(owner, spec, timeout_seconds=20).stdout.decode()
     with docker_engine.open_scenario(ScenarioSpec(owner=owner, sandboxes=(spec,), network=False)) as scenario:
         held = scenario.run("one", command, timeout_seconds=20).stdout.decode()
-    for text in (once, held):
+    found: set[int] = set()
+    for text, mode in ((once, "755"), (held, "775")):
         mount, *rest = text.splitlines()
         options = mount.split()[3].split(",")
-        assert {"rw", "nosuid", "nodev", "size=8192k", "nr_inodes=64", "uid=65532", "gid=65532"} <= set(options)
+        user = rest[-1]
+        assert {"rw", "nosuid", "nodev", "size=8192k", "nr_inodes=64", f"uid={user}", f"gid={user}"} <= set(options)
         assert "noexec" not in options
-        assert rest == ["65532 65532 755", "/box", "65532"]
+        assert rest == [f"{user} {user} {mode}", "/box", user]
+        found.add(int(user))
+    assert len(found) == 2
+    assert all(one in users.ALL or one in users.MAPPED for one in found)
 
 
 def test_file_size_is_limited(kernel: Opener, base_image: str) -> None:
@@ -277,7 +282,7 @@ def test_open_files_are_limited(kernel: Opener, base_image: str) -> None:
 
 def test_timeout_leaves_no_daemon(kernel: Opener, base_image: str) -> None:
     """A process that left its session and parent dies with the sandbox."""
-    daemon = "(setsid sh -c 'while :; do date +%s%N > /box/alive; sleep 0.05; done' >/dev/null 2>&1 &) ; sleep 60"
+    daemon = "(setsid sh -c 'while :; do date +%s%N > /box/next; mv /box/next /box/alive; sleep 0.05; done' >/dev/null 2>&1 &) ; sleep 60"
     with kernel(SandboxSpec(name="app", image=base_image)) as scenario:
         assert scenario.run("app", ("sh", "-c", daemon), timeout_seconds=3).timed_out
         first = scenario.run("app", ("cat", "alive"), timeout_seconds=20).stdout
@@ -376,8 +381,9 @@ def test_files_put_are_owned_by_the_sandbox(kernel: Opener, base_image: str, pac
         scenario.put("app", pack({"first": b"1"}))
         scenario.run("app", ("true",), timeout_seconds=20)
         scenario.put("app", pack({"second": b"2"}))
-        found = scenario.run("app", ("stat", "-c", "%n %u %g %a", "first", "second"), timeout_seconds=20)
-        assert found.stdout == b"first 65532 65532 755\nsecond 65532 65532 755\n"
+        command = ("sh", "-c", "id -u; stat -c '%n %u %g %a' first second")
+        user, *lines = scenario.run("app", command, timeout_seconds=20).stdout.decode().splitlines()
+        assert lines == [f"first {user} {user} 755", f"second {user} {user} 755"]
 
 
 def test_files_that_do_not_fit_are_our_error(

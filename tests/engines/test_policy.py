@@ -10,9 +10,11 @@ import pytest
 
 from harness.engines.base import Kind, SandboxSpec, ScenarioSpec
 from harness.engines.docker import policy
+from harness.engines.docker.users import User
 from harness.model import Json, Limits
 
 GOLDEN = Path(__file__).parent / "golden" / "policy.json"
+USER = User(id=1879048192)
 SPEC = SandboxSpec(name="app", image="harness/python:1", env={"PORT": "8080"})
 LABELS = {"harness.run": "run-1"}
 
@@ -37,6 +39,14 @@ FORBIDDEN = {
 """Options no body of ours may have at all."""
 
 
+OWN = {
+    "fault helper": "0:0",
+    "holder": "1879048194:1879048194",
+    "holder without network": "1879048194:1879048194",
+}
+"""Whom a container runs as, where it is not the sandbox's own user."""
+
+
 def bodies() -> dict[str, dict[str, Json]]:
     """Return one create body of each kind."""
     return {
@@ -48,6 +58,8 @@ def bodies() -> dict[str, dict[str, Json]]:
             volume="harness-1-app",
             stdin=False,
             logged=True,
+            user=USER,
+            seconds=600,
             labels=LABELS,
         ),
         "one-shot": policy.sandbox(
@@ -58,6 +70,8 @@ def bodies() -> dict[str, dict[str, Json]]:
             volume="",
             stdin=True,
             logged=False,
+            user=USER,
+            seconds=600,
             labels=LABELS,
         ),
         "holder": policy.holder(
@@ -67,13 +81,16 @@ def bodies() -> dict[str, dict[str, Json]]:
             address="10.212.0.2",
             hosts={"db": "10.212.0.3"},
             volume="harness-1-app",
+            user=USER,
             labels=LABELS,
         ),
         "holder without network": policy.holder(
-            SPEC.image, seconds=600, network="", address="", hosts={}, volume="harness-1-app", labels=LABELS
+            SPEC.image, seconds=600, network="", address="", hosts={}, volume="harness-1-app", user=USER, labels=LABELS
         ),
-        "fault helper": policy.fault_helper(SPEC.image, ("nft", "x"), network="container:abc", labels=LABELS),
-        "volume": policy.volume("harness-1-app", Limits(), LABELS),
+        "fault helper": policy.fault_helper(
+            SPEC.image, ("nft", "x"), network="container:abc", seconds=30, labels=LABELS
+        ),
+        "volume": policy.volume("harness-1-app", Limits(), USER, LABELS),
         "network": policy.network("harness-1", "10.212.0.0/28", LABELS),
     }
 
@@ -112,7 +129,7 @@ def test_every_container_is_confined(kind: str) -> None:
     assert str(host["NetworkMode"]).partition(":")[0] in {"none", "container", "harness-1"}
     assert body["Entrypoint"] == []
     assert body["Healthcheck"] == {"Test": ["NONE"]}
-    assert body["User"] == ("0:0" if kind == "fault helper" else "65532:65532")
+    assert body["User"] == OWN.get(kind, "1879048192:1879048192")
     assert not FORBIDDEN & {*host, *body}
 
 
@@ -132,6 +149,8 @@ def test_each_kind_has_its_own_wall(monkeypatch: pytest.MonkeyPatch) -> None:
             volume="",
             stdin=False,
             logged=False,
+            user=USER,
+            seconds=600,
             labels={},
         )
         assert _host(body)["Runtime"] == f"wall-of-{kind}"
@@ -178,6 +197,8 @@ def test_memory_adds_the_box() -> None:
         volume="v",
         stdin=False,
         logged=False,
+        user=USER,
+        seconds=600,
         labels={},
     )
     host = body["HostConfig"]
@@ -190,6 +211,7 @@ def test_memory_adds_the_box() -> None:
     [
         *("add_key", "bpf", "keyctl", "request_key", "perf_event_open", "userfaultfd", "memfd_secret"),
         *("io_uring_setup", "io_uring_enter", "io_uring_register", "ptrace", "process_vm_readv", "process_vm_writev"),
+        *("io_setup", "io_submit", "io_destroy", "io_cancel", "io_getevents", "io_pgetevents"),
         *("mount", "umount2", "fsopen", "fsconfig", "fsmount", "move_mount", "open_tree", "pivot_root", "chroot"),
         *("unshare", "setns", "kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module"),
         *("open_by_handle_at", "name_to_handle_at", "reboot", "swapon", "acct", "syslog", "settimeofday", "socketcall"),

@@ -32,16 +32,18 @@ public class Main {
   }
 }
 """
-DATABASE = """
+DATABASE = r"""
 exec 2>&1
-serve() { setsid env ALLOW_FROM=192.0.2.7/32 harness-postgres >/box/log 2>&1 & server=$!; until pg_isready -q; do sleep 0.1; done; }
+serve() { setsid env ALLOW_FROM=192.0.2.7/32 ADMIN_FROM=192.0.2.8 harness-postgres >/box/log 2>&1 & server=$!; until pg_isready -q; do sleep 0.1; done; }
 serve
 psql -qAt -U app app -c 'create table t(x int)' -c 'insert into t values (42)'
 kill -KILL -$server; wait $server 2>/dev/null
 serve
 psql -qAt -U app app -c 'select x from t'
-PGPASSWORD=x psql -qAt -h 127.0.0.1 -U app app -c 'select 1' 2>&1 | grep -o 'password authentication failed'
-PGPASSWORD=x psql -qAt -h 127.0.0.1 -U postgres app -c 'select 1' 2>&1 | grep -o 'password authentication failed'
+psql -qAt -U app app -c "alter role app password 'x'"
+for role in app grader postgres; do PGPASSWORD=x psql -qAt -h 127.0.0.1 -U $role app -c 'select 1' 2>&1 | grep -o 'pg_hba.conf rejects'; done
+psql -qAt -U app app -c 'create role mine superuser' -c 'set role grader' 2>&1 | grep -c 'permission denied\|must be superuser'
+psql -qAt -U grader app -c 'show search_path'
 psql -qAt -c "select rolname, rolsuper from pg_roles where rolcanlogin order by 1"
 psql -qAt -U postgres -c "select pg_get_userbyid(datdba) from pg_database where datname = 'app'"
 """
@@ -121,13 +123,55 @@ def test_database_keeps_a_committed_row_and_lets_in_only_who_may(offline: Callab
     done = offline("postgres", DATABASE)
     assert done.stdout.decode().splitlines() == [
         "42",
-        "password authentication failed",
-        "password authentication failed",
+        *["pg_hba.conf rejects"] * 3,
+        "2",
+        "pg_catalog",
         "app|f",
         "grader|t",
         "postgres|t",
         "app",
     ], done.stdout.decode()[-3000:]
+
+
+WHO = """
+exec 2>&1
+harness-postgres >/box/log 2>&1 & until pg_isready -q; do kill -0 $! || { cat /box/log; exit; }; sleep 0.1; done
+for role in app grader postgres; do
+  for base in app postgres; do psql -qAt -h 127.0.0.1 -U $role $base -c 'select current_user' 2>/dev/null; done
+  psql -qAt "host=127.0.0.1 user=$role dbname=app replication=true" -c IDENTIFY_SYSTEM >/dev/null 2>&1 && echo replication
+  psql -qAt "host=127.0.0.1 user=$role dbname=app replication=database" -c IDENTIFY_SYSTEM >/dev/null 2>&1 && echo logical $role
+done
+"""
+
+
+@pytest.mark.parametrize(
+    ("allow", "admin", "seen"),
+    [
+        ("127.0.0.1/32", "", ["app"]),
+        ("0.0.0.0/0", "", ["app"]),
+        ("192.0.2.1, 127.0.0.1/8 ,::1/128", "192.0.2.9", ["app"]),
+        ("192.0.2.1/32", "", []),
+        ("", "127.0.0.1", ["grader", "grader", "logical grader"]),
+        ("127.0.0.1/32", "127.0.0.1/32", ["app", "grader", "grader", "logical grader"]),
+        ("all", "", ['expected addresses separated by commas in ALLOW_FROM, found "all"']),
+        ("samenet", "", ['expected addresses separated by commas in ALLOW_FROM, found "samenet"']),
+        ("127.0.0.1/32 trust", "", ['expected addresses separated by commas in ALLOW_FROM, found "trust"']),
+        ("*", "", ['expected addresses separated by commas in ALLOW_FROM, found "*"']),
+        ("", "0.0.0.0/0", ["a superuser is let in from no network"]),
+        ("", "127.0.0.0/8", ["a superuser is let in from no network"]),
+    ],
+)
+def test_no_setting_of_allow_from_lets_a_superuser_in(
+    offline: Callable[..., ExecResult], allow: str, admin: str, seen: list[str]
+) -> None:
+    """ALLOW_FROM gives role app in database app and nothing else; a superuser needs an address named for that."""
+    done = offline("postgres", f"export ALLOW_FROM='{allow}' ADMIN_FROM='{admin}'\n{WHO}")
+    lines = done.stdout.decode().splitlines()
+    if seen and " " in seen[0]:
+        assert len(lines) == 1
+        assert seen[0] in lines[0]
+    else:
+        assert lines == seen, done.stdout.decode()[-3000:]
 
 
 def test_grader_core_is_importable(offline: Callable[..., ExecResult]) -> None:

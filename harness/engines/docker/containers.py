@@ -62,7 +62,7 @@ def create(link: Link, name: str, body: dict[str, Json], kind: Kind) -> str:
         body = policy.without_cgroup_namespace(body)
     link.watch.begin()
     try:
-        container = patiently(f"create container {name} from {image}", _created(link, name, body))
+        container = patiently(f"create container {name} from {image}", _created(link, name, body, labels))
     except EngineRefusal as error:
         if error.status == http.HTTPStatus.NOT_FOUND and "image" in str(error).lower():
             text = f"expected image {image} on the engine, found none: run `harness images build`"
@@ -72,7 +72,7 @@ def create(link: Link, name: str, body: dict[str, Json], kind: Kind) -> str:
     return container
 
 
-def _created(link: Link, name: str, body: dict[str, Json]) -> Callable[[], str]:
+def _created(link: Link, name: str, body: dict[str, Json], labels: Mapping[str, str]) -> Callable[[], str]:
     """Return the call that creates a container; a try after one whose answer was lost finds what that one made."""
     tries = 0
 
@@ -85,7 +85,13 @@ def _created(link: Link, name: str, body: dict[str, Json]) -> Callable[[], str]:
         except EngineRefusal as error:
             if tries == 1 or error.status != http.HTTPStatus.CONFLICT:
                 raise
-            return str(link.api().inspect_container(name)["Id"])
+            with translated(f"inspect container {name}"):
+                found = link.api().inspect_container(name)
+            theirs = dict(found["Config"]["Labels"] or {})
+            if not labels.items() <= theirs.items():
+                # The name is somebody else's.
+                raise
+            return str(found["Id"])
 
     return once
 

@@ -11,7 +11,7 @@ from harness.engines.docker import containers, streams
 from harness.engines.docker.connect import EngineRefusal, Link, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 NO_EXEC = 125
 """Exit code of an exec the sandbox itself made impossible (dead, paused, out of processes)."""
@@ -28,9 +28,13 @@ def run(
     stdin: bytes,
     limit_bytes: int,
     timeout_seconds: float,
+    user: str = "",
+    env: Mapping[str, str] | None = None,
     kill: Callable[[], None] | None = None,
 ) -> ExecResult:
-    """Run ``argv`` in a running container. Raises EngineRefusal when the engine cannot.
+    """Run ``argv`` in a running container, as its own user or ``user``, with ``env`` over its environment.
+
+    Raises EngineRefusal when the engine cannot.
 
     At the timeout ``kill`` is called, which must end the container; without it the call returns, and the command may
     go on: only for readers of ours.
@@ -38,7 +42,7 @@ def run(
     begin = time.monotonic()
     with translated(f"exec in {container[:12]}"):
         api = link.api()
-        number = str(api.exec_create(container, list(argv), stdin=True)["Id"])
+        number = str(api.exec_create(container, list(argv), stdin=True, user=user, environment=dict(env or {}))["Id"])
         stream = containers.stream_of(api.exec_start(number, socket=True))
     captured = streams.drive(
         stream,

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness import owners
 from harness.engines.base import Kind
-from harness.engines.docker import containers, policy
+from harness.engines.docker import containers, policy, users
 from harness.engines.docker.connect import EngineRefusal, Link, translated
 from harness.engines.docker.ledger import LABEL_SCENARIO
 from harness.errors import EngineError
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from harness.engines.base import SandboxSpec, ScenarioSpec
+    from harness.engines.docker.users import User
     from harness.model import Json
 
 DEFAULT_RANGE = "10.212.0.0/16"
@@ -49,6 +49,8 @@ class Holder:
     container: str
     """Id; empty for a sandbox without a network that shares another's volume: it needs no holder."""
     volume: str
+    user: User
+    """Whom the sandbox runs as; who shares a volume shares its user."""
 
 
 def labels(spec: ScenarioSpec, uid: str, sandbox: str = "") -> dict[str, str]:
@@ -82,29 +84,43 @@ def open_network(link: Link, spec: ScenarioSpec, uid: str, network_range: str) -
     raise EngineError(text)
 
 
-def open_holder(link: Link, spec: ScenarioSpec, sandbox: SandboxSpec, uid: str, network: Network) -> Holder:
-    """Create and start the holder of one sandbox, its volume first."""
-    ours = labels(spec, uid, sandbox.name)
+def open_holder(
+    link: Link, spec: ScenarioSpec, sandbox: SandboxSpec, uid: str, network: Network, *, user: User | None = None
+) -> Holder:
+    """Create and start the holder of one sandbox, its volume first.
+
+    ``user`` is whom it ran as before, or whom the sandbox runs as whose volume it shares; without one, a new one.
+    """
     volume = f"harness-{uid}-{sandbox.volume_of or sandbox.name}"
-    if not sandbox.volume_of:
-        _create_volume(link, policy.volume(volume, sandbox.limits, ours))
     address = network.addresses.get(sandbox.name, "")
-    if sandbox.volume_of and not address:
-        return Holder(container="", volume=volume)
-    body = policy.holder(
-        sandbox.image,
-        seconds=max(spec.owner.deadline - int(time.time()), 1),
-        network=network.name if address else "",
-        address=address,
-        hosts=_hosts(sandbox, network),
-        volume="" if sandbox.volume_of else volume,
-        labels=ours,
-    )
-    # An engine's resolver tells a peer the container's name: it must not say which sandbox of ours that is.
-    alias = hashlib.sha256(f"{uid} {sandbox.name}".encode()).hexdigest()[:8]
-    container = containers.create(link, f"harness-{uid}-{alias}", body, Kind.HOLDER)
+    if user is not None and sandbox.volume_of and not address:
+        return Holder(container="", volume=volume, user=user)
+
+    def create(claimed: User) -> str:
+        ours = labels(spec, uid, sandbox.name)
+        if not sandbox.volume_of:
+            _create_volume(link, policy.volume(volume, sandbox.limits, claimed, ours))
+        body = policy.holder(
+            sandbox.image,
+            seconds=owners.seconds_left(spec.owner),
+            network=network.name if address else "",
+            address=address,
+            hosts=_hosts(sandbox, network),
+            volume="" if sandbox.volume_of else volume,
+            user=claimed,
+            labels=ours,
+        )
+        try:
+            return containers.create(link, claimed.name, body, Kind.HOLDER)
+        except EngineRefusal:
+            if not sandbox.volume_of:
+                # It is another user's: whoever tries again makes its own.
+                containers.remove(link, _thing("volume", volume))
+            raise
+
+    claimed, container = users.claim(link, create, None if sandbox.volume_of else user)
     containers.start(link, container)
-    return Holder(container=container, volume=volume)
+    return Holder(container=container, volume=volume, user=user or claimed)
 
 
 def close_holder(link: Link, sandbox: SandboxSpec, holder: Holder) -> None:

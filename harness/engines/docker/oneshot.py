@@ -11,7 +11,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from harness import owners
-from harness.engines.docker import containers, policy, streams, usage
+from harness.engines.docker import containers, policy, streams, usage, users
 from harness.engines.docker.connect import EngineRefusal
 from harness.engines.docker.ledger import LABEL_SCENARIO
 from harness.errors import ContentError, SandboxError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from harness.engines.base import ExecResult, SandboxSpec
     from harness.engines.docker.connect import Link
+    from harness.engines.docker.users import User
     from harness.owners import Owner
 
 UNPACK = (
@@ -96,21 +97,35 @@ def _opened(
         text = f"expected a command for sandbox {spec.name}, found none: give one in its spec"
         raise SandboxError(text)
     uid = secrets.token_hex(6)
-    name = f"harness-{uid}-{spec.name}"
     labels = {**owners.labels(owner), LABEL_SCENARIO: uid, "harness.sandbox": spec.name}
-    body = policy.sandbox(
-        spec, command=command, env=spec.env, network="none", volume="", stdin=True, logged=False, labels=labels
-    )
-    stream = None
-    known = name
+
+    def create(user: User) -> str:
+        body = policy.sandbox(
+            spec,
+            command=command,
+            env=spec.env,
+            network="none",
+            volume="",
+            stdin=True,
+            logged=False,
+            user=user,
+            seconds=owners.seconds_left(owner),
+            labels=labels,
+        )
+        return containers.create(link, user.name, body, spec.kind)
+
+    container, stream = "", None
     try:
-        container = known = containers.create(link, name, body, spec.kind)
+        _, container = users.claim(link, create)
         stream = containers.attach(link, container, stdin=True)
         containers.start(link, container)
         yield container, stream
     finally:
         if stream is not None:
             stream.close()
-        # At first by name: it may exist although the call that created it never returned.
+        # One may exist although the call that created it never returned.
+        mine = containers.Thing(kind="container", id=container, name=spec.name, labels={})
+        left = [mine] if container else containers.labelled(link, f"{LABEL_SCENARIO}={uid}")
         with contextlib.suppress(EngineRefusal):
-            containers.remove(link, containers.Thing(kind="container", id=known, name=name, labels={}))
+            for thing in left:
+                containers.remove(link, thing)

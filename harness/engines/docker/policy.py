@@ -5,8 +5,8 @@ golden test can show each of them whole. Nothing else in the harness writes a ho
 privilege, host namespaces, bind mounts or devices: there is nothing here to ask for them with.
 
 The seccomp profile (``seccomp.json``) is an allow list: that of moby/profiles (Apache-2.0, June 2026) for a container
-without capabilities, less ``ptrace``, ``process_vm_*``, ``memfd_secret``, ``name_to_handle_at``, ``modify_ldt`` and
-``socketcall``, with socket families UNIX, INET, INET6 and NETLINK only (no AF_ALG, AF_VSOCK, AF_PACKET) and native
+without capabilities, less ``ptrace``, ``process_vm_*``, ``memfd_secret``, ``name_to_handle_at``, ``modify_ldt``,
+``socketcall`` and the old asynchronous I/O (``io_setup``: the kernel has one pool of contexts for everybody), with socket families UNIX, INET, INET6 and NETLINK only (no AF_ALG, AF_VSOCK, AF_PACKET) and native
 system calls only. An engine's own default depends on its age (20.10 allows io_uring and AF_VSOCK), and a list of what
 to deny would let every new system call in; this one is the same everywhere and travels inline, because engines resolve
 a path on *their* machine. Names an older libseccomp does not know are skipped by the runtime: they stay refused.
@@ -20,13 +20,14 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from harness.engines.base import BOX, SANDBOX_UID, Kind
+from harness.engines.base import BOX, Kind
 from harness.model import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from harness.engines.base import SandboxSpec
+    from harness.engines.docker.users import User
     from harness.model import Json
 
 RUNTIMES: Mapping[Kind, str] = MappingProxyType(
@@ -64,7 +65,15 @@ processes and network, cgroup files, and transparent huge pages.
 """
 READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 """What cannot be written to, whatever its modes say."""
-USER = f"{SANDBOX_UID}:{SANDBOX_UID}"
+BESIDE = frozenset({Kind.CANDIDATE, Kind.BUILD})
+"""Kinds in which a command beside the sandbox's process runs as another user: what runs there is not ours."""
+EXEC_ENVIRONMENT = {"HOME": "/nonexistent", "PYTHONSAFEPATH": "1"}
+"""Of such a command: no file of the candidate's becomes part of a program that starts there."""
+TIMEOUT = "/usr/local/lib/harness/timeout"
+"""The first process of every container. The image lets it be run but not read, so the kernel lets no process of the
+sandbox's own user look into it or write to it, and the first process of a pid namespace takes no signal from inside
+that it does not want: nobody inside can put its end off."""
+REAPER = "/usr/bin/tini"
 MEBIBYTE = 1024 * 1024
 TMP_MB = 64
 """``/tmp`` of every sandbox; its pages count as the sandbox's memory."""
@@ -99,6 +108,8 @@ def sandbox(
     volume: str,
     stdin: bool,
     logged: bool,
+    user: User,
+    seconds: int,
     labels: Mapping[str, str],
 ) -> dict[str, Json]:
     """Return the create body of a container that runs ``command`` for ``spec``.
@@ -111,6 +122,8 @@ def sandbox(
         volume: Name of the volume at ``/box``; empty for a tmpfs of this container's own.
         stdin: Keep stdin open until the first client that attached to it goes.
         logged: Let the engine keep the output (capped); otherwise only an attached client sees it.
+        user: Whom it runs as.
+        seconds: After each start, until it ends by itself.
         labels: Ours.
     """
     limits = spec.limits
@@ -118,13 +131,12 @@ def sandbox(
     host = _hardened(spec.kind, network=network, memory_bytes=memory, pids=limits.pids)
     tmpfs: dict[str, Json] = {"/tmp": f"rw,nosuid,nodev,exec,size={TMP_MB}m,nr_inodes=4096,mode=1777"}  # noqa: S108
     if not volume:
-        tmpfs[BOX] = f"rw,nosuid,nodev,exec,{volume_options(limits)}"
+        tmpfs[BOX] = f"rw,nosuid,nodev,exec,{volume_options(limits, user, mode='0755')}"
     host |= {
         "Ulimits": _ulimits(limits),
         "NanoCpus": round(limits.cpus * 1_000_000_000),
         "Tmpfs": tmpfs,
         "ShmSize": SHM_MB * MEBIBYTE,
-        "Init": True,
         "OomScoreAdj": 500,
         "LogConfig": _KEPT_LOG if logged else _NO_LOG,
     }
@@ -133,7 +145,7 @@ def sandbox(
     if network == "none":
         # As for a holder; who joins one has its files.
         host["Dns"] = [RESOLVER]
-    body = _container(spec.image, command, labels)
+    body = _container(spec.image, _until(seconds, command), user.main, labels)
     body |= {"Env": _environment(env), "HostConfig": host}
     body |= {"OpenStdin": stdin, "StdinOnce": stdin, "AttachStdin": stdin}
     return body
@@ -147,6 +159,7 @@ def holder(
     address: str,
     hosts: Mapping[str, str],
     volume: str,
+    user: User,
     labels: Mapping[str, str],
 ) -> dict[str, Json]:
     """Return the create body of a holder: a process of ours that sleeps until the deadline, and no more.
@@ -160,7 +173,7 @@ def holder(
     host |= {"LogConfig": _NO_LOG, "Dns": [RESOLVER], "DnsOptions": ["timeout:1", "attempts:1"]}
     if volume:
         host["Mounts"] = [_mount(volume)]
-    body = _container(image, ("sleep", str(seconds)), labels)
+    body = _container(image, ("sleep", str(seconds)), user.holder, labels)
     body |= {"Env": [], "Hostname": HOSTNAME, "HostConfig": host}
     if network:
         host |= {"ExtraHosts": [f"{name}:{ip}" for name, ip in sorted(hosts.items())]}
@@ -169,7 +182,9 @@ def holder(
     return body
 
 
-def fault_helper(image: str, command: tuple[str, ...], *, network: str, labels: Mapping[str, str]) -> dict[str, Json]:
+def fault_helper(
+    image: str, command: tuple[str, ...], *, network: str, seconds: int, labels: Mapping[str, str]
+) -> dict[str, Json]:
     """Return the create body of the short-lived helper that changes packet rules in a holder's network namespace.
 
     The only container that has a capability, and it runs nothing but a command of ours from an image of ours: no
@@ -177,8 +192,8 @@ def fault_helper(image: str, command: tuple[str, ...], *, network: str, labels: 
     """
     host = _hardened(Kind.HELPER, network=network, memory_bytes=64 * MEBIBYTE, pids=16)
     host |= {"CapAdd": ["NET_ADMIN"], "LogConfig": _NO_LOG}
-    body = _container(image, command, labels)
-    body |= {"User": "0:0", "WorkingDir": "/", "Env": [], "HostConfig": host}
+    body = _container(image, _until(seconds, command), "0:0", labels)
+    body |= {"WorkingDir": "/", "Env": [], "HostConfig": host}
     return body
 
 
@@ -189,17 +204,20 @@ def without_cgroup_namespace(body: Mapping[str, Json]) -> dict[str, Json]:
     return {**body, "HostConfig": kept}
 
 
-def volume(name: str, limits: Limits, labels: Mapping[str, str]) -> dict[str, Json]:
-    """Return the create body of a sandbox's ``/box``: memory, so that its size and inodes are limits that hold."""
-    options = f"{volume_options(limits)},nosuid,nodev"
+def volume(name: str, limits: Limits, user: User, labels: Mapping[str, str]) -> dict[str, Json]:
+    """Return the create body of a sandbox's ``/box``: memory, so that its size and inodes are limits that hold.
+
+    Its group may write there: a command beside the sandbox's process is of it.
+    """
+    options = f"{volume_options(limits, user, mode='0775')},nosuid,nodev"
     driver: dict[str, Json] = {"type": "tmpfs", "device": "tmpfs", "o": options}
     return {"Name": name, "Driver": "local", "DriverOpts": driver, "Labels": dict(labels)}
 
 
-def volume_options(limits: Limits) -> str:
-    """Return the tmpfs options that apply ``limits`` to a ``/box``."""
+def volume_options(limits: Limits, user: User, *, mode: str) -> str:
+    """Return the tmpfs options that apply ``limits`` to a ``/box`` of ``user``'s."""
     size = f"size={limits.tmpfs_mb}m,nr_inodes={limits.tmpfs_inodes}"
-    return f"{size},uid={SANDBOX_UID},gid={SANDBOX_UID},mode=0755"
+    return f"{size},uid={user.id},gid={user.id},mode={mode}"
 
 
 def network(name: str, subnet: str, labels: Mapping[str, str]) -> dict[str, Json]:
@@ -217,7 +235,12 @@ def network(name: str, subnet: str, labels: Mapping[str, str]) -> dict[str, Json
     }
 
 
-def _container(image: str, command: tuple[str, ...], labels: Mapping[str, str]) -> dict[str, Json]:
+def _until(seconds: int, command: tuple[str, ...]) -> tuple[str, ...]:
+    """Return ``command`` under a first process that ends it after ``seconds``, and one that reaps what it leaves."""
+    return (TIMEOUT, "--signal=KILL", str(seconds), REAPER, "-s", "--", *command)
+
+
+def _container(image: str, command: tuple[str, ...], user: str, labels: Mapping[str, str]) -> dict[str, Json]:
     argv: Json = list(command)
     return {
         "Image": image,
@@ -225,7 +248,7 @@ def _container(image: str, command: tuple[str, ...], labels: Mapping[str, str]) 
         # Whatever an image declares: no entry point, no health check, our user and directory.
         "Entrypoint": [],
         "Healthcheck": {"Test": ["NONE"]},
-        "User": USER,
+        "User": user,
         "WorkingDir": BOX,
         "Tty": False,
         "AttachStdout": True,
@@ -274,5 +297,6 @@ def _mount(volume: str) -> Json:
 
 
 def _environment(env: Mapping[str, str]) -> Json:
-    ours = {"HOME": BOX, "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
+    # The user has no name in the image: programs that want one take it from here.
+    ours = {"HOME": BOX, "LANG": "C.UTF-8", "LOGNAME": "sandbox", "PYTHONDONTWRITEBYTECODE": "1", "USER": "sandbox"}
     return [f"{name}={value}" for name, value in sorted({**ours, **env}.items())]

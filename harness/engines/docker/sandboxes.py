@@ -10,6 +10,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness import owners
 from harness.engines.base import ExecResult, SandboxState, Usage
 from harness.engines.docker import containers, execs, holders, policy, usage
 from harness.engines.docker.connect import EngineRefusal, translated
@@ -22,8 +23,12 @@ if TYPE_CHECKING:
     from harness.engines.docker.connect import Link
     from harness.engines.docker.holders import Holder
     from harness.engines.docker.streams import Stream
+    from harness.engines.docker.users import User
+    from harness.owners import Owner
 
 _READER_SECONDS = 5.0
+_LATE_SECONDS = 60
+"""How much later than its owner's deadline a sandbox that was started again may end by itself."""
 LOG_BYTES = 1024 * 1024
 """What is kept of the output of containers that are gone."""
 NOT_STARTED = 126
@@ -46,7 +51,8 @@ class Ground:
     labels: Mapping[str, str]
     sources: tuple[str, ...]
     """Where usage may be read from, best first."""
-    reopen: Callable[[SandboxSpec], Holder]
+    owner: Owner
+    reopen: Callable[[SandboxSpec, User], Holder]
 
 
 class Sandbox:
@@ -62,6 +68,7 @@ class Sandbox:
         self._holder = holder
         self._container = ""
         self._created: tuple[object, ...] = ()
+        self._seconds = 0
         self._command = spec.command
         self._env = dict(spec.env)
         self._starts = 0
@@ -120,7 +127,7 @@ class Sandbox:
             self.kill()
             self.discard()
             holders.close_holder(self._link, self.spec, self._holder)
-            self._holder = self._ground.reopen(self.spec)
+            self._holder = self._ground.reopen(self.spec, self._holder.user)
             self.box.dirty = False
             if self._starts and self._command:
                 self.start()
@@ -195,11 +202,14 @@ class Sandbox:
         container = self._container
         if not container:
             return ExecResult(exit_code=execs.NO_EXEC, stdout=b"", stderr=b"the sandbox is not running\n")
+        beside = self.spec.kind in policy.BESIDE
         try:
             return execs.run(
                 self._link,
                 container,
                 argv,
+                user=self._holder.user.beside if beside else self._holder.user.main,
+                env=policy.EXEC_ENVIRONMENT if beside else {},
                 stdin=stdin,
                 limit_bytes=self.spec.limits.output_kb * 1024,
                 timeout_seconds=timeout_seconds,
@@ -246,7 +256,9 @@ class Sandbox:
         """Have a container of exactly this kind that does not run."""
         self._remember_exit()
         wanted = (command, tuple(sorted(env.items())), stdin, logged)
-        if self._container and wanted == self._created:
+        seconds = owners.seconds_left(self._ground.owner)
+        # Each start lives as long as was left when its container was made: an old one would outlive its deadline.
+        if self._container and wanted == self._created and self._seconds - seconds <= _LATE_SECONDS:
             return
         self.discard()
         body = policy.sandbox(
@@ -257,11 +269,14 @@ class Sandbox:
             volume=self._holder.volume,
             stdin=stdin,
             logged=logged,
+            user=self._holder.user,
+            seconds=seconds,
             labels={**self._ground.labels, "harness.sandbox": self.spec.name},
         )
         name = f"harness-{self._ground.uid}-{self.spec.name}-{self._starts + 1}"
         self._container = containers.create(self._link, name, body, self.spec.kind)
         self._created = wanted
+        self._seconds = seconds
 
     def _start(self) -> bool:
         self._refusal = ""
@@ -301,7 +316,15 @@ class Sandbox:
     def _read_inside(self, argv: tuple[str, ...]) -> bytes:
         try:
             limit, seconds = 64 * 1024, _READER_SECONDS
-            found = execs.run(self._link, self._container, argv, stdin=b"", limit_bytes=limit, timeout_seconds=seconds)
+            found = execs.run(
+                self._link,
+                self._container,
+                argv,
+                user=self._holder.user.beside,
+                stdin=b"",
+                limit_bytes=limit,
+                timeout_seconds=seconds,
+            )
         except EngineRefusal:
             # Out of processes, or dead by now: the next source may still know.
             return b""

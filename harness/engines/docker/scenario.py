@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import secrets
 import tarfile
 import threading
@@ -10,7 +11,8 @@ import time
 from concurrent.futures import wait
 from typing import TYPE_CHECKING, TypeVar
 
-from harness.engines.base import BOX, SANDBOX_UID, ExecResult, Kind
+from harness import owners
+from harness.engines.base import BOX, ExecResult, Kind
 from harness.engines.docker import containers, holders, netfault, policy, streams
 from harness.engines.docker.connect import translated
 from harness.engines.docker.ledger import LABEL_SCENARIO
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from harness.engines.base import Attachment, SandboxSpec, SandboxState, ScenarioSpec, Usage
     from harness.engines.docker.connect import Link
     from harness.engines.docker.holders import Holder
+    from harness.engines.docker.users import User
     from harness.model import Json
 
 _In = TypeVar("_In")
@@ -65,7 +68,8 @@ class DockerScenario:
         shared = [sandbox for sandbox in self._spec.sandboxes if sandbox.volume_of]
         found: dict[str, Holder] = {}
         for group in (own, shared):
-            opened = self._at_once(self._reopen, group)
+            users = [found[sandbox.volume_of].user if sandbox.volume_of else None for sandbox in group]
+            opened = self._at_once(lambda one: self._reopen(*one), list(zip(group, users, strict=True)))
             found |= {sandbox.name: holder for sandbox, holder in zip(group, opened, strict=True)}
         boxes = {sandbox.name: Box() for sandbox in own}
         ground = Ground(
@@ -73,6 +77,7 @@ class DockerScenario:
             uid=self._uid,
             labels=holders.labels(self._spec, self._uid),
             sources=self._sources,
+            owner=self._spec.owner,
             reopen=self._reopen,
         )
         for sandbox in self._spec.sandboxes:
@@ -100,7 +105,7 @@ class DockerScenario:
                 self._unpack_inside(sandbox, tar)
                 return
             with translated(f"copy files into sandbox {name}"):
-                self._link.api().put_archive(holder.container, BOX, owned(tar))
+                self._link.api().put_archive(holder.container, BOX, owned(tar, holder.user))
 
     def start(self, name: str, *, command: tuple[str, ...] = (), env: Mapping[str, str] | None = None) -> None:
         """Start the sandbox; ``command`` and ``env`` replace and extend those of its spec. Kept for later starts."""
@@ -264,8 +269,8 @@ class DockerScenario:
             text = f"expected one of the scenario's sandboxes ({known}), found {name!r}: correct the name"
             raise SandboxError(text) from None
 
-    def _reopen(self, sandbox: SandboxSpec) -> Holder:
-        holder = holders.open_holder(self._link, self._spec, sandbox, self._uid, self._network)
+    def _reopen(self, sandbox: SandboxSpec, user: User | None) -> Holder:
+        holder = holders.open_holder(self._link, self._spec, sandbox, self._uid, self._network, user=user)
         if sandbox.peers is not None and holder.container and sandbox.name in self._network.addresses:
             addresses = tuple(self._network.addresses[peer] for peer in sandbox.peers)
             run = self._helper_at(sandbox, holder)
@@ -290,6 +295,8 @@ class DockerScenario:
             volume=sandbox.holder().volume,
             stdin=True,
             logged=False,
+            user=sandbox.holder().user,
+            seconds=min(owners.seconds_left(self._spec.owner), math.ceil(seconds)),
             labels=holders.labels(self._spec, self._uid, sandbox.spec.name),
         )
         return self._throwaway(body, stdin=stdin, seconds=seconds)
@@ -301,7 +308,13 @@ class DockerScenario:
     def _helper_at(self, sandbox: SandboxSpec, holder: Holder) -> Callable[[tuple[str, ...]], ExecResult]:
         def run(argv: tuple[str, ...]) -> ExecResult:
             ours = holders.labels(self._spec, self._uid, sandbox.name)
-            body = policy.fault_helper(sandbox.image, argv, network=f"container:{holder.container}", labels=ours)
+            body = policy.fault_helper(
+                sandbox.image,
+                argv,
+                network=f"container:{holder.container}",
+                seconds=math.ceil(_FAULT_SECONDS),
+                labels=ours,
+            )
             return self._throwaway(body, stdin=b"", seconds=_FAULT_SECONDS)
 
         return run
@@ -324,15 +337,15 @@ class DockerScenario:
             containers.remove(link, containers.Thing(kind="container", id=container, name=container, labels={}))
 
 
-def owned(tar: bytes) -> bytes:
-    """Return ``tar`` with every member owned by the sandbox's user. Raises SandboxError for other than files."""
+def owned(tar: bytes, user: User) -> bytes:
+    """Return ``tar`` with every member owned by ``user``. Raises SandboxError for other than files."""
     out = io.BytesIO()
     with tarfile.open(fileobj=io.BytesIO(tar), mode="r:") as source, tarfile.open(fileobj=out, mode="w") as target:
         for member in source:
             if not (member.isreg() or member.isdir()):
                 text = f"expected regular files and directories to put, found {member.name!r}: leave it out"
                 raise SandboxError(text)
-            member.uid = member.gid = SANDBOX_UID
+            member.uid = member.gid = user.id
             member.uname = member.gname = ""
             target.addfile(member, source.extractfile(member) if member.isreg() else None)
     return out.getvalue()

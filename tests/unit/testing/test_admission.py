@@ -25,9 +25,7 @@ def only_app(source: str, user: str, database: str) -> bool:
 
 
 @contextmanager
-def proxied(
-    database: FakePostgres, admit: Callable[[str, str, str], bool] | None = only_app
-) -> Iterator[PostgresProxy]:
+def proxied(database: FakePostgres, admit: Callable[[str, str, str], bool] = only_app) -> Iterator[PostgresProxy]:
     """Run a proxy that lets in what ``admit`` says."""
     with PostgresProxy(listen_port=0, target=database.address, listen_host="0.0.0.0", admit=admit) as proxy:
         yield proxy
@@ -98,10 +96,22 @@ def test_startup_from_another_address_is_refused() -> None:
         assert (database.startups, proxy.counts.denied) == ([], 1)
 
 
-def test_everybody_is_let_in_without_a_rule() -> None:
-    """Without ``admit`` a startup is the database's to judge."""
-    with FakePostgres() as database, proxied(database, None) as proxy:
-        assert said(proxy, startup(payload=b"database\0x\0\0")).endswith(b"(open)")
+def test_only_role_app_is_let_in_without_a_rule() -> None:
+    """Without ``admit`` nobody becomes a role of ours through the grader's own address."""
+    with (
+        FakePostgres() as database,
+        PostgresProxy(listen_port=0, target=database.address, listen_host="0.0.0.0") as proxy,
+    ):
+        for payload in (
+            b"user\0grader\0\0",
+            b"user\0postgres\0\0",
+            b"user\0grader\0database\0app\0\0",
+            b"user\0app\0database\0postgres\0\0",
+            b"database\0x\0\0",
+        ):
+            assert b"C28000" in said(proxy, startup(payload=payload))
+        assert database.startups == []
+        assert said(proxy, startup(payload=APP), source="127.0.0.2").endswith(b"(open)")
 
 
 @contextmanager
