@@ -6,12 +6,12 @@ worse than none, so an undefined name is an error.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness import droppings, places
-from harness.catalogue import variants
+from harness.catalogue import bounds, variants
 from harness.errors import ExerciseError
 from harness.model import Exercise
 
@@ -36,6 +36,9 @@ def render(exercise: Exercise, folder: Path, reader: Reader) -> dict[str, str]:
     ``variant``, ``language``. Raises ExerciseError on a template that is missing or wrong.
     """
     templates = sorted(path.name for path in folder.glob(f"*{SUFFIX}") if not droppings.is_file(path.name))
+    if len(templates) > bounds.TEMPLATES:
+        text = f"{folder}: expected at most {bounds.TEMPLATES} templates, found {len(templates)}: join some"
+        raise ExerciseError(text)
     if BRIEF not in templates:
         text = f"{folder / BRIEF}: expected the brief, found none: write it"
         raise ExerciseError(text)
@@ -48,6 +51,35 @@ def render(exercise: Exercise, folder: Path, reader: Reader) -> dict[str, str]:
         "language": reader.language,
     }
     return {_target(name): _rendered(folder / name, scope) for name in templates}
+
+
+class _Steps:
+    """What loops of one template count through, all together."""
+
+    def __init__(self) -> None:
+        self._left = bounds.TEMPLATE_STEPS
+
+    def range(self, *arguments: int) -> range:
+        """Return what ``range`` does, while there are steps left. Raises ValueError when there are not."""
+        found = range(*arguments)
+        self._left -= len(found)
+        if self._left < 0:
+            text = f"loops over more than {bounds.TEMPLATE_STEPS} numbers"
+            raise ValueError(text)
+        return found
+
+
+def _capped(pieces: Iterable[str]) -> str:
+    """Return ``pieces`` joined. Raises ValueError when that is more than a brief can be."""
+    found: list[str] = []
+    length = 0
+    for piece in pieces:
+        length += len(piece)
+        if length > bounds.TEMPLATE_CHARACTERS:
+            text = f"more than {bounds.TEMPLATE_CHARACTERS} characters"
+            raise ValueError(text)
+        found.append(piece)
+    return "".join(found)
 
 
 def _target(template: str) -> str:
@@ -67,10 +99,11 @@ def _rendered(template: Path, scope: Mapping[str, object]) -> str:
     )
     try:
         source = places.read(template, refuse=ExerciseError).decode().replace("\r\n", "\n")
-        return environment.from_string(source).render(scope)
+        steps = _Steps()
+        return _capped(environment.from_string(source, globals={"range": steps.range}).generate(scope))
     except jinja2.TemplateSyntaxError as error:
         text = f"{template}:{error.lineno}: expected a Jinja2 template, found: {error.message}. Correct that line"
         raise ExerciseError(text) from error
-    except (jinja2.TemplateError, OSError, ValueError, TypeError, ArithmeticError, LookupError) as error:
+    except (jinja2.TemplateError, OSError, ValueError, TypeError, ArithmeticError, LookupError, MemoryError) as error:
         text = f"{template}: expected a template that renders, found: {error}. Correct it"
         raise ExerciseError(text) from error

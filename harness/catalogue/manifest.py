@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from harness import tables, wording
-from harness.catalogue import rules
+from harness.catalogue import bounds, rules
 from harness.catalogue.service import parse_service
 from harness.errors import ExerciseError
 from harness.model import Check, DeclaredTimeout, Exercise, Gate, HumanItem, Limits, SandboxPlan
@@ -85,14 +85,14 @@ class Cheat:
 
 
 class _Limits(Table):
-    cpus: Positive = Limits().cpus
-    memory_mb: Count = Limits().memory_mb
-    pids: Count = Limits().pids
-    tmpfs_mb: Count = Limits().tmpfs_mb
-    tmpfs_inodes: Count = Limits().tmpfs_inodes
-    file_size_mb: Count = Limits().file_size_mb
-    nofile: Count = Limits().nofile
-    output_kb: Count = Limits().output_kb
+    cpus: bounds.Cpus = Limits().cpus
+    memory_mb: bounds.MemoryMb = Limits().memory_mb
+    pids: bounds.Pids = Limits().pids
+    tmpfs_mb: bounds.TmpfsMb = Limits().tmpfs_mb
+    tmpfs_inodes: bounds.Inodes = Limits().tmpfs_inodes
+    file_size_mb: bounds.TmpfsMb = Limits().file_size_mb
+    nofile: bounds.OpenFiles = Limits().nofile
+    output_kb: bounds.OutputKb = Limits().output_kb
 
     def value(self) -> Limits:
         return Limits(**self.model_dump())
@@ -102,14 +102,14 @@ class _Sandbox(Table):
     name: Slug
     role: Literal["candidate", "service", "yardstick"]
     image: Slug
-    command: Many[str] = ()
+    command: bounds.Command = ()
     limits: _Limits = _Limits()
-    hosts: dict[Slug, Slug] = Field(default_factory=dict)
+    hosts: Annotated[dict[Slug, Slug], Field(max_length=bounds.HOSTS)] = Field(default_factory=dict)
     content: Literal["", "submission", "starter", "yardstick"] = ""
     build: Literal["", "submission", "starter"] = ""
     build_when: Literal["always", "test"] = "always"
     main: bool = False
-    env: dict[Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$")], str] = Field(default_factory=dict)
+    env: bounds.Environment = Field(default_factory=dict)
 
     def value(self, *, main: bool) -> SandboxPlan:
         return SandboxPlan(
@@ -132,20 +132,20 @@ class _Sandbox(Table):
 
 
 class _Build(Table):
-    seconds: Count = 60
+    seconds: bounds.BuildSeconds = 60
     limits: _Limits = _Limits(memory_mb=1024, tmpfs_mb=512)
 
 
 class _Timeout(Table):
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*_seconds$")]
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*_seconds$", max_length=60)]
     title: Text
-    default_seconds: Positive
-    minimum_seconds: Positive
-    maximum_seconds: Positive
+    default_seconds: bounds.TimeoutSeconds
+    minimum_seconds: bounds.TimeoutSeconds
+    maximum_seconds: bounds.TimeoutSeconds
 
 
 class _Submit(Table):
-    globs: Annotated[Many[Text], Field(min_length=1)]
+    globs: bounds.Globs
     max_bytes: Annotated[int, Field(gt=0, le=MAX_SUBMISSION_BYTES)] = 2 * 1024 * 1024
     max_files: Annotated[int, Field(gt=0, le=MAX_SUBMISSION_FILES)] = 500
 
@@ -155,7 +155,7 @@ class _Check(Table):
     title: Text
     skill: Text
     points: Points
-    requires: Many[CheckId] = ()
+    requires: Annotated[Many[CheckId], bounds.AtMost] = ()
 
     def value(self, *, public: bool) -> Check:
         return Check(
@@ -195,24 +195,22 @@ class _Exercise(Table):
     status: Literal["draft", "validated"]
     title: Text
     summary: Text
-    minutes: Count
+    minutes: bounds.Minutes
     pass_mark: Points
     seed: Seed | None = None
-    deadline_seconds: Count
-    languages: Many[Slug]
+    deadline_seconds: bounds.DeadlineSeconds
+    languages: Annotated[Many[Slug], bounds.AtMost]
     network: bool
-    skills: Annotated[dict[Text, Points], Field(min_length=1)]
-    sandboxes: Annotated[Many[_Sandbox], Field(min_length=1)]
+    skills: Annotated[dict[Text, Points], Field(min_length=1, max_length=bounds.ITEMS)]
+    sandboxes: Annotated[Many[_Sandbox], Field(min_length=1, max_length=bounds.SANDBOXES)]
     grader_limits: _Limits = _Limits(memory_mb=512)
     build: _Build = _Build()
-    timeouts: Many[_Timeout] = ()
+    timeouts: Annotated[Many[_Timeout], bounds.AtMost] = ()
     submit: _Submit
-    parameters: dict[
-        Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], Annotated[Many[Text], Field(min_length=1)]
-    ] = Field(default_factory=dict)
-    checks: Many[_Check] = ()
-    gates: Many[_Gate] = ()
-    human: Many[_Human] = ()
+    parameters: bounds.Knobs = Field(default_factory=dict)
+    checks: Annotated[Many[_Check], bounds.AtMost] = ()
+    gates: Annotated[Many[_Gate], bounds.AtMost] = ()
+    human: Annotated[Many[_Human], bounds.AtMost] = ()
 
     def _main(self) -> list[_Sandbox]:
         """What is declared; where nothing is and only one sandbox can be meant, that one."""
@@ -250,7 +248,7 @@ class _Exercise(Table):
 
 class _Hidden(Table):
     seed: Seed | None = None
-    checks: Many[_HiddenCheck] = ()
+    checks: Annotated[Many[_HiddenCheck], bounds.AtMost] = ()
 
 
 class _Mutant(Table):

@@ -6,10 +6,12 @@ Every function returns problems, a sentence each (expected, found, what to do); 
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from harness import names
+from harness.catalogue import bounds
 from harness.model import Check, Exercise, SandboxPlan
 from harness.wording import quoted, suggestion
 
@@ -176,6 +178,11 @@ def _globs(exercise: Exercise) -> list[str]:
         f"submit.globs: expected a glob below the workspace, found {quoted(glob)}, which {wrong}: correct it"
         for glob in exercise.submit
         if (wrong := names.fault(glob))
+    ] + [
+        f"submit.globs: expected at most {bounds.GLOB_WILDCARDS} wildcards in a glob, found {wildcards} in "
+        f"{quoted(glob)}: name more of it"
+        for glob in exercise.submit
+        if (wildcards := len(re.findall(r"\*+", glob))) > bounds.GLOB_WILDCARDS
     ]
 
 

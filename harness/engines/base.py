@@ -9,6 +9,8 @@ Promises every engine keeps:
 
 * A command that ran is an :class:`ExecResult` whatever its exit code; "not found" is 127, "not executable" 126.
 * Output is capped at ``limits.output_kb`` for each stream, and ``truncated`` says so.
+* No two living sandboxes run as the same user, and each ends by itself once its owner's deadline is over, also when
+  the owner was killed.
 * A timeout kills the whole sandbox before the call returns: nothing is left running, ``timed_out`` is set.
 * Only :class:`~harness.errors.SandboxError` and :class:`~harness.errors.EngineError` are raised, and only for what
   is not the candidate's doing. Driving a sandbox that is not running is a result (``state`` tells), not an error.
@@ -34,8 +36,6 @@ from harness.owners import Owner
 
 BOX = "/box"
 """Where a sandbox's writable volume is mounted; also its working directory and HOME."""
-SANDBOX_UID = 65532
-"""Numeric user and group of every sandbox process, ours and the candidate's."""
 
 
 class Kind(enum.StrEnum):
@@ -160,6 +160,8 @@ class Capabilities:
     """Of the sandboxes that run a submission's code."""
     rootless: bool
     cgroup_version: int
+    memory_mb: int
+    """Of the machine that the engine runs on; 0 is unknown."""
     posture: tuple[str, ...]
     """One plain sentence for each thing that is weaker than the standard class."""
     missing: tuple[str, ...]
@@ -218,7 +220,12 @@ class Scenario(Protocol):
         """Run ``argv`` as the sandbox's only process and wait for its end."""
 
     def exec(self, name: str, argv: tuple[str, ...], *, timeout_seconds: float, stdin: bytes = b"") -> ExecResult:
-        """Run ``argv`` beside the sandbox's process."""
+        """Run ``argv`` beside the sandbox's process.
+
+        In a candidate's sandbox it runs as another user of the same group, which the candidate's processes can neither
+        trace nor signal, and with a HOME that is not theirs. What it sees is still their world: its files, its
+        processes, what they let the group read.
+        """
 
     def kill(self, name: str) -> None:
         """SIGKILL every process of the sandbox and return when all are dead. Volume, address and faults stay."""

@@ -41,7 +41,7 @@ def all_of(scenario: Scenario, job: Job) -> dict[str, BuildResult]:
         if sandbox.content:
             scenario.put(sandbox.name, content.tar_of(job.contents[sandbox.content]))
     wanted = plan.built(job.exercise, job.services)
-    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="build") as pool:
+    with ThreadPoolExecutor(max_workers=plan.BUILDS_AT_ONCE, thread_name_prefix="build") as pool:
         built = pool.map(lambda one: _on_volume(scenario, job, one.name, one.build), wanted)
         results = dict(zip((one.name for one in wanted), built, strict=True))
     _refuse(results, job.exercise.main.name)

@@ -7,14 +7,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from harness.engines.base import Kind, SandboxSpec, ScenarioSpec
-from harness.errors import ExerciseError
+from harness.engines.base import Capabilities, Kind, SandboxSpec, ScenarioSpec
+from harness.errors import EngineError, ExerciseError
 from harness.model import Exercise, Limits, SandboxPlan, Service
 from harness.owners import Owner
 
 GRADER = "grader"
 GRADER_COMMAND = ("/usr/bin/python3", "-P", "-m", "harness.testing")
 BUILD_SUFFIX = "-build"
+BUILDS_AT_ONCE = 2
 Services = Mapping[str, Service]
 """``submission`` and, where an exercise has one, ``starter`` -> its service.toml."""
 _PLACEHOLDER = re.compile(r"\{(timeouts|parameters|address)\.([a-z0-9_-]+)\}")
@@ -106,8 +107,25 @@ def fingerprint(tags: Mapping[str, str]) -> str:
 
 
 def memory_mb(spec: ScenarioSpec) -> int:
-    """Return the memory that the scenario's sandboxes may use together, tmpfs included, builds (which run alone) not."""
-    return sum(_memory(one.limits) for one in spec.sandboxes if not one.volume_of)
+    """Return the memory that the scenario's sandboxes may use together, tmpfs included.
+
+    Builds run before everything else, at most :data:`BUILDS_AT_ONCE` of them, each on the volume of another sandbox.
+    """
+    running = sum(_memory(one.limits) for one in spec.sandboxes if not one.volume_of)
+    builds = sorted((_memory(one.limits) for one in spec.sandboxes if one.volume_of), reverse=True)
+    return max(running, sum(builds[:BUILDS_AT_ONCE]))
+
+
+def hold_memory(spec: ScenarioSpec, engine: Capabilities) -> None:
+    """Raise EngineError when the scenario's sandboxes may use more memory together than the engine has."""
+    needed = memory_mb(spec)
+    if 0 < engine.memory_mb < needed:
+        text = (
+            f"expected an engine with {needed} MiB of memory, which the sandboxes of this exercise may use together, "
+            f"found one with {engine.memory_mb} MiB: give it more (a desktop's settings, a larger machine), name "
+            "another one (DOCKER_HOST), or lower the limits in exercise.toml"
+        )
+        raise EngineError(text)
 
 
 def _memory(limits: Limits) -> int:

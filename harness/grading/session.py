@@ -11,7 +11,16 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
-from harness.engines.base import Attachment, Engine, ExecResult, Interference, ReadyOnce, SandboxSpec, Scenario
+from harness.engines.base import (
+    Attachment,
+    Engine,
+    ExecResult,
+    Interference,
+    ReadyOnce,
+    SandboxSpec,
+    Scenario,
+    ScenarioSpec,
+)
 from harness.errors import ContentError, HarnessError, SubmissionError
 from harness.events import Evidence
 from harness.grading import builds, content, plan
@@ -214,6 +223,8 @@ def _one_shot_spec(job: Job) -> SandboxSpec:
 def _prepared(engine: Engine, job: Job, progress: Progress) -> Iterator[_Ready]:
     """Start the first one-shot sandbox while the grader starts: half of a trivial grading is starting two containers."""
     began = time.monotonic()
+    beside = (_one_shot_spec(job), plan.grader(job.exercise, job.tags))
+    plan.hold_memory(ScenarioSpec(owner=job.owner, sandboxes=beside, network=False), engine.capabilities())
     if plan.built(job.exercise, job.services):
         progress("building the submission")
     tar, built = builds.one_shot(engine, job)
@@ -232,6 +243,7 @@ def _run_scenario(engine: Engine, job: Job, eyes: Eyes, progress: Progress) -> R
     with ExitStack() as stack:
         with _timed(run, "open"):
             spec = plan.scenario(job.exercise, job.services, job.tags, job.owner)
+            plan.hold_memory(spec, engine.capabilities())
             scenario = stack.enter_context(engine.open_scenario(spec))
         # Entered after the scenario, so that it runs before the scenario is gone, whatever ends the grading.
         stack.callback(_collect_logs, scenario, job, run)

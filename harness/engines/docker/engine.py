@@ -107,7 +107,7 @@ class DockerEngine:
         return Machine(
             place=f"{place.url} ({place.source})",
             cpus=int(info.get("NCPU", 0)),
-            memory_mb=int(info.get("MemTotal", 0)) // (1024 * 1024),
+            memory_mb=_memory_mb(info),
             storage=str(info.get("DockerRootDir", "")),
         )
 
@@ -185,6 +185,7 @@ def describe(info: Mapping[str, object], version: Mapping[str, object]) -> Capab
         version=number,
         runtime=policy.RUNTIMES[Kind.CANDIDATE],
         rootless=any("rootless" in option for option in security),
+        memory_mb=_memory_mb(info),
         cgroup_version=2 if str(info.get("CgroupVersion", "1")) == "2" else 1,
         posture=tuple(_posture(info, security)),
         missing=tuple(missing),
@@ -201,6 +202,11 @@ def kernel(info: Mapping[str, object]) -> Kernel:
 
 def _maps_users(security: list[str]) -> bool:
     return any("userns" in option or "rootless" in option for option in security)
+
+
+def _memory_mb(info: Mapping[str, object]) -> int:
+    total = info.get("MemTotal")
+    return total // (1024 * 1024) if isinstance(total, int) else 0
 
 
 def _is_podman(version: Mapping[str, object]) -> bool:

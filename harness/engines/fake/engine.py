@@ -266,8 +266,9 @@ class FakeScenario:
 class FakeEngine:
     """An engine without a kernel. See :class:`harness.engines.base.Engine`."""
 
-    def __init__(self, commands: Mapping[str, Command] | None = None) -> None:
-        """Know ``commands`` beside the built-in ones."""
+    def __init__(self, commands: Mapping[str, Command] | None = None, *, memory_mb: int = 16 * 1024) -> None:
+        """Know ``commands`` beside the built-in ones; say to have ``memory_mb``."""
+        self._memory_mb = memory_mb
         self._commands = {**COMMANDS, **(commands or {})}
         self._open: list[FakeScenario] = []
         self.opened: list[ScenarioSpec] = []
@@ -284,6 +285,7 @@ class FakeEngine:
             runtime="threads",
             rootless=True,
             cgroup_version=2,
+            memory_mb=self._memory_mb,
             posture=("nothing is confined: the fake engine runs Python functions",),
             missing=("the fake engine confines nothing; grade with --engine docker",),
             cannot={"partition": "it has no network", "heal": "it has no network"},
