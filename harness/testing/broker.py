@@ -251,7 +251,11 @@ class Broker:
         return _bytes("logs", value, "data")
 
     def exec(self, sandbox: str, argv: Sequence[str], *, timeout_seconds: float, stdin: bytes = b"") -> RunResult:
-        """Run ``argv`` beside the sandbox's process."""
+        """Run ``argv`` beside the sandbox's process.
+
+        In a candidate's sandbox it is another user of the same group, so that no process of theirs can speak or end
+        for it; what it sees is still their world. Its working directory is ``/box``, its HOME is empty.
+        """
         return self._ran("exec", sandbox=sandbox, argv=list(argv), timeout_seconds=timeout_seconds, stdin=_b64(stdin))
 
     def run(
