@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import psycopg
 
 PORT = 5432
+SERVICE = "app"
+"""The role of services in the image of ours, and the database that it owns."""
 WAIT_SECONDS = 20.0
 """How long a database of ours may need from start to an answer. It is not the candidate's time."""
 _POLL_SECONDS = 0.02
@@ -28,7 +30,7 @@ class Postgres:
         address: str,
         *,
         sandbox: str = "db",
-        service: str = "app",
+        service: str = SERVICE,
         role: str = "grader",
         wait_seconds: float = WAIT_SECONDS,
     ) -> None:

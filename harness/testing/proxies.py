@@ -18,6 +18,7 @@ from typing import Self
 
 from harness.testing import crew, pgwire
 from harness.testing.forwards import Forwarder
+from harness.testing.postgres import SERVICE
 from harness.testing.traps import AFTER, BEFORE, Action, CommitPoint, Counter, Trap
 
 __all__ = ["Forwarder", "PostgresProxy", "ProxyCounts", "Trap"]
@@ -47,12 +48,12 @@ Admit = Callable[[str, str, str], bool]
 
 
 def only_app(source: str, user: str, database: str) -> bool:
-    """Admit role ``app`` into database ``app``, from anywhere, and nobody else.
+    """Admit the role of services into its own database, from anywhere, and nobody else.
 
     The server takes what comes through the proxy for the grader's, and lets the grader be more than that.
     """
     del source
-    return (user, database) == ("app", "app")
+    return user == database == SERVICE
 
 
 @dataclass(slots=True)
