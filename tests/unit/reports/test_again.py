@@ -28,8 +28,8 @@ ODD = [
     "~/a;b&c|d",
     "back\\slash",
     "/very/long" * 30,
-    "it's very long " * 20,
-    "ü" * 200,
+    "it's very long /" * 20,
+    "ü" * 120,
 ]
 UNSEEN = ["new\nline", "\x1b[31mred", "nbsp\u00a0", "bidi\u202eevil", "byte\udcff'\\", "tab\t" * 60]
 
