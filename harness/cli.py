@@ -319,6 +319,7 @@ def report(path: Path, *, fmt: str, audience: str) -> ExitCode:
 @click.option("--repeat", metavar="N", type=_COUNT, help="Run each reference N times, also if recorded.")
 @click.option("--jobs", metavar="N", type=_COUNT, default=1, show_default=True, help="Gradings at once.")
 @click.option("--recorded", is_flag=True, help="Run nothing: compare the record with the files. Seconds, no engine.")
+@click.option("--why", is_flag=True, help="Beside what does not hold, what its checks said.")
 @_JSON
 @_ENGINE
 @click.pass_context
@@ -330,6 +331,7 @@ def validate(
     repeat: int | None,
     jobs: int,
     recorded: bool,
+    why: bool,
     as_json: bool,
     engine: str | None,
 ) -> ExitCode:
@@ -338,6 +340,7 @@ def validate(
     \b
     Examples:
       harness validate idempotent-payments --jobs 2
+      harness validate idempotent-payments --only mutant/one-connection --why
       harness validate --recorded
     """  # noqa: D301
     from harness.commands.validate import validate
@@ -350,6 +353,7 @@ def validate(
         jobs=jobs,
         as_json=as_json,
         recorded=recorded,
+        why=why,
         engine=found.engine,
         catalogue=_catalogue(found),
         network_range=found.network_range,

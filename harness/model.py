@@ -51,6 +51,8 @@ class Check:
     public: bool
     requires: tuple[str, ...] = ()
     """Ids of checks that must have passed; else this one is ``unproven`` without being run."""
+    kept: bool = False
+    """It judges what must not break, and so may pass on the untouched starter, once what it requires passes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

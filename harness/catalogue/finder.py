@@ -16,7 +16,7 @@ from pathlib import Path
 
 from harness import wording
 from harness.catalogue import rules
-from harness.catalogue.pair import NOT_DIGESTED, Pair, digest_of, read_file, read_folder
+from harness.catalogue.pair import NOT_DIGESTED, Pair, digest_of, digest_of_verdicts, read_file, read_folder
 from harness.errors import ExerciseError, UsageError
 from harness.model import Exercise, SubmissionFile
 
@@ -137,16 +137,17 @@ class Catalogue:
             raise wording.refusal(ExerciseError, f"{exercise_id} and its grader", problems)
         files = read_folder(grader, NOT_DIGESTED)
         found = digest_of(files)
+        gates = tuple(
+            replace(gate, checks=(*gate.checks, *hidden.gates.get(gate.id, ()))) for gate in half.exercise.gates
+        )
         return replace(
             half,
             grader=grader,
             grader_files=files,
             hidden=hidden.checks,
-            gates=tuple(
-                replace(gate, checks=(*gate.checks, *hidden.gates.get(gate.id, ()))) for gate in half.exercise.gates
-            ),
+            gates=gates,
             seed=_seed(half.exercise, hidden.seed, found, file),
-            digests={**half.digests, "grader": found},
+            digests={**half.digests, "grader": found, "verdict": digest_of_verdicts(half, hidden.checks, gates, files)},
         )
 
     def _find(self, kind: str, exercise_id: str) -> Path | None:

@@ -21,13 +21,9 @@ from harness.model import Check, DeclaredTimeout, Exercise, Gate, HumanItem, Lim
 from harness.tables import Many, Table
 
 __all__ = [
-    "Cheat",
     "Hidden",
-    "Mutant",
-    "parse_cheats",
     "parse_exercise",
     "parse_hidden",
-    "parse_mutants",
     "parse_service",
 ]
 
@@ -53,35 +49,6 @@ class Hidden:
     """Gate of the exercise -> hidden checks that close it too."""
     seed: int | None = None
     """Of a grading for which nobody names another; None: one that follows from the grader's files."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Mutant:
-    """A reference with one mistake, as ``mutants.toml`` declares it; the mistake is ``mutants/<name>.patch``."""
-
-    name: str
-    title: str
-    """The mistake, in one sentence."""
-    reference: str
-    ceiling: float
-    """Points it may reach at most."""
-    fails: tuple[str, ...]
-    """Checks it must fail; the first is the one it is named after."""
-    universal: bool
-    """One of U1-U8, which may fail anything."""
-    smoke: tuple[str, ...] = ()
-    """Globs of checks that it passes, unless it is to fail them: a mutant that does not even run proves nothing."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Cheat:
-    """A submission that tries to get points without the work; how is ``cheats/<name>.patch``."""
-
-    name: str
-    title: str
-    """What it tries, in one sentence."""
-    like: str
-    """``KIND/NAME`` of the known submission that it is a patch on, and must not beat: what it is without the cheat."""
 
 
 class _Limits(Table):
@@ -156,6 +123,7 @@ class _Check(Table):
     skill: Text
     points: Points
     requires: Annotated[Many[CheckId], bounds.AtMost] = ()
+    kept: bool = False
 
     def value(self, *, public: bool) -> Check:
         return Check(
@@ -165,6 +133,7 @@ class _Check(Table):
             points=self.points,
             public=public,
             requires=tuple(self.requires),
+            kept=self.kept,
         )
 
 
@@ -251,30 +220,6 @@ class _Hidden(Table):
     checks: Annotated[Many[_HiddenCheck], bounds.AtMost] = ()
 
 
-class _Mutant(Table):
-    name: Slug
-    title: Text
-    reference: Slug
-    ceiling: Points
-    fails: Annotated[Many[CheckId], Field(min_length=1)]
-    universal: bool = False
-
-
-class _Mutants(Table):
-    smoke: Many[CheckGlob] = ()
-    mutants: Many[_Mutant] = ()
-
-
-class _Cheat(Table):
-    name: Slug
-    title: Text
-    like: Annotated[str, Field(pattern=r"^(starter|reference|mutant)/[a-z0-9-]+$")]
-
-
-class _Cheats(Table):
-    cheats: Many[_Cheat] = ()
-
-
 def parse_exercise(data: bytes, where: str = "exercise.toml") -> Exercise:
     """Return what ``exercise.toml`` declares. Raises ExerciseError with every problem in it."""
     exercise = tables.parse(_Exercise, data, where, ExerciseError).value()
@@ -292,36 +237,6 @@ def parse_hidden(data: bytes, where: str = "checks.toml") -> Hidden:
         if check.gate is not None:
             gates[check.gate] = (*gates.get(check.gate, ()), check.id)
     return Hidden(checks=tuple(check.value(public=False) for check in document.checks), gates=gates, seed=document.seed)
-
-
-def parse_mutants(data: bytes, where: str = "mutants.toml") -> tuple[Mutant, ...]:
-    """Return what ``mutants.toml`` declares. Raises ExerciseError with every problem in it."""
-    document = tables.parse(_Mutants, data, where, ExerciseError)
-    mutants = tuple(
-        Mutant(
-            name=mutant.name,
-            title=mutant.title,
-            reference=mutant.reference,
-            ceiling=mutant.ceiling,
-            fails=tuple(mutant.fails),
-            universal=mutant.universal,
-            smoke=() if mutant.universal else tuple(document.smoke),
-        )
-        for mutant in document.mutants
-    )
-    problems = rules.duplicates("mutants", [mutant.name for mutant in mutants])
-    if problems:
-        raise wording.refusal(ExerciseError, where, problems)
-    return mutants
-
-
-def parse_cheats(data: bytes, where: str = "cheats.toml") -> tuple[Cheat, ...]:
-    """Return what ``cheats.toml`` declares. Raises ExerciseError with every problem in it."""
-    document = tables.parse(_Cheats, data, where, ExerciseError)
-    problems = rules.duplicates("cheats", [cheat.name for cheat in document.cheats])
-    if problems:
-        raise wording.refusal(ExerciseError, where, problems)
-    return tuple(Cheat(name=cheat.name, title=cheat.title, like=cheat.like) for cheat in document.cheats)
 
 
 def _seed_of_check(exercise_id: str, version: str) -> int:

@@ -6,9 +6,10 @@ Whatever changes on disk afterwards changes nothing of a grading that has begun,
 from __future__ import annotations
 
 import hashlib
+import json
 import stat
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from harness import droppings, places
@@ -16,9 +17,20 @@ from harness.errors import ExerciseError
 from harness.model import Check, Exercise, Gate, SubmissionFile
 
 NOT_DIGESTED = frozenset(
-    {"validation.json", "references", "mutants", "mutants.toml", "cheats", "cheats.toml", "README.md", "rubric.toml"}
+    {
+        "validation.json",
+        "references",
+        "mutants",
+        "mutants.toml",
+        "cheats",
+        "cheats.toml",
+        "README.md",
+        "rubric.toml",
+        "references.toml",
+    }
 )
 """What may change in a grader without changing any verdict."""
+_PROSE = ("title", "summary", "status", "minutes", "human")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,7 +53,7 @@ class Pair:
     seed: int
     """Of a grading for which nobody names another: the grader's, unknown to candidates; of a check, the exercise's."""
     digests: Mapping[str, str]
-    """What a grading depends on: ``exercise`` and ``grader`` -> sha256."""
+    """Of the bytes: ``exercise`` and ``grader`` -> sha256. ``verdict``: of all in both that may change a verdict."""
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -102,6 +114,29 @@ def digest_of(files: Iterable[SubmissionFile]) -> str:
         content = hashlib.sha256(file.content).hexdigest()
         total.update(f"{len(file.path.encode())} {file.path} {mode} {content}\n".encode())
     return total.hexdigest()
+
+
+def digest_of_verdicts(
+    half: Pair, hidden: Iterable[Check], gates: Iterable[Gate], grader_files: Iterable[SubmissionFile]
+) -> str:
+    """Return a sha256 over what a verdict hangs on: facts of both manifests as they were read, and all files but prose.
+
+    Prose is what only people read: titles and the summary, status and minutes, what people mark, comments, briefs.
+    """
+    exercise, checks = asdict(half.exercise), [asdict(check) for check in hidden]
+    for prose in _PROSE:
+        del exercise[prose]
+    for titled in (*exercise["checks"], *exercise["gates"], *exercise["timeouts"], *checks):
+        del titled["title"]
+    files = [file for file in half.files if file.path != "exercise.toml" and not _is_brief(file.path)]
+    others = [file for file in grader_files if file.path != "checks.toml"]
+    closed_by = {gate.id: gate.checks for gate in gates}
+    facts = json.dumps([exercise, checks, closed_by, half.seed, digest_of(files), digest_of(others)], sort_keys=True)
+    return hashlib.sha256(facts.encode()).hexdigest()
+
+
+def _is_brief(path: str) -> bool:
+    return path.endswith(".md.j2") and "/" not in path
 
 
 def read_file(file: Path) -> bytes:

@@ -68,7 +68,7 @@ def of_pair(exercise: Exercise, hidden: Sequence[Check], gates: Mapping[str, tup
         for gate in exercise.gates
         if gate.id not in closed
     ]
-    return [*problems, *_circles(checks), *_points_of_checks(exercise, checks)]
+    return [*problems, *_kept(checks), *_circles(checks), *_points_of_checks(exercise, checks)]
 
 
 def leaks(exercise: Exercise) -> list[str]:
@@ -109,6 +109,17 @@ def _points_of_checks(exercise: Exercise, checks: Sequence[Check]) -> list[str]:
                 f"found {found:g}: change a check by {points - found:+g}"
             )
     return problems
+
+
+def _kept(checks: Sequence[Check]) -> list[str]:
+    """What must not break earns points only beside something that was made: an untouched starter breaks nothing."""
+    kept = {check.id for check in checks if check.kept}
+    return [
+        f"checks.{check.id}.requires: expected a check that is not kept, found {', '.join(check.requires) or 'none'}: "
+        "name one that does not pass on the untouched starter"
+        for check in checks
+        if check.kept and not set(check.requires) - kept
+    ]
 
 
 def _circles(checks: Sequence[Check]) -> list[str]:

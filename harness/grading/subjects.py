@@ -6,12 +6,13 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import droppings, places, wording
-from harness.catalogue import manifest
+from harness.catalogue import known
 from harness.catalogue.finder import digest
+from harness.catalogue.known import Expected
 from harness.catalogue.pair import Pair
 from harness.errors import ExerciseError, UsageError
 from harness.grading import trust
@@ -30,15 +31,9 @@ class Subject:
     """Folder with the submission, or with what ``patches`` are applied to."""
     patches: tuple[Path, ...] = ()
     """Applied one after the other: of a mutant its own; of a cheat that of the mutant it is like, then its own."""
-    ceiling: float | None = None
-    """Points it may reach at most; None where another rule of acceptance holds."""
-    fails: tuple[str, ...] = ()
-    """Checks it must fail."""
+    expected: Expected = field(default_factory=Expected)
     like: str = ""
     """Subject whose score it must not exceed (a cheat)."""
-    universal: bool = False
-    smoke: tuple[str, ...] = ()
-    """Globs of checks that it passes, unless it is to fail them."""
 
     @property
     def kind(self) -> str:
@@ -62,11 +57,7 @@ def all_of(pair: Pair) -> tuple[Subject, ...]:
         Subject(name=f"starter/{language}", title=f"the {language} starter as it is", source=starter / language)
         for language in exercise.languages
     ] or [Subject(name="starter/plain", title="the starter as it is", source=starter)]
-    found += [
-        Subject(name=f"reference/{folder.name}", title="a complete solution", source=folder)
-        for folder in sorted((grader / "references").glob("*"))
-        if folder.is_dir() and not droppings.is_folder(folder.name)
-    ]
+    found += _references(grader)
     found += _mutants(grader)
     return (*found, *_cheats(grader, {one.name: one for one in found}))
 
@@ -93,9 +84,32 @@ def _droppings(folder: str, _: list[str]) -> list[str]:
         return [entry.name for entry in entries if droppings.is_entry(entry)]
 
 
+def _references(grader: Path) -> list[Subject]:
+    file = grader / "references.toml"
+    declared = known.parse_references(places.read(file, refuse=ExerciseError), str(file)) if file.exists() else {}
+    folders = {
+        folder.name: folder
+        for folder in sorted((grader / "references").glob("*"))
+        if folder.is_dir() and not droppings.is_folder(folder.name)
+    }
+    for name in declared:
+        if name not in folders:
+            text = f"{file}: references.{name}: unknown reference, {wording.suggestion(name, folders)}"
+            raise ExerciseError(text)
+    return [
+        Subject(
+            name=f"reference/{name}",
+            title="a complete solution",
+            source=folder,
+            expected=declared.get(name, Expected(permitted=())),
+        )
+        for name, folder in folders.items()
+    ]
+
+
 def _mutants(grader: Path) -> list[Subject]:
     file = grader / "mutants.toml"
-    declared = manifest.parse_mutants(places.read(file, refuse=ExerciseError), str(file)) if file.exists() else ()
+    declared = known.parse_mutants(places.read(file, refuse=ExerciseError), str(file)) if file.exists() else ()
     found = []
     for mutant in declared:
         patch, reference = grader / "mutants" / f"{mutant.name}.patch", grader / "references" / mutant.reference
@@ -109,23 +123,20 @@ def _mutants(grader: Path) -> list[Subject]:
                 title=mutant.title,
                 source=reference,
                 patches=(patch,),
-                ceiling=mutant.ceiling,
-                fails=mutant.fails,
-                universal=mutant.universal,
-                smoke=mutant.smoke,
+                expected=mutant.expected,
             )
         )
     return found
 
 
-def _cheats(grader: Path, known: Mapping[str, Subject]) -> list[Subject]:
+def _cheats(grader: Path, others: Mapping[str, Subject]) -> list[Subject]:
     file = grader / "cheats.toml"
-    declared = manifest.parse_cheats(places.read(file, refuse=ExerciseError), str(file)) if file.exists() else ()
+    declared = known.parse_cheats(places.read(file, refuse=ExerciseError), str(file)) if file.exists() else ()
     found = []
     for cheat in declared:
-        like, patch = known.get(cheat.like), grader / "cheats" / f"{cheat.name}.patch"
+        like, patch = others.get(cheat.like), grader / "cheats" / f"{cheat.name}.patch"
         if like is None:
-            text = f"{file}: cheat {cheat.name}: like: unknown submission, {wording.suggestion(cheat.like, known)}"
+            text = f"{file}: cheat {cheat.name}: like: unknown submission, {wording.suggestion(cheat.like, others)}"
             raise ExerciseError(text)
         if not patch.is_file():
             found_there = "a folder" if patch.with_suffix("").is_dir() else "nothing"
@@ -137,6 +148,7 @@ def _cheats(grader: Path, known: Mapping[str, Subject]) -> list[Subject]:
                 title=cheat.title,
                 source=like.source,
                 patches=(*like.patches, patch),
+                expected=cheat.expected,
                 like=cheat.like,
             )
         )

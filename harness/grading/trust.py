@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from harness import places
 from harness.catalogue.pair import Pair
 from harness.errors import ExerciseError
+from harness.model import Measure
 
 RECORD = "validation.json"
-SCHEMA = 1
-GRADING_CONTRACT = 1
+SCHEMA = 2
+READ = (1, 2)
+"""Schemas that can be read: rows of an older one have no measures, and are stale whatever they say."""
+GRADING_CONTRACT = 2
 """Raised when a change of the harness itself may change a verdict; every record is then stale."""
 
 
@@ -37,6 +40,10 @@ class Row:
     reason: str
     graded_on: str
     """Date, ISO 8601."""
+    measures: tuple[tuple[str, Measure], ...] = ()
+    """Check -> what it compared with a threshold; a check with several comes several times."""
+    said: Mapping[str, str] = field(default_factory=dict)
+    """What each check said whose end was not expected."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,13 +70,20 @@ def read(pair: Pair) -> Record:
     try:
         document = json.loads(places.read(file, refuse=ExerciseError))
         rows = tuple(
-            Row(**{**row, "failed": tuple(row["failed"]), "inconclusive": tuple(row["inconclusive"])})
+            Row(
+                **{
+                    **row,
+                    "failed": tuple(row["failed"]),
+                    "inconclusive": tuple(row["inconclusive"]),
+                    "measures": tuple((one["check"], Measure(**one["measure"])) for one in row.get("measures", ())),
+                }
+            )
             for row in document["rows"]
         )
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         text = f"{file}: expected a validation record, found one that can't be read ({error}): remove it and validate"
         raise ExerciseError(text) from error
-    if document.get("schema") != SCHEMA:
+    if document.get("schema") not in READ:
         text = f"{file}: expected schema {SCHEMA}, found {document.get('schema')!r}: remove it and validate again"
         raise ExerciseError(text)
     return Record(exercise=exercise_id, rows=rows)
@@ -78,7 +92,7 @@ def read(pair: Pair) -> Record:
 def write(pair: Pair, record: Record, summary: Mapping[str, object]) -> None:
     """Replace the record beside a grader in one step; an interrupted write leaves the old one."""
     rows = sorted(record.rows, key=lambda row: (row.submission, row.variant, row.seed, row.repeat))
-    document = {"schema": SCHEMA, "exercise": record.exercise, **summary, "rows": [asdict(row) for row in rows]}
+    document = {"schema": SCHEMA, "exercise": record.exercise, **summary, "rows": [_plain(row) for row in rows]}
     file = place(pair)
     scratch = file.with_suffix(".json.new")
     with places.writing("the validation record", file.parent):
@@ -100,9 +114,18 @@ def line(pair: Pair) -> str:
     return _in_words(fresh, stale=len(record.rows) - len(fresh))
 
 
+def _plain(row: Row) -> dict[str, object]:
+    measures = [{"check": check, "measure": asdict(measure)} for check, measure in row.measures]
+    return {**asdict(row), "measures": measures}
+
+
 def shared_key(digests: Mapping[str, str]) -> str:
-    """Return the part of every row's key that all rows of an exercise share."""
-    return f"{GRADING_CONTRACT}-{digests['exercise'][:16]}-{digests['grader'][:16]}"
+    """Return the part of every row's key that all rows of an exercise share.
+
+    It hangs on what changes a verdict, not on the bytes of every file: neither a status nor a corrected title, brief or
+    comment makes a record stale.
+    """
+    return f"{GRADING_CONTRACT}-{digests.get('verdict', '')[:32]}"
 
 
 def _in_words(rows: Sequence[Row], *, stale: int) -> str:

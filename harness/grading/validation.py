@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from harness import places
@@ -18,16 +18,17 @@ from harness.catalogue import variants
 from harness.catalogue.finder import Catalogue, digest
 from harness.catalogue.pair import Pair
 from harness.errors import ExerciseError
-from harness.grading import acceptance, pool, subjects, trust
-from harness.grading.acceptance import Line
+from harness.grading import acceptance, margins, pool, subjects, trust
+from harness.grading.margins import Line
 from harness.grading.pool import Done, OpenRunner
 from harness.grading.runner import Task
 from harness.grading.subjects import Subject
 from harness.grading.trust import Record, Row
-from harness.model import Grading, Status
+from harness.model import Grading, Outcome, Status
 
 PAIRS = 5
 """(variant, seed) pairs that repeats of a reference are spread over."""
+_SAID_CHARS, _SAID_EVIDENCE = 600, 6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +40,8 @@ class Wanted:
     seed: int
     repeat: int
     key: str
+    turn: int = 0
+    """Which of the rows of its subject it is."""
 
     def is_row(self, row: Row) -> bool:
         """Whether ``row`` is this one, as everything is today."""
@@ -53,6 +56,8 @@ class Matrix:
     pair: Pair
     subjects: tuple[Subject, ...]
     wanted: tuple[Wanted, ...]
+    """Those that were asked for; ``everything`` has all."""
+    everything: tuple[Wanted, ...]
     record: Record
 
     @property
@@ -69,10 +74,19 @@ class Matrix:
 def matrix(catalogue: Catalogue, exercise_id: str, *, only: tuple[str, ...], repeat: int, images: str) -> Matrix:
     """Return what should be in the record of an exercise, and what is. ``images`` is one digest of all recipes used."""
     pair = catalogue.pair(exercise_id)
-    chosen = subjects.choose(subjects.all_of(pair), only)
+    known = subjects.all_of(pair)
+    chosen = subjects.choose(known, only)
     shared = f"{trust.shared_key(pair.digests)}-{images[:16]}"
-    wanted = [one for subject in chosen for one in _wanted(pair, subject, repeat, shared)]
-    return Matrix(pair=pair, subjects=chosen, wanted=tuple(wanted), record=trust.read(pair))
+    everything = [one for subject in known for one in _wanted(pair, subject, repeat, shared)]
+    # Once each before references again: what is wrong with the matrix is known before the long part.
+    everything.sort(key=lambda one: one.turn > 0 and one.subject.kind == "reference")
+    return Matrix(
+        pair=pair,
+        subjects=chosen,
+        wanted=tuple(one for one in everything if one.subject in chosen),
+        everything=tuple(everything),
+        record=trust.read(pair),
+    )
 
 
 def run(
@@ -111,7 +125,25 @@ def row_of(wanted: Wanted, grading: Grading) -> Row:
         seconds=grading.seconds,
         reason=grading.reason[:300],
         graded_on=dt.datetime.now(dt.UTC).date().isoformat(),
+        measures=tuple((outcome.check.id, one) for outcome in grading.outcomes for one in outcome.measures),
+        said={outcome.check.id: _words(outcome) for outcome in grading.outcomes if _is_odd(wanted.subject, outcome)},
     )
+
+
+def _is_odd(subject: Subject, outcome: Outcome) -> bool:
+    """Whether somebody will ask why: what is inconclusive, fails where it should pass, or passes where it should not."""
+    if outcome.status is Status.INCONCLUSIVE:
+        return True
+    if outcome.status is Status.PASSED:
+        return outcome.check.id in subject.expected.required
+    if subject.kind == "reference":
+        return True
+    return bool(subject.expected.unexpected((outcome.check.id,)))
+
+
+def _words(outcome: Outcome) -> str:
+    parts = (str(outcome.status), outcome.feedback, outcome.detail, *outcome.evidence[:_SAID_EVIDENCE])
+    return "\n".join(part for part in parts if part)[:_SAID_CHARS]
 
 
 def changed(wanted: Wanted, grading: Grading) -> bool:
@@ -128,9 +160,24 @@ def save(table: Matrix, row: Row) -> Matrix:
     there = trust.read(table.pair).rows
     kept = tuple(one for one in there if (one.submission, one.variant, one.seed, one.repeat) != same)
     exercise = table.pair.exercise
-    record = Record(exercise=exercise.id, rows=(*kept, row))
-    trust.write(table.pair, record, {"version": exercise.version, "grading_contract": trust.GRADING_CONTRACT})
-    return replace(table, record=record)
+    table = replace(table, record=Record(exercise=exercise.id, rows=(*kept, row)))
+    contract = {"version": exercise.version, "grading_contract": trust.GRADING_CONTRACT}
+    trust.write(table.pair, table.record, {**contract, **_summary(table)})
+    return table
+
+
+def _summary(table: Matrix) -> dict[str, object]:
+    """Return what a reader of the record wants of its current rows: how often each mutant was caught, and margins."""
+    known = tuple(dict.fromkeys(one.subject for one in table.everything))
+    rows = replace(table, wanted=table.everything).current
+    worst = min((row.earned for row in rows if row.submission.startswith("reference/")), default=100.0)
+    caught = {}
+    for one in known:
+        mine = [row for row in rows if row.submission == one.name]
+        if one.kind == "mutant" and mine:
+            count = sum(acceptance.killed(one, row, worst) for row in mine)
+            caught[one.name] = f"{count}/{len(mine)}"
+    return {"caught": caught, "margins": [asdict(one) for one in margins.of(known, rows)]}
 
 
 def verdict(table: Matrix, rows: Sequence[Row], *, whole: bool) -> tuple[Line, ...]:
@@ -145,14 +192,17 @@ def verdict(table: Matrix, rows: Sequence[Row], *, whole: bool) -> tuple[Line, .
 def _wanted(pair: Pair, subject: Subject, repeat: int, shared: str) -> list[Wanted]:
     content = digest(subject.source)[:16]
     content += "".join(f"-{digest_of_file(patch)[:16]}" for patch in subject.patches)
-    repeats = repeat if subject.kind == "reference" else 1
+    racy = subject.expected.seeds
+    repeats = repeat if subject.kind == "reference" else racy
+    pairs = max(PAIRS, racy)
     return [
         Wanted(
             subject=subject,
-            variant=number % PAIRS % variants.count(pair.exercise),
-            seed=pair.seed + number % PAIRS,
-            repeat=number // PAIRS,
+            variant=number % PAIRS % variants.count(pair.exercise) if subject.kind == "reference" else 0,
+            seed=pair.seed + number % pairs,
+            repeat=number // pairs,
             key=f"{shared}-{content}",
+            turn=number,
         )
         for number in range(repeats)
     ]

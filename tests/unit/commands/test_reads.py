@@ -69,7 +69,9 @@ def test_check_reads_the_exercise_once_and_no_grader(tmp_path: Path, reads: Coun
 def test_validation_reads_exercise_and_grader_once(tmp_path: Path, reads: Counter[str]) -> None:
     """However many rows it runs; the folders of known submissions are read beside."""
     known = harbour.catalogue(tmp_path)
-    validate("harbour", only=(), repeat=1, jobs=1, as_json=True, recorded=False, engine="fake", catalogue=known)
+    validate(
+        "harbour", only=(), repeat=1, jobs=1, as_json=True, recorded=False, why=False, engine="fake", catalogue=known
+    )
     of_the_pair = {name: count for name, count in reads.items() if not name.endswith(" python")}
     assert of_the_pair == {"parse_exercise": 1, "parse_hidden": 1, "read_folder harbour": 2}
 

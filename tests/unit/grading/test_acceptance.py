@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
+from harness.catalogue.known import Expected
 from harness.grading import acceptance
 from harness.grading.subjects import Subject
 from harness.grading.trust import Row
@@ -36,8 +38,9 @@ CHECKS = tuple(
     Check(id=id_, title="t", skill="s", points=10, public=public)
     for id_, public in (("contract/read", True), ("safety/kill", False))
 )
-REFERENCE = Subject(name="reference/a", title="t", source=Path())
-MUTANT = Subject(name="mutant/m", title="t", source=Path(), ceiling=45, fails=("safety/kill",), smoke=("contract/*",))
+REFERENCE = Subject(name="reference/a", title="t", source=Path(), expected=Expected(permitted=()))
+EXPECTED = Expected(required=("safety/kill",), smoke=("contract/*",), highest=45)
+MUTANT = Subject(name="mutant/m", title="t", source=Path(), expected=EXPECTED)
 STARTER = Subject(name="starter/python", title="t", source=Path())
 CHEAT = Subject(name="cheat/c", title="t", source=Path(), like="starter/python")
 
@@ -54,7 +57,7 @@ def test_acceptance_holds_for_a_good_matrix() -> None:
     rows = (
         row("reference/a", 100),
         row("mutant/m", 45, "safety/kill", verdict="failed"),
-        row("starter/python", 5, "safety/kill", verdict="failed"),
+        row("starter/python", 5, "safety/kill", "contract/read", verdict="failed"),
         row("cheat/c", 5, "safety/kill", verdict="failed"),
     )
     assert [broken(one, *rows) for one in (REFERENCE, MUTANT, STARTER, CHEAT)] == [[], [], [], []]
@@ -72,6 +75,7 @@ def test_acceptance_holds_for_a_good_matrix() -> None:
         (MUTANT, [row("mutant/m", 10, "safety/kill", verdict="refused")], "every run is decided"),
         (MUTANT, [row("mutant/m", 10, "safety/kill", inconclusive=("contract/read",))], "every run is decided"),
         (STARTER, [row("starter/python", 15.5)], "at most 15 points"),
+        (STARTER, [row("starter/python", 5, "safety/kill")], "passes no check that is not kept"),
         (CHEAT, [row("starter/python", 5), row("cheat/c", 6)], "gains nothing over starter/python"),
         (CHEAT, [row("cheat/c", 0)], "gains nothing over starter/python"),
         (CHEAT, [], "has been graded as it is now"),
@@ -87,3 +91,60 @@ def test_acceptance_wants_a_mutant_for_every_scored_check() -> None:
     idle = acceptance.whole((MUTANT, REFERENCE), CHECKS)
     assert [line.holds for line in idle] == [False, False]
     assert "contract/read" in idle[0].found
+
+
+def of(subject: Subject, *rows: Row, checks: tuple[Check, ...] = CHECKS) -> dict[str, bool | None]:
+    """Return rule -> whether it holds, for one subject alone."""
+    lines = acceptance.judge((subject,), checks, rows)
+    return {line.rule: line.holds for line in lines if line.subject == subject.name}
+
+
+def expecting(**changes: object) -> Subject:
+    """Return the mutant with other expectations."""
+    return dataclasses.replace(MUTANT, expected=dataclasses.replace(EXPECTED, **changes))  # type: ignore[arg-type]
+
+
+def test_kept_checks_may_pass_untouched_but_not_alone() -> None:
+    """Nothing that was made, no points: what must not break hangs on a check that an untouched starter does not pass."""
+    kept = dataclasses.replace(CHECKS[0], kept=True, requires=("safety/kill",))
+    untouched = row("starter/python", 0, "safety/kill")
+    assert of(STARTER, untouched, checks=(kept, CHECKS[1])) == {
+        "every run is decided": True,
+        "at most 15 points": True,
+        "passes no check that is not kept": True,
+        "kept checks require one that it does not pass": True,
+    }
+    free = dataclasses.replace(kept, requires=("safety/other",))
+    other = dataclasses.replace(CHECKS[1], id="safety/other", kept=True, requires=("safety/kill",))
+    assert (
+        of(STARTER, untouched, checks=(free, CHECKS[1], other))["kept checks require one that it does not pass"]
+        is False
+    )
+
+
+def test_mutant_fails_nothing_but_what_it_must_and_may() -> None:
+    """Groups of checks by glob; what is in neither is a mistake of the patch, or of a check."""
+    mutant = expecting(required=("safety/*",), permitted=("contract/*",), smoke=())
+    rule = "fails nothing but what it must, or contract/*"
+    assert of(mutant, row("mutant/m", 10, "safety/kill", "contract/read"))[rule] is True
+    assert of(mutant, row("mutant/m", 10, "safety/kill", "recovery/x"))[rule] is False
+    assert of(mutant, row("mutant/m", 10, "contract/read"))["fails safety/*"] is False
+
+
+def test_range_of_points_has_a_lower_end_too() -> None:
+    """A mutant that loses everything shows no single mistake."""
+    mutant = expecting(lowest=30.0)
+    rule = "at least 30 points, as declared"
+    assert of(mutant, row("mutant/m", 29, "safety/kill"))[rule] is False
+    assert of(mutant, row("mutant/m", 31, "safety/kill"))[rule] is True
+
+
+def test_racy_mutant_is_caught_often_enough() -> None:
+    """At as many seeds as declared; one more that gets away is the race's nature."""
+    mutant = expecting(seeds=3, kills=2)
+    rule = "is caught at 2 of 3 seeds at least"
+    caught, away = row("mutant/m", 10, "safety/kill"), row("mutant/m", 100)
+    assert of(mutant, caught, caught, away)[rule] is True
+    assert of(mutant, caught, away, away)[rule] is False
+    assert of(mutant, caught, caught)[rule] is None
+    assert "fails safety/kill" not in of(mutant, caught, caught, away)

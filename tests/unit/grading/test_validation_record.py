@@ -13,7 +13,8 @@ import pytest
 from harness.catalogue.finder import Catalogue, digest
 from harness.errors import ExerciseError, UsageError
 from harness.grading import subjects, trust, validation
-from tests.unit.factories import grading
+from harness.model import Measure
+from tests.unit.factories import failed, grading
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -70,8 +71,9 @@ def test_saved_rows_are_current_and_read_back(catalogue: Catalogue) -> None:
 @pytest.mark.parametrize(
     ("path", "stale"),
     [
-        ("exercises/skeleton/brief.md.j2", 8),
-        ("graders/skeleton/checks.toml", 8),
+        ("exercises/skeleton/brief.md.j2", 0),
+        ("exercises/skeleton/checks/test_answers.py", 8),
+        ("graders/skeleton/checks.toml", 0),
         ("graders/skeleton/references/plain/solve.py", 3),
         ("graders/skeleton/mutants/wraps-at-64-bits.patch", 1),
         ("graders/skeleton/README.md", 0),
@@ -85,6 +87,73 @@ def test_change_makes_stale_what_depends_on_it(catalogue: Catalogue, tmp_path: P
     assert len(table(catalogue).missing) == stale
 
 
+@pytest.mark.parametrize(
+    ("path", "old", "new", "stale"),
+    [
+        ("exercises/skeleton/exercise.toml", 'status = "draft"', 'status = "validated"', False),
+        ("exercises/skeleton/exercise.toml", 'title = "The sum', 'title = "Each sum', False),
+        ("exercises/skeleton/exercise.toml", "minutes = 10", "minutes = 20  # slower", False),
+        ("exercises/skeleton/exercise.toml", "pass_mark = 70", "pass_mark = 71", True),
+        ("exercises/skeleton/exercise.toml", "memory_mb = 128", "memory_mb = 129", True),
+        ("graders/skeleton/checks.toml", "seed = ", "seed = 1", True),
+    ],
+)
+def test_only_what_may_change_a_verdict_makes_a_record_stale(
+    catalogue: Catalogue, tmp_path: Path, path: str, old: str, new: str, *, stale: bool
+) -> None:
+    """A status that is set, or a corrected title, costs nobody forty gradings; result digests follow every byte."""
+    before = fresh(catalogue).pair("skeleton").digests
+    filled(catalogue)
+    text = (tmp_path / path).read_text()
+    assert old in text
+    (tmp_path / path).write_text(text.replace(old, new, 1))
+    assert bool(table(catalogue).missing) is stale
+    assert fresh(catalogue).pair("skeleton").digests != before
+
+
+def test_references_are_repeated_after_everything_ran_once(catalogue: Catalogue) -> None:
+    """What is wrong with the matrix is known before the long part."""
+    kinds = [one.subject.kind for one in table(catalogue).wanted]
+    assert kinds == ["starter", "reference", "reference", "mutant", "cheat", "cheat", "reference", "reference"]
+
+
+def test_row_keeps_what_was_measured_and_what_was_not_expected(catalogue: Catalogue) -> None:
+    """And gives it back: that is what ``--why`` shows."""
+    (wanted, *_) = [one for one in table(catalogue).wanted if one.subject.kind == "reference"]
+    graded = grading([failed("recovery/retry-storm", "It asked 9 times.")])
+    measure = Measure(name="calls", value=9.0, limit=3.0, better="less")
+    outcomes = tuple(
+        dataclasses.replace(one, measures=(measure,)) if one.check.id == "recovery/retry-storm" else one
+        for one in graded.outcomes
+    )
+    row = validation.row_of(wanted, dataclasses.replace(graded, outcomes=outcomes))
+    assert row.measures == (("recovery/retry-storm", measure),)
+    assert row.said["recovery/retry-storm"] == "failed\nIt asked 9 times."
+    validation.save(table(catalogue), row)
+    assert row in table(catalogue).record.rows
+
+
+def test_record_says_how_often_each_mutant_was_caught(catalogue: Catalogue, tmp_path: Path) -> None:
+    """Also when only some rows were run last."""
+    filled(catalogue)
+    validation.save(table(catalogue, only=("starter",)), table(catalogue).record.rows[0])
+    document = json.loads((tmp_path / "graders/skeleton" / trust.RECORD).read_text())
+    assert (document["schema"], document["caught"]) == (2, {"mutant/wraps-at-64-bits": "0/1"})
+
+
+def test_older_record_is_read_and_stale(catalogue: Catalogue, tmp_path: Path) -> None:
+    """An upgrade ends no grading: the rows are there, and count for nothing."""
+    filled(catalogue)
+    file = tmp_path / "graders/skeleton" / trust.RECORD
+    document = json.loads(file.read_text())
+    for row in document["rows"]:
+        del row["measures"], row["said"]
+        row["key"] = "1-0000"
+    file.write_text(json.dumps({**document, "schema": 1}))
+    assert (len(table(catalogue).record.rows), table(catalogue).current) == (8, ())
+    assert "changed since it was validated" in trust.line(fresh(catalogue).pair("skeleton"))
+
+
 def test_other_images_make_everything_stale(catalogue: Catalogue) -> None:
     """A row says what happened in particular images."""
     filled(catalogue)
@@ -96,7 +165,7 @@ def test_row_of_a_grading_with_other_digests_is_refused(catalogue: Catalogue) ->
     wanted = table(catalogue).wanted[0]
     as_wanted = dataclasses.replace(grading(), digests=catalogue.pair("skeleton").digests)
     assert not validation.changed(wanted, as_wanted)
-    assert validation.changed(wanted, dataclasses.replace(as_wanted, digests={"exercise": "x", "grader": "y"}))
+    assert validation.changed(wanted, dataclasses.replace(as_wanted, digests={"verdict": "x"}))
 
 
 def test_only_chooses_and_brings_what_a_cheat_is_compared_with(catalogue: Catalogue) -> None:
@@ -114,7 +183,7 @@ def test_damaged_record_is_told_in_words(catalogue: Catalogue, tmp_path: Path) -
     with pytest.raises(ExerciseError, match="remove it and validate"):
         table(catalogue)
     file.write_text(json.dumps({"schema": 99, "rows": []}))
-    with pytest.raises(ExerciseError, match="expected schema 1, found 99"):
+    with pytest.raises(ExerciseError, match="expected schema 2, found 99"):
         table(catalogue)
 
 

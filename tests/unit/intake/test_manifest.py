@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.catalogue import manifest
+from harness.catalogue import known, manifest, rules
 from harness.catalogue.finder import Catalogue
 from harness.errors import ExerciseError, HarnessError, SubmissionError
 from harness.model import DeclaredTimeout, Exercise
@@ -218,15 +218,61 @@ def test_service_of_an_exercise_without_languages_names_none(tiny: Exercise) -> 
 def test_mutants_and_cheats_are_read() -> None:
     """What proves a grader is declared like everything else: whole, names once, unknown keys refused."""
     mutant = '[[mutants]]\nname = "m"\ntitle = "t"\nreference = "plain"\nceiling = 40\nfails = ["a/b"]\n'
-    assert manifest.parse_mutants(mutant.encode())[0].fails == ("a/b",)
+    read = known.parse_mutants(b'smoke = ["a/*"]\n' + mutant.encode())[0].expected
+    assert (read.required, read.highest, read.smoke, read.permitted) == (("a/b",), 40, ("a/*",), None)
     cheat = '[[cheats]]\nname = "c"\ntitle = "t"\nlike = "starter/go"\n'
-    assert manifest.parse_cheats(cheat.encode())[0].like == "starter/go"
+    assert known.parse_cheats(cheat.encode())[0].like == "starter/go"
     refusals: list[tuple[Callable[[bytes], object], str]] = [
-        (manifest.parse_mutants, mutant + mutant),
-        (manifest.parse_mutants, mutant.replace("ceiling", "celing")),
-        (manifest.parse_cheats, cheat + cheat),
-        (manifest.parse_cheats, cheat.replace("starter/go", "go")),
+        (known.parse_mutants, mutant + mutant),
+        (known.parse_mutants, mutant.replace("ceiling", "celing")),
+        (known.parse_cheats, cheat + cheat),
+        (known.parse_cheats, cheat.replace("starter/go", "go")),
     ]
     for parse, text in refusals:
         with pytest.raises(HarnessError):
             parse(text.encode())
+
+
+def test_expectations_are_read() -> None:
+    """Groups that must and may fail, a range of points, and how often a racy mutant must be caught."""
+    text = (
+        '[[mutants]]\nname = "m"\ntitle = "t"\nreference = "plain"\nscore = [10, 45]\nrequired = ["safety/*"]\n'
+        'permitted = ["recovery/*"]\nuniversal = true\nseeds = 3\nkills = "2/3"\n'
+    )
+    (mutant,) = known.parse_mutants(b'smoke = ["a/*"]\n' + text.encode())
+    expected = known.Expected(
+        required=("safety/*",), permitted=("recovery/*",), lowest=10, highest=45, seeds=3, kills=2
+    )
+    assert mutant.expected == expected
+    assert expected.unexpected(("safety/kill", "recovery/x", "api/y")) == ("api/y",)
+    reference = b'[[references]]\nname = "plain"\npermitted = ["throughput/*"]\n'
+    assert known.parse_references(reference)["plain"].permitted == ("throughput/*",)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("ceiling = 40\nscore = [0, 40]", "expected ceiling or score = [lowest, highest], found both"),
+        ("", "expected ceiling or score = [lowest, highest], found neither"),
+        ("score = [40, 0]", "expected [lowest, highest], found [40.0, 0.0]"),
+        (
+            'ceiling = 40\nrequired = ["a/*"]',
+            "expected fails (ids) or required (globs) with what it must fail, found both",
+        ),
+        ('ceiling = 40\nseeds = 2\nkills = "3/2"', "mutants.m.kills: expected at most as many as it has seeds, 2/2"),
+        ('ceiling = 40\nkills = "2/3"', "mutants.m.kills: expected at most as many as it has seeds, 1/1, found 2/3"),
+    ],
+)
+def test_expectations_that_contradict_themselves_are_refused(change: str, words: str) -> None:
+    """An author is told which of two keys to remove."""
+    text = f'[[mutants]]\nname = "m"\ntitle = "t"\nreference = "plain"\nfails = ["a/b"]\n{change}\n'
+    with pytest.raises(ExerciseError) as caught:
+        known.parse_mutants(text.encode())
+    assert words in str(caught.value)
+
+
+def test_kept_check_requires_one_that_is_not(source: str) -> None:
+    """What must not break earns nothing for a starter that nobody touched."""
+    exercise = manifest.parse_exercise(source.replace("points = 100", "points = 100\nkept = true").encode())
+    (problem,) = [text for text in rules.of_pair(exercise, (), {}) if "kept" in text]
+    assert "checks.answers/sums.requires: expected a check that is not kept, found none" in problem
