@@ -71,11 +71,11 @@ def test_headlines_show_what_is_broken_beside_what_is_not(home: Path, catalogue:
     ("path", "changes"),
     [
         ("exercises/tiny/brief.md.j2", {"exercise"}),
-        ("exercises/tiny/checks/test_answers.py", {"exercise"}),
-        ("exercises/tiny/starter/new file.py", {"exercise"}),
+        ("exercises/tiny/checks/test_answers.py", {"exercise", "verdict"}),
+        ("exercises/tiny/starter/new file.py", {"exercise", "verdict"}),
         ("graders/tiny/checks.toml", {"grader"}),
-        ("graders/tiny/test_new.py", {"grader"}),
-        ("graders/tiny/data/case.json", {"grader"}),
+        ("graders/tiny/test_new.py", {"grader", "verdict"}),
+        ("graders/tiny/data/case.json", {"grader", "verdict"}),
         ("graders/tiny/validation.json", set()),
         ("graders/tiny/README.md", set()),
         ("graders/tiny/references/plain/solve.py", set()),
@@ -84,10 +84,10 @@ def test_headlines_show_what_is_broken_beside_what_is_not(home: Path, catalogue:
         ("exercises/tiny/checks/__pycache__/x.pyc", set()),
     ],
 )
-def test_digest_changes_with_what_decides_a_verdict(
+def test_digests_change_with_what_they_are_of(
     home: Path, catalogue: Catalogue, path: str, changes: set[str]
 ) -> None:
-    """A digest covers what a grading depends on, and not what proves the grader."""
+    """Two are of the bytes that a grading uses, and not of what proves the grader; the third leaves prose out as well."""
     before = Catalogue([home]).pair("tiny").digests
     file = home / path
     file.parent.mkdir(parents=True, exist_ok=True)
