@@ -84,9 +84,7 @@ def test_headlines_show_what_is_broken_beside_what_is_not(home: Path, catalogue:
         ("exercises/tiny/checks/__pycache__/x.pyc", set()),
     ],
 )
-def test_digests_change_with_what_they_are_of(
-    home: Path, catalogue: Catalogue, path: str, changes: set[str]
-) -> None:
+def test_digests_change_with_what_they_are_of(home: Path, catalogue: Catalogue, path: str, changes: set[str]) -> None:
     """Two are of the bytes that a grading uses, and not of what proves the grader; the third leaves prose out as well."""
     before = Catalogue([home]).pair("tiny").digests
     file = home / path
