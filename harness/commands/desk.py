@@ -11,13 +11,15 @@ from harness.errors import ExitCode, HarnessError
 from harness.grading.pool import Done
 from harness.grading.runner import Graded
 from harness.intake import submission
-from harness.model import Grading
+from harness.intake.senders import Claims
+from harness.model import Grading, Verdict
 from harness.reports import files, summary, terminal, view
 from harness.reports.text import WIDTH, columns, one_line, padded, visible, wrapped
 
-_NAME = 24
+_NAME = 20
 _LONGEST_NAME = 44
 """So that a row fits; names of this length are cut in the row alone."""
+_LONGEST_REASON = 400
 _SHOWN_ALIASES = 5
 
 
@@ -29,13 +31,13 @@ class Desk:
         self._as_json = as_json
         self._alone = len(paths) == 1
         self._rows = 0
-        said = {Path(path).absolute(): submission.claims(Path(path)).alias for path in paths}
-        self._alike: dict[str, list[str]] = {}
-        for alias in said.values():
-            self._alike.setdefault(names.alike(alias), []).append(alias)
-        for aliases in self._alike.values():
-            if len(aliases) > 1:
-                console.notice(_shared(aliases))
+        said = {Path(path).absolute(): (path, submission.claims(Path(path))) for path in paths}
+        self._alike: dict[str, list[tuple[str, Claims]]] = {}
+        for path, claims in said.values():
+            self._alike.setdefault(names.alike(claims.alias), []).append((path, claims))
+        for people in self._alike.values():
+            if len(people) > 1:
+                console.notice(_shared(people))
 
     def finish(self, done: Done) -> ExitCode:
         """Write the result of one submission and say it; an error of ours is said and becomes its code.
@@ -112,16 +114,25 @@ def report(grading: Grading) -> str:
 
 def row(grading: Grading, *, kept: bool) -> list[str]:
     """Return a grading as a row of a table: name, verdict, points, seconds, path; a long path has its own lines."""
-    score = f"{grading.score.earned:5.1f} / {grading.score.possible:.0f}"
+    graded = grading.verdict is not Verdict.REFUSED
+    score = f"{grading.score.earned:5.1f} / {grading.score.possible:.0f}" if graded else "-"
     name = one_line(grading.name, _LONGEST_NAME)
-    facts = f"{padded(name, _NAME)} {grading.verdict:<12} {score:>11} {grading.seconds:6.1f} s"
+    facts = f"{padded(name, _NAME)} {grading.verdict:<12} {score:>11} {grading.seconds:5.1f} s"
     path = visible(grading.submission_path).replace("\n", "\\n") + ("" if kept else " (not kept)")
     whole = f"{facts}  {path}"
-    return [whole] if columns(whole) <= WIDTH else [facts, *wrapped(path, first="  ", rest="  ")]
+    reason = wrapped(one_line(grading.reason, _LONGEST_REASON), first="  ", rest="  ") if grading.reason else []
+    lines = [whole] if columns(whole) <= WIDTH else [facts, *wrapped(path, first="  ", rest="  ")]
+    return [*lines, *reason]
 
 
-def _shared(aliases: Sequence[str]) -> str:
-    different = sorted(set(aliases))
+def _shared(people: Sequence[tuple[str, Claims]]) -> str:
+    """Return in a sentence that several submissions have one alias, and which counts where they are of one sender."""
+    different = sorted({claims.alias for _, claims in people})
     shown = ", ".join(different[:_SHOWN_ALIASES])
     who = f"have the alias {shown}" if len(different) == 1 else f"have aliases that read alike ({shown})"
-    return f"{len(aliases)} of these submissions {who}: results of each are called by the start of its sha256 as well"
+    text = f"{len(people)} of these submissions {who}: results of each are called by the start of its sha256 as well"
+    times = [claims.packed_at for _, claims in people]
+    if len({claims.origin for _, claims in people}) == 1 and len(set(times)) == len(times):
+        last = max(people, key=lambda one: one[1].packed_at)[0]
+        text += f"; all were packed in one workspace, {visible(last)} last"
+    return text

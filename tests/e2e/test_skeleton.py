@@ -29,7 +29,7 @@ def test_grade_passes_the_reference_with_one_json_line(cli: Cli, checkout: Path)
     )
     assert (line["verdict"], line["exit_code"], line["seed"]) == ("passed", 0, 7)
     assert set(line["exercise"]) == {"id", "version"}
-    assert set(line["submission"]) == {"alias", "path", "sha256"}
+    assert set(line["submission"]) == {"name", "alias", "path", "sha256", "packed_at"}
     assert line["score"] == {"earned": 100.0, "decided": 100.0, "possible": 100.0}
     wanted = {"id", "title", "skill", "points", "earned", "status", "credit", "feedback"}
     assert all(set(outcome) == wanted for outcome in line["outcomes"])

@@ -185,6 +185,37 @@ def test_what_a_packed_file_says_of_itself_is_a_claim(
     assert store.load(Path(lines[1]["folder"])).submission_alias_from == "the packed file"
 
 
+def test_a_batch_says_which_of_one_sender_was_packed_last(
+    catalogue: Catalogue, grade: Grade, tmp_path: Path, capsys: Capture
+) -> None:
+    """The last one counts, whatever order they are named in; each report says which of how many it is."""
+    first = packed(catalogue, tmp_path / "heron", "a.tar.gz")
+    last = packed(catalogue, tmp_path / "heron", "b.tar.gz", content="print(2)")
+
+    grade(str(last), str(first), as_json=True)
+
+    out, err = capsys.readouterr()
+    assert "all were packed in one workspace, inbox/b.tar.gz last\n" in err
+    folders = [Path(json.loads(line)["folder"]) for line in out.splitlines()]
+    said = []
+    for folder in folders:
+        report(folder)
+        said.append(" ".join(capsys.readouterr().out.split()))
+    assert "the last packed of 2 submissions of this sender; also inbox/a.tar.gz (sha256 " in said[0]
+    assert "number 1, not the last packed, of 2 submissions of this sender; also inbox/b.tar.gz" in said[1]
+
+
+def test_rows_say_why_there_is_no_score(grade: Grade, tmp_path: Path, capsys: Capture) -> None:
+    """Who grades many reads the reason below the row, without a number that nobody gave."""
+    plain(tmp_path / "good")
+    (tmp_path / "junk.zip").write_bytes(b"junk")
+
+    assert grade("good", "junk.zip", exercise="tiny") is ExitCode.INCONCLUSIVE
+
+    out = capsys.readouterr().out
+    assert re.search(r"\njunk +refused +- +0\.\d s  junk\.zip\n  \S.*expected a packed submission", out)
+
+
 def test_one_file_named_twice_is_one_submission(catalogue: Catalogue, grade: Grade, tmp_path: Path) -> None:
     """Its two gradings lie in one folder, and the report says so."""
     file = str(packed(catalogue, tmp_path / "heron", "x.tar.gz"))
