@@ -105,7 +105,10 @@ def set_current(record: Record | None) -> None:
 
 
 def running(call: str) -> Record:
-    """Return the account of the check that runs now. Raises GraderError, naming ``call``, when none does."""
+    """Return the account of the check that runs now. Raises GraderError, naming ``call``, when none does.
+
+    Called by the functions that add to it.
+    """
     if _current is None:
         text = f"expected a running check, found {call} called outside one: call it in a test function"
         raise GraderError(text)

@@ -68,7 +68,7 @@ class Property:
             )
 
     def verdict(self) -> tuple[Status, str]:
-        """Return what it comes to at the end of the check, and why; ``passed`` without words when it was shown."""
+        """Return what it comes to, and why; ``passed`` without words when it was shown. Called by the plugin at the end."""
         with self._lock:
             true, reached = self._true, self._reached
         if true >= self._times:

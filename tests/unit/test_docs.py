@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 from pathlib import Path
@@ -20,6 +21,24 @@ def test_commands_reference_is_what_help_prints() -> None:
     generator = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(generator)
     assert generator.TARGET.read_text(encoding="utf-8") == generator.text(), "run scripts/commands_reference.py"
+
+
+def test_testing_reference_is_what_docstrings_say() -> None:
+    """docs/reference/testing-api.md is renewed when what checks import changes, and nothing there is without words."""
+    spec = importlib.util.spec_from_file_location("reference", CHECKOUT / "scripts" / "testing_reference.py")
+    assert spec is not None
+    assert spec.loader is not None
+    reference = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(reference)
+    assert reference.TARGET.read_text(encoding="utf-8") == reference.text(), "run scripts/testing_reference.py"
+    bare = []
+    for path in reference.modules():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in reference.public(tree.body):
+            inner = list(reference.public(node.body)) if isinstance(node, ast.ClassDef) else []
+            bare += [f"{path.stem}.{one.name}" for one in (node, *inner) if not ast.get_docstring(one)]
+    # The properties of a protocol are said where it is met, by RunResult.
+    assert [name for name in bare if not name.startswith("ends.")] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))

@@ -63,17 +63,17 @@ class GraderPlugin:
 
     @pytest.fixture(scope="session")
     def job(self) -> Job:
-        """The facts of this grading."""
+        """The facts of this grading: addresses, declared timeouts, variant, and ``job.rng(name)`` to draw from."""
         return self._job
 
     @pytest.fixture(scope="session")
     def broker(self) -> Broker:
-        """The engine's verbs."""
+        """What only the engine can do: start, kill, partition, pause, run, and what became of a sandbox."""
         return self._broker
 
     @pytest.fixture(scope="session")
     def timeline(self) -> Timeline:
-        """What happened when."""
+        """What happened when: mark a fault with ``with timeline.fault("kill"):``; the report draws it."""
         return self._timeline
 
     def _mark(self, fields: dict[str, Json]) -> None:
