@@ -16,15 +16,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness import __main__ as boundary
-from harness import commands, store
+from harness import catalogue, commands, intake, store
+from harness import grading as grading_package
+from harness import reports as reports_package
 from harness.commands.new import skeleton
+from harness.engines import fake
 from harness.errors import SubmissionError, UsageError
 from harness.grading.runner import Graded, Progress, Task
 from harness.model import Grading, Verdict
 from tests.unit.factories import failed, grading, heron, refused, reports
 
-for module in pkgutil.iter_modules(commands.__path__):
-    importlib.import_module(f"harness.commands.{module.name}")  # once, and not in each child
+for package in (catalogue, commands, grading_package, intake, reports_package, store, fake):
+    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        importlib.import_module(module.name)  # once, and not in each child
+importlib.import_module("jinja2.sandbox")
 codecs.lookup("utf-8-sig")  # who has become somebody else may not be allowed to read Python itself
 STATES = ("open", "closed", "broken", "full")
 """What may be wrong with a stream that is written to."""
