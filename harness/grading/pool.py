@@ -173,6 +173,9 @@ class _Worker:
         return f"was ended by signal {-code}" if code < 0 else f"ended with {code} and no answer"
 
     def _start(self, how: Literal["fork", "spawn"]) -> None:
+        if how == "spawn":
+            # A fresh interpreter looks for modules in the current folder first, which may be somebody's submission.
+            os.environ["PYTHONSAFEPATH"] = "1"
         # Forked where that is safe: a child then starts in milliseconds.
         context = multiprocessing.get_context("fork") if how == "fork" else multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()

@@ -179,3 +179,17 @@ def test_an_opener_can_be_sent_to_a_spawned_worker() -> None:
     opener = Opener(catalogue=Catalogue((Path("nowhere"),)), engine="fake", keep_warm=True)
     again = pickle.loads(pickle.dumps(opener))
     assert (again.engine, again.keep_warm) == ("fake", True)
+
+
+def test_spawned_worker_takes_no_module_from_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The current folder may be a submission: a ``multiprocessing.py`` in it must not run here, beside no sandbox."""
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    monkeypatch.setenv("PYTHONSAFEPATH", "")  # so that it is as it was afterwards
+    for name in ("multiprocessing", "pickle", "struct", "harness"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    ends = _ends(_tasks("dies", "dies", "after"), 2)
+    assert not (tmp_path / "ran").exists()
+    assert ends["after"].startswith("after in ")
