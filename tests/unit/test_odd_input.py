@@ -44,6 +44,7 @@ def _takes_in(opener: Opener, stack: ExitStack, progress: Progress | None) -> Ru
 def _is_said(ended: Ended, *codes: int) -> None:
     assert ended.code in codes, ended
     assert "internal error" not in ended.err
+    assert "expected memory" not in ended.err  # what is too much is seen before it is read
     assert "Traceback" not in ended.out + ended.err
 
 
