@@ -25,6 +25,7 @@ from harness.testing.diary import Diary
 from harness.testing.ends import how_it_ended, last_lines
 
 PROBE_SECONDS = 1.0
+MOMENT_SECONDS = 0.3
 MOST_RESTARTS = 3
 LEAST_TICK, MOST_TICK = 0.05, 1.0
 _TICK_ROUNDS = 20
@@ -229,7 +230,8 @@ class _Watch:
         self._told = True
         if self._found is not None or not self._expected:
             return self._found
-        words = self.trouble(self._broker.state(self._sandbox))
+        # An engine may see the end of a process a moment later than its clients do.
+        words = self.trouble(self._broker.wait(self._sandbox, timeout_seconds=MOMENT_SECONDS))
         return self._cause(words) if words else None
 
     def trouble(self, state: State) -> str:
@@ -239,6 +241,13 @@ class _Watch:
         if self._kills is not None and (state.oom_kills or 0) > self._kills:
             limit = "" if state.memory_mb is None else f" of {state.memory_mb} MiB"
             return f"runs, but a process beside it was killed out of memory: the memory limit{limit} was reached"
+        silent = self._silent()
+        if silent:
+            state = self._broker.wait(self._sandbox, timeout_seconds=PROBE_SECONDS)
+        return _ended(state) if not state.running else silent
+
+    def _silent(self) -> str:
+        """Return in words that nothing takes a connection, empty when something does."""
         try:
             socket.create_connection(self._address, timeout=PROBE_SECONDS).close()
         except ConnectionRefusedError:

@@ -43,18 +43,24 @@ points = 40
 """
 CONFTEST = '''
 import pytest
-from harness.testing import Unproven
-from harness.testing.clients import HttpClient, ready
+from harness.testing.diary import Diary
+from harness.testing.service import Service
 
 
 @pytest.fixture(scope="session")
-def app(job, broker):
-    """The service, started and ready."""
-    broker.start("app")
-    client = HttpClient(f"http://{job.addresses['app']}:8080", timeout_seconds=2)
-    if not ready(client, "/health", timeout_seconds=8, alive=lambda: broker.state("app").running):
-        raise Unproven("expected GET /health to answer 200 within 8 s of the start, found that it did not")
-    return client
+def service(job, broker, timeline):
+    """The service; checks start it."""
+    diary = Diary(timeline.since_start)
+    made = Service(broker, job.address("app"), diary, port=8080, startup_seconds=8, patience_seconds=60)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def app(service):
+    """Its client, when it is ready."""
+    service.begin()
+    return service.http
 '''
 PUBLIC = '''
 from harness.testing import check, expect

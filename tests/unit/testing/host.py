@@ -29,6 +29,7 @@ class Host:
     process: Process = field(default_factory=Process)
     asked: list[tuple[str, str]] = field(default_factory=list)
     on_start: Callable[[Process], None] = lambda process: None
+    on_wait: Callable[[Process], None] = lambda process: None
     deaf: bool = False
     """SIGKILL does nothing."""
     runs: list[RunResult] = field(default_factory=list)
@@ -60,7 +61,9 @@ class Host:
             self.on_start(one)
         elif verb == "kill" and not self.deaf and one.running:
             one.running, one.exit_code = False, 137
-        elif verb == "state":
+        elif verb in {"state", "wait"}:
+            if verb == "wait":
+                self.on_wait(one)
             return {
                 "running": one.running,
                 "paused": False,

@@ -215,6 +215,20 @@ def test_listener_that_went_away_is_a_cause() -> None:
     assert f"runs, but nothing listens on port {app.port} (it must listen on 0.0.0.0" in found.sentence
 
 
+def test_end_that_the_engine_sees_late_is_named() -> None:
+    """Clients see the end of a process first: nobody listens any more, and a moment later it has ended."""
+
+    def end(process: Process) -> None:
+        process.running, process.exit_code = False, 7
+
+    with App(host="127.0.0.1") as app:
+        one = service(Host(on_wait=end), app.port)
+        one.begin()
+    found = cause()
+    assert found is not None
+    assert found.sentence == "The service's process ended with exit code 7."
+
+
 def test_service_that_does_not_die_is_our_trouble(app: App) -> None:
     """A fault that was not on proves nothing."""
     host = Host(deaf=True)
