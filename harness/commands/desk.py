@@ -13,7 +13,7 @@ from harness.grading.runner import Graded
 from harness.intake import submission
 from harness.intake.senders import Claims
 from harness.model import Grading, Verdict
-from harness.reports import files, summary, terminal, view
+from harness.reports import again, files, summary, terminal, view
 from harness.reports.text import WIDTH, columns, one_line, padded, visible, wrapped
 
 _NAME = 20
@@ -77,7 +77,7 @@ class Desk:
     def close(self) -> None:
         """Say where the rows lead."""
         if self._rows:
-            console.line(f"results  {self._out}/NAME  (harness report {self._out}/NAME)")
+            console.line(f"results  {self._out}/NAME  ({again.on('report', f'{self._out}/NAME')})")
 
     def _named(self, graded: Graded) -> Graded:
         grading = graded.grading

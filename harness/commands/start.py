@@ -10,6 +10,7 @@ from harness.catalogue import briefs
 from harness.catalogue.finder import Catalogue
 from harness.errors import ExitCode, UsageError
 from harness.intake import bundle
+from harness.reports import again
 
 
 def start(
@@ -31,8 +32,9 @@ def start(
     bundle.lay_out(made, target, started_at=now)
     console.line(f"{exercise.title}, {exercise.minutes} minutes{f', {chosen}' if chosen else ''}")
     console.line(f"workspace  {target}  ({len(made.files)} files; everything in it is yours)")
-    console.line(f"alias      {reader.alias}  (what results are called by; --alias NAME makes it another)")
+    console.line(f"alias      {reader.alias}  (of your results; --alias NAME chooses another)")
     console.line(f"read       {target / 'BRIEF.md'}")
-    console.line(f"try        harness check {target}")
-    console.line(f"hand in    harness submit {target}")
+    sources = (str(catalogue.exercise_dir(exercise.id).parent.parent.absolute()),)
+    console.line(f"try        {again.on('check', str(target), sources)}")
+    console.line(f"hand in    {again.on('submit', str(target), sources)}")
     return ExitCode.PASSED

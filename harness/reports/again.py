@@ -28,13 +28,18 @@ def grade(grading: Grading) -> tuple[str, ...]:
         options += ["--variant", str(grading.variant)]
     if grading.bar != grading.exercise.pass_mark:
         options += ["--bar", number(grading.bar)]
-    return ("harness", *_catalogue(grading), "grade", *options, *_operand(grading.submission_path))
+    return ("harness", *_named(grading.catalogue), "grade", *options, *_operand(grading.submission_path))
 
 
 def check(grading: Grading, workspace: str, check_id: str) -> tuple[str, ...]:
     """Return the words of the command that runs one public check again."""
     here = () if workspace == "." else _operand(workspace)
-    return ("harness", *_catalogue(grading), "check", "--only", check_id, *here)
+    return ("harness", *_named(grading.catalogue), "check", "--only", check_id, *here)
+
+
+def on(verb: str, path: str, catalogue: Sequence[str] = ()) -> str:
+    """Return the command that does ``verb`` to what is at ``path``, on one line."""
+    return " ".join(map(quoted, ("harness", *_named(catalogue), verb, *_operand(path))))
 
 
 def lines(words: Iterable[str], *, width: int = WIDTH, first: str = "", rest: str = "") -> list[str]:
@@ -76,9 +81,9 @@ def _says_its_exercise(grading: Grading) -> bool:
     return not grading.exercise.id or (graded and packed in {senders.PACKED, senders.WORKSPACE})
 
 
-def _catalogue(grading: Grading) -> tuple[str, ...]:
-    """Return the options that name the catalogue; none for the one that comes with the harness."""
-    named = [folder for folder in grading.catalogue if Path(folder) != settings.CHECKOUT]
+def _named(catalogue: Sequence[str]) -> tuple[str, ...]:
+    """Return the options that name a catalogue; none for the one that comes with the harness."""
+    named = [folder for folder in catalogue if Path(folder) != settings.CHECKOUT]
     return tuple(word for folder in named for word in ("--catalogue", folder))
 
 

@@ -130,7 +130,7 @@ def _testcase(grading: Grading, family: str, title: str, seconds: float) -> ET.E
         "testcase",
         {
             "name": one_line(f"{alias} {title}", 250),
-            "classname": one_line(f"{alias}.{grading.exercise.id}.{family}", 250),
+            "classname": one_line(".".join(filter(None, (alias, grading.exercise.id, family))), 250),
             "time": f"{seconds:.3f}",
         },
     )

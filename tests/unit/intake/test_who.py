@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,18 @@ def test_alias_is_the_folder_unless_said_otherwise(
     assert begun(catalogue, tmp_path / folder).alias == alias
     assert f"alias      {alias}  (" in capsys.readouterr().out
     assert begun(catalogue, tmp_path / "other" / folder, alias="otter").alias == "otter"
+
+
+def test_start_prints_commands_that_run(
+    catalogue: Catalogue, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What comes next can be copied: quoted, with a catalogue of one's own, and never taken for an option."""
+    target = tmp_path / "my work"
+    begun(catalogue, target)
+    said = dict(re.findall(r"^(try|hand in) +(.*)$", capsys.readouterr().out, re.MULTILINE))
+    own = ["harness", "--catalogue", str(catalogue.exercise_dir("tiny").parent.parent)]
+    assert shlex.split(said["try"]) == [*own, "check", str(target)]
+    assert shlex.split(said["hand in"]) == [*own, "submit", str(target)]
 
 
 def test_start_refuses_an_alias_that_would_become_another(catalogue: Catalogue, tmp_path: Path) -> None:
