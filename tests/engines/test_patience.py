@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import requests
+from docker.api import APIClient
 from docker.api.container import ContainerApiMixin
 from docker.errors import APIError
 
@@ -106,3 +107,46 @@ def test_a_freeze_that_fails_is_tried_again(
         scenario.resume("app")
     assert len(calls) == (2 if did else 3)
     assert docker_engine.interferences(owner) == ()
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("lost", ["question", "answer"])
+def test_every_call_may_fail_once(
+    docker_engine: DockerEngine, base_image: str, owner: Owner, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    """Each call is cut at its first try, before it arrives or after it was done: every verb works all the same."""
+    seen: set[tuple[str, str]] = set()
+    request: Callable[..., requests.Response] = APIClient.request
+
+    def cut(api: APIClient, method: str, url: str, **given: object) -> requests.Response:
+        # Once only: to begin an exec, because it may have begun; to wait, which is asked again anyway; to listen.
+        key = (method, url)
+        if key in seen or url.endswith("/wait") or "/events" in url or ("/exec/" in url and url.endswith("/start")):
+            return request(api, method, url, **given)
+        seen.add(key)
+        if lost == "answer":
+            request(api, method, url, **given)
+        text = "cut"
+        raise requests.ConnectionError(text)
+
+    sandboxes = tuple(SandboxSpec(name=name, image=base_image, command=("sleep", "60")) for name in ("app", "other"))
+    docker_engine.capabilities()
+    monkeypatch.setattr(APIClient, "request", cut)
+    with docker_engine.open_scenario(ScenarioSpec(owner=owner, sandboxes=sandboxes, network=True)) as scenario:
+        scenario.put("app", b"\0" * 10240)
+        scenario.start("app")
+        assert scenario.exec("app", ("echo", "x"), timeout_seconds=20).stdout == b"x\n"
+        scenario.pause("app")
+        scenario.resume("app")
+        scenario.partition("app", ("other",))
+        scenario.crash("app")
+        scenario.stop("app", grace_seconds=0.1)
+        assert scenario.run("other", ("echo", "y"), timeout_seconds=20).stdout == b"y\n"
+        scenario.lose("app")
+        assert scenario.state("app").running
+        assert scenario.logs("app") == b""
+    assert docker_engine.run_once(owner, sandboxes[0], timeout_seconds=0.5).timed_out
+    assert docker_engine.interferences(owner) == ()
+    monkeypatch.undo()
+    assert docker_engine.reap(lambda one: one.run == owner.run) == []
+    assert len(seen) > 40

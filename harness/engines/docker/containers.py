@@ -210,8 +210,9 @@ def inspect(link: Link, container: str) -> Facts:
 def attach(link: Link, container: str, *, stdin: bool) -> Stream:
     """Attach to a container that is not started yet, so that nothing of its output is missed."""
     params = {"stdin": int(stdin), "stdout": 1, "stderr": 1, "stream": 1, "logs": 0}
-    with translated(f"attach to {container[:12]}"):
-        return stream_of(link.api().attach_socket(container, params=params))
+    return patiently(
+        f"attach to {container[:12]}", lambda: stream_of(link.api().attach_socket(container, params=params))
+    )
 
 
 def stream_of(hijacked: object) -> Stream:
@@ -258,28 +259,30 @@ def remove(link: Link, thing: Thing) -> None:
 
 def labelled(link: Link, label: str) -> list[Thing]:
     """Return everything that carries ``label`` (``key`` or ``key=value``), in an order it can be removed in."""
-    filters = {"label": [label]}
-    with translated("list what is ours"):
-        api = link.api()
-        things = [
-            Thing(
-                kind="container",
-                id=found["Id"],
-                name=found["Names"][0].strip("/"),
-                labels=found["Labels"] or {},
-                state=str(found["State"]),
-            )
-            for found in api.containers(all=True, filters=filters)
-        ]
-        # A container that joined another's network goes before it: what was made last is listed first.
-        things += [
-            Thing(kind="network", id=found["Id"], name=found["Name"], labels=found["Labels"] or {})
-            for found in api.networks(filters=filters)
-        ]
-        things += [
-            Thing(kind="volume", id=found["Name"], name=found["Name"], labels=found["Labels"] or {})
-            for found in api.volumes(filters=filters)["Volumes"] or []
-        ]
+    return patiently("list what is ours", lambda: _listed(link, {"label": [label]}))
+
+
+def _listed(link: Link, filters: dict[str, list[str]]) -> list[Thing]:
+    api = link.api()
+    things = [
+        Thing(
+            kind="container",
+            id=found["Id"],
+            name=found["Names"][0].strip("/"),
+            labels=found["Labels"] or {},
+            state=str(found["State"]),
+        )
+        for found in api.containers(all=True, filters=filters)
+    ]
+    # A container that joined another's network goes before it: what was made last is listed first.
+    things += [
+        Thing(kind="network", id=found["Id"], name=found["Name"], labels=found["Labels"] or {})
+        for found in api.networks(filters=filters)
+    ]
+    things += [
+        Thing(kind="volume", id=found["Name"], name=found["Name"], labels=found["Labels"] or {})
+        for found in api.volumes(filters=filters)["Volumes"] or []
+    ]
     return things
 
 

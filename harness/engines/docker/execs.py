@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import http
 import time
 from typing import TYPE_CHECKING
 
 from harness.engines.base import ExecResult
 from harness.engines.docker import containers, streams
-from harness.engines.docker.connect import EngineRefusal, Link, translated
+from harness.engines.docker.connect import EngineRefusal, Link, patiently, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,10 +41,14 @@ def run(
     go on: only for readers of ours.
     """
     begin = time.monotonic()
-    with translated(f"exec in {container[:12]}"):
-        api = link.api()
-        number = str(api.exec_create(container, list(argv), stdin=True, user=user, environment=dict(env or {}))["Id"])
-        stream = containers.stream_of(api.exec_start(number, socket=True))
+    doing, given = f"exec in {container[:12]}", dict(env or {})
+    number = patiently(
+        doing,
+        lambda: str(link.api().exec_create(container, list(argv), stdin=True, user=user, environment=given)["Id"]),
+    )
+    # Once: a try whose answer was lost may have started it.
+    with translated(doing):
+        stream = containers.stream_of(link.api().exec_start(number, socket=True))
     captured = streams.drive(
         stream,
         stdin=stdin,
@@ -59,9 +64,10 @@ def run(
 def _facts(link: Link, number: str) -> tuple[bool, int]:
     """Return whether an exec runs, and its exit code."""
     try:
-        with translated("inspect an exec"):
-            found = link.api().exec_inspect(number)
-    except EngineRefusal:
+        found = patiently("inspect an exec", lambda: link.api().exec_inspect(number))
+    except EngineRefusal as error:
+        if error.status != http.HTTPStatus.NOT_FOUND:
+            raise
         # The container, and the exec with it, was removed meanwhile.
         return False, _KILLED
     code = found["ExitCode"]

@@ -7,6 +7,7 @@ the volume mounted, so that both outlive whatever happens to the sandbox's own c
 from __future__ import annotations
 
 import hashlib
+import http
 import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from harness import owners
 from harness.engines.base import Kind
 from harness.engines.docker import containers, policy, users
-from harness.engines.docker.connect import EngineRefusal, Link, translated
+from harness.engines.docker.connect import EngineRefusal, Link, patiently, translated
 from harness.engines.docker.ledger import LABEL_SCENARIO
 from harness.errors import EngineError
 
@@ -166,10 +167,21 @@ def _hosts(sandbox: SandboxSpec, network: Network) -> dict[str, str]:
 
 
 def _create_network(link: Link, body: dict[str, Json]) -> None:
-    with translated(f"create network {body['Name']}"):
-        link.create("networks", body)
+    tries = 0
+
+    def once() -> None:
+        nonlocal tries
+        tries += 1
+        try:
+            with translated(f"create network {body['Name']}"):
+                link.create("networks", body)
+        except EngineRefusal as error:
+            # A try whose answer was lost may have made it; its name is nobody else's.
+            if tries == 1 or error.status != http.HTTPStatus.CONFLICT:
+                raise
+
+    patiently(f"create network {body['Name']}", once)
 
 
 def _create_volume(link: Link, body: dict[str, Json]) -> None:
-    with translated(f"create volume {body['Name']}"):
-        link.create("volumes", body)
+    patiently(f"create volume {body['Name']}", lambda: link.create("volumes", body))

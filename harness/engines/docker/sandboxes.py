@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from harness import owners
 from harness.engines.base import ExecResult, SandboxState, Usage
 from harness.engines.docker import containers, execs, holders, policy, usage
-from harness.engines.docker.connect import EngineRefusal, translated
+from harness.engines.docker.connect import EngineRefusal, patiently
 from harness.errors import EngineError, SandboxError
 
 if TYPE_CHECKING:
@@ -302,8 +302,10 @@ class Sandbox:
         if not self._container or not self._created[-1]:
             return b""
         try:
-            with translated(f"give the log of sandbox {self.spec.name}"):
-                return self._link.api().logs(self._container, stdout=True, stderr=True)
+            return patiently(
+                f"give the log of sandbox {self.spec.name}",
+                lambda: self._link.api().logs(self._container, stdout=True, stderr=True),
+            )
         except EngineRefusal:
             # Gone, or its log file is: no log is no reason to fail.
             return b""

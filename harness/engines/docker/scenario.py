@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from harness import owners
 from harness.engines.base import BOX, ExecResult, Kind
 from harness.engines.docker import containers, holders, netfault, policy, streams
-from harness.engines.docker.connect import translated
+from harness.engines.docker.connect import patiently
 from harness.engines.docker.ledger import LABEL_SCENARIO
 from harness.engines.docker.oneshot import UNPACK, unpacked
 from harness.engines.docker.sandboxes import NOT_STARTED, Box, Ground, Sandbox
@@ -104,8 +104,11 @@ class DockerScenario:
                 # Somebody else has written there: no process with more rights than theirs follows its paths.
                 self._unpack_inside(sandbox, tar)
                 return
-            with translated(f"copy files into sandbox {name}"):
-                self._link.api().put_archive(holder.container, BOX, owned(tar, holder.user))
+            ours = owned(tar, holder.user)
+            patiently(
+                f"copy files into sandbox {name}",
+                lambda: self._link.api().put_archive(holder.container, BOX, ours),
+            )
 
     def start(self, name: str, *, command: tuple[str, ...] = (), env: Mapping[str, str] | None = None) -> None:
         """Start the sandbox; ``command`` and ``env`` replace and extend those of its spec. Kept for later starts."""
