@@ -146,3 +146,15 @@ def _until_zombie(pid: int) -> None:
     while Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z":
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def test_what_is_left_follows_no_clock_on_the_wall(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that jumps an hour shortens nobody's time; time that passes does, down to one second."""
+    owner = owners.make_owner("clock", seconds=100)
+    now, began = time.time(), time.monotonic()
+    for jump in (3600, -3600):
+        monkeypatch.setattr(time, "time", lambda jump=jump: now + jump)
+        assert 95 <= owners.seconds_left(owner) <= 102
+    for passed, left in ((60, 41), (99.5, 2), (500, 1)):
+        monkeypatch.setattr(time, "monotonic", lambda passed=passed: began + passed)
+        assert abs(owners.seconds_left(owner) - left) <= 1
