@@ -33,7 +33,7 @@ def submit(root: Path, *, out: Path | None, as_json: bool, catalogue: Catalogue)
     claim = workspace.read_claim(space.root)
 
     def pack(packed_at: str) -> submission.Packed:
-        sender = senders.Sender(alias=space.alias, workspace=space.id, packed_at=packed_at)
+        sender = senders.Sender(alias=space.alias, workspace=workspace.identity(space), packed_at=packed_at)
         return submission.pack(exercise, space.root, sender=sender, variant=space.variant, claim=claim)
 
     now = _now()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness import names
-from harness.intake.workspace import Workspace
+from harness.intake.workspace import Workspace, identity
 
 PACKED, WORKSPACE = "the packed file", "its workspace"
 """Who names an alias and also the exercise that a submission is for."""
@@ -20,7 +20,7 @@ class Sender:
 
     alias: str
     workspace: str = ""
-    """Id of the workspace."""
+    """Its identity."""
     packed_at: str = ""
     """ISO 8601 to the second, UTC, ending in Z."""
 
@@ -42,7 +42,7 @@ def of_folder(path: Path, known: Workspace | None) -> Claims:
     if known is None:
         alias = names.alias_from(path.resolve().name)
         return Claims(alias=alias, alias_from="the folder's name", origin=_origin(path))
-    return Claims(alias=known.alias, alias_from=WORKSPACE, origin=_origin(path, known.id))
+    return Claims(alias=known.alias, alias_from=WORKSPACE, origin=_origin(path, identity(known)))
 
 
 def of_packed(path: Path, sender: Sender) -> Claims:

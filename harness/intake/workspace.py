@@ -6,6 +6,7 @@ The facts are the candidate's to change, so they are read as a stranger's: check
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import secrets
@@ -45,8 +46,7 @@ class Workspace:
     started_at: str
     """ISO 8601, UTC."""
     id: str = ""
-    """Of this workspace and no other; what is packed in it carries it, so that a later one is known for one. Empty in
-    those of older versions."""
+    """Of this workspace and its copies, see :func:`identity`; empty in those of older versions."""
 
 
 class _Document(tables.Table):
@@ -109,6 +109,14 @@ def _workspace(raw: object, where: str, root: Path) -> Workspace:
         started_at=document.started_at,
         id=document.id,
     )
+
+
+def identity(workspace: Workspace) -> str:
+    """Return what tells a workspace from every other, a copy of it elsewhere included; empty for those without an id."""
+    if not workspace.id:
+        return ""
+    place = os.fsencode(workspace.root.resolve())
+    return hashlib.sha256(f"{workspace.id} ".encode() + place).hexdigest()[:16]
 
 
 def facts(workspace: Workspace) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,16 @@ def test_packed_files_sort_by_the_time_they_were_packed(catalogue: Catalogue, tm
     assert [file.name.split(".")[:2] for file in packed] == [["tiny", "heron"]] * 4
     times = [submission.load(file, catalogue=catalogue).packed_at for file in (packed[0], packed[1], packed[3])]
     assert times == ["2026-11-26T14:00:00Z", "2026-11-26T14:01:00Z", "2026-11-26T14:03:00Z"]
+
+
+def test_a_copy_of_a_workspace_is_another(catalogue: Catalogue, tmp_path: Path) -> None:
+    """Where everybody is handed the same folder, nobody's results are taken for another's."""
+    one = begun(catalogue, tmp_path / "heron")
+    shutil.copytree(tmp_path / "heron", tmp_path / "copy")
+    copy = workspace.read(tmp_path / "copy")
+    assert (copy.id, copy.alias) == (one.id, one.alias)
+    assert workspace.identity(copy) != workspace.identity(one)
+    assert submission.claims(tmp_path / "copy").origin != submission.claims(tmp_path / "heron").origin
 
 
 def test_another_workspace_of_the_same_alias_is_packed_apart(catalogue: Catalogue, tmp_path: Path) -> None:
