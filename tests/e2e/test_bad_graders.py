@@ -25,9 +25,8 @@ def grade(cli: Cli, test: str, *, deadline: int = 60) -> Ended:
         '@pytest.fixture\ndef broken():\n    raise ValueError("a bug")\n@check("life/again")\ndef test_again(broken): ...\n',
         '@check("life/again")\ndef test_again(app):\n    pytest.skip("not today")\n',
         '@check("life/again")\ndef test_again(app):\n    t = threading.Thread(target=lambda: 1 / 0)\n    t.start(); t.join()\n',
-        "",
     ],
-    ids=["raises", "fixture raises", "skips", "thread raises", "missing"],
+    ids=["raises", "fixture raises", "skips", "thread raises"],
 )
 def test_grader_bug_is_inconclusive(cli: Cli, test: str) -> None:
     """The broken check decides nothing: 60 of 100 are sure, the bar of 70 is open."""
@@ -36,6 +35,24 @@ def test_grader_bug_is_inconclusive(cli: Cli, test: str) -> None:
     (line,) = done.lines
     assert [outcome["status"] for outcome in line["outcomes"]] == ["passed", "inconclusive"]
     assert line["score"] == {"earned": 60.0, "decided": 60.0, "possible": 100.0}
+
+
+@pytest.mark.parametrize(
+    ("test", "told"),
+    [
+        ("", "declared, but no test judges it: life/again"),
+        (tiny.AGAIN + "\ndef (\n", "graders/tiny/test_hidden.py, line "),
+        (tiny.AGAIN + "\nimport numpy\n", "No module named 'numpy'"),
+        (tiny.AGAIN.replace("(app, broker)", "(app, brokr)"), "needs the fixture 'brokr'"),
+    ],
+    ids=["missing", "no Python", "no such module", "no such fixture"],
+)
+def test_grader_that_cannot_be_run_is_its_authors(cli: Cli, test: str, told: str) -> None:
+    """Exit code 5 with what is wrong and where; grading again would not help, and nobody is told to."""
+    done = grade(cli, test)
+    assert done.code == 5, done.out + done.err
+    assert told in done.err
+    assert "again" not in done.err.replace("life/again", "").replace("test_again", "")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,124 @@
+"""Programs that run once, on the fake engine: how each ended is told in what a candidate reads, and kept in the logs."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from harness.catalogue.finder import Catalogue
+from harness.engines.fake.engine import FakeEngine
+from harness.engines.fake.process import Process
+from harness.errors import ExerciseError
+from harness.grading.runner import Graded, Runner, Task
+from harness.model import Status
+from harness.reports import junit, local, view
+from tests.unit.grading import harbour
+
+ROOT = Path(__file__).resolve().parents[3]
+CHECK = """
+from harness.testing import check, expect
+from harness.testing.ends import ended
+
+
+@check("answers/sums")
+def test_sums(broker):
+    ran = broker.run(timeout_seconds=0.5, files={"data/numbers.txt": b"1 2 3"})
+    expect(ran.exit_code == 0 and not ran.timed_out, ended(ran))
+    expect(ran.stdout == b"6", "wrong", found=ran.stdout)
+"""
+
+
+def adds(process: Process) -> int:
+    """Add up what lies in the file that the check gave."""
+    process.write(str(sum(map(int, process.files["/box/data/numbers.txt"].split()))).encode())
+    return 0
+
+
+def hungry(process: Process) -> int:
+    """Take more memory than there is."""
+    process.complain("allocating")
+    process.run_out_of_memory()
+    return 0
+
+
+def lingers(process: Process) -> int:
+    """Say something and go on."""
+    process.complain("waiting for input")
+    process.sleep(60)
+    return 0
+
+
+COMMANDS = {"adds": adds, "hungry": hungry, "lingers": lingers}
+
+
+def known(root: Path, check: str = CHECK) -> Catalogue:
+    """Return a catalogue with the small exercise and one check of ours."""
+    for kind in ("exercises", "graders"):
+        shutil.copytree(ROOT / kind / "skeleton", root / kind / "skeleton", dirs_exist_ok=True)
+    (root / "exercises/skeleton/checks/test_answers.py").write_text(check, encoding="utf-8")
+    return Catalogue((root,))
+
+
+def graded(root: Path, run: str, *, check: str = CHECK, files: dict[str, str] | None = None) -> Graded:
+    """Grade a submission whose command is ``run``."""
+    folder = root / "heron"
+    for name, text in {"service.toml": f'run = ["{run}"]\n', **(files or {})}.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    engine = FakeEngine(COMMANDS)
+    runner = Runner(known(root, check), engine, lambda names: engine.images(names, lambda _: None), lambda _: None)
+    return runner.grade(Task(path=str(folder), exercise_id="skeleton", mode="check"))
+
+
+def test_a_program_reads_a_file_that_the_check_gave(tmp_path: Path) -> None:
+    """What the submission has at its place gives way."""
+    done = graded(tmp_path, "adds", files={"data/numbers.txt/README.md": "mine"})
+    assert [outcome.status for outcome in done.grading.outcomes] == [Status.PASSED], done.grading
+
+
+@pytest.mark.parametrize(
+    ("run", "wanted"),
+    [
+        ("no-such-program", ["exit code 127: its program was not found", "no-such-program: not found"]),
+        ("hungry", ["its memory limit of 128 MiB was reached", "allocating"]),
+        ("lingers", ["still running after 0.", "waiting for input"]),
+    ],
+)
+def test_how_a_program_ended_is_told_everywhere(tmp_path: Path, run: str, wanted: list[str]) -> None:
+    """In what check shows, in the assessor's report and in JUnit; what it said is in the kept log."""
+    done = graded(tmp_path, run)
+    (outcome,) = done.grading.outcomes
+    assert outcome.status is Status.FAILED
+    shown = " ".join(" ".join(local.render(done.grading, "w", kept=False)).split())
+    whole = " ".join(junit.render(view.build(done.grading)).split())
+    for part in wanted:
+        assert part in outcome.feedback
+        assert part in shown
+        assert part in whole
+    log = done.logs["submission"].decode()
+    assert "== run 1: " in log
+    assert "-- stderr" in log
+
+
+def test_a_mistake_of_the_author_ends_a_check_at_once(tmp_path: Path) -> None:
+    """It is no outcome of any kind: file, line and text of the error, and whom to tell."""
+    mistakes = {"exercises/harbour/checks/test_env.py": "def (\n"}
+    runner_catalogue = harbour.catalogue(tmp_path, mistakes)
+    engine = FakeEngine()
+    runner = Runner(runner_catalogue, engine, lambda names: engine.images(names, lambda _: None), lambda _: None)
+    with pytest.raises(ExerciseError) as raised:
+        runner.grade(Task(path=str(harbour.submission(tmp_path)), exercise_id="harbour", mode="check"))
+    assert "exercises/harbour/checks/test_env.py, line 1: SyntaxError" in str(raised.value)
+    assert "tell whoever gave it to you" in str(raised.value)
+    assert len(engine.opened) == 1, "nothing is tried again"
+
+
+def test_a_mistake_in_a_hidden_check_is_named_to_the_assessor(tmp_path: Path) -> None:
+    """Its file lies in graders/, and it says what to do next."""
+    known_ = harbour.catalogue(tmp_path, {"graders/harbour/test_mode.py": "import nothing_like_that\n"})
+    with pytest.raises(ExerciseError, match=r"graders/harbour/test_mode\.py, line 1: ModuleNotFoundError") as raised:
+        harbour.grade(known_, harbour.submission(tmp_path))
+    assert "mend it, then harness validate harbour" in str(raised.value)
