@@ -14,7 +14,7 @@ from schedule import Charge, Step
 from world import LEAST_OK, World
 
 from harness.checkers import ratios
-from harness.testing import Unproven, check, credit, expect
+from harness.testing import Unproven, check, credit, expect, measured
 from harness.testing.answers import Meaning, Said, enough
 from harness.testing.deals import generator
 from harness.testing.history import Kind
@@ -25,7 +25,7 @@ STORM_COPIES = 3
 """48 clients: each of 16 charges is asked for by three at once, again and again."""
 ASKS_PER_INTERVAL = 8
 STORM = "the storm"
-MOST_LATE = 10
+MOST_LATE, FULL_LATE = 10, 5.0
 """Credit for pending charges ends at ten reconcile intervals, and is full up to five."""
 
 
@@ -105,8 +105,9 @@ def _nothing_open(world: World, finished: Mapping[Charge, tuple[Said, float]]) -
         found=f"{pending[0].key}: pending" if pending else None,
         evidence=world.judge.evidence(*pending[:1]),
     )
+    measured("reconcile intervals until every charge had its outcome", intervals, limit=MOST_LATE - FULL_LATE)
     credit(
-        ratios.credit(MOST_LATE - intervals, floor=0.0, full=5.0),
+        ratios.credit(MOST_LATE - intervals, floor=0.0, full=FULL_LATE),
         f"Charge {slowest.key} became final {seconds:.1f} s after the provider was well again: "
         f"{intervals:.1f} reconcile intervals (all points up to 5, none from {MOST_LATE}).",
         evidence=world.judge.evidence(slowest),
@@ -171,6 +172,7 @@ def _not_multiplied(world: World, calls: Mapping[Charge, int], seconds: float) -
     """Credit for the worst charge: all up to 4 + 2 calls an interval, none at twice that."""
     allowed = 4 + 2 * seconds / world.reconcile
     worst = max(calls, key=lambda charge: calls[charge])
+    measured("calls for the worst charge, of those allowed", calls[worst] / allowed, limit=1.0)
     credit(
         ratios.credit(2 - calls[worst] / allowed, floor=0.0, full=1.0),
         f"While the provider was unwell for {seconds:.1f} s, charge {worst.key} was sent to it {calls[worst]} times, "

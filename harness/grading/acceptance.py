@@ -134,7 +134,7 @@ def _attribution(one: Subject, rows: Sequence[Row], worst: float) -> list[Line]:
             lines.append(_line(one, f"fails {glob}", not spared, "it did" if not spared else "it passed"))
     if expected.smoke or expected.permitted is not None:
         broken = sorted({id_ for row in rows for id_ in expected.unexpected(row.failed)})
-        lines.append(_line(one, _rule_of_rest(one), not broken, ", ".join(broken) or "it does"))
+        lines.append(_line(one, _rule_of_rest(one), not broken, ", ".join(broken) or "nothing else failed"))
     return lines
 
 
@@ -154,7 +154,7 @@ def _untouched(one: Subject, rows: Sequence[Row], checks: Sequence[Check]) -> li
     open_ = {id_ for row in rows for id_ in (*row.failed, *row.inconclusive)}
     passing = {check.id for check in checks} - open_ if all(row.verdict != "refused" for row in rows) else set()
     given = sorted(check.id for check in checks if check.id in passing and not check.kept)
-    lines = [_line(one, "passes no check that is not kept", not given, ", ".join(given) or "it does not")]
+    lines = [_line(one, "passes no check that is not kept", not given, ", ".join(given) or "none")]
     idle = sorted(
         check.id for check in checks if check.kept and not [id_ for id_ in check.requires if id_ not in passing]
     )

@@ -80,6 +80,23 @@ def test_candidate_way_from_start_to_a_graded_submission(cli: Cli, checkout: Pat
     assert cli("report", str(result.parent), "--format", "junit").code == 0
 
 
+def test_program_that_is_built_runs_without_a_network(cli: Cli, checkout: Path) -> None:
+    """The build's result goes to every run; what fails to build, or leaves more than a run can hold, is refused."""
+    folder = cli.folder / "built"
+    folder.mkdir()
+    shutil.copy(reference(checkout) / "solve.py", folder / "source.py")
+    for build, code, words in (
+        ("mkdir bin; cp source.py bin/solve; echo built", 0, "passed"),
+        ("echo no compiler here >&2; exit 4", 3, "no compiler here"),
+        ("mkdir bin; cp source.py bin/solve; head -c 30000000 /dev/zero > bin/large", 3, "at most 16 MB"),
+        ("mkdir bin; cd bin; cp ../source.py solve; seq 5000 | while read n; do echo > $n; done", 3, "files to fit"),
+    ):
+        (folder / "service.toml").write_text(f'build = ["sh", "-c", "{build}"]\nrun = ["python3", "bin/solve"]\n')
+        done = cli("grade", str(folder), "--exercise", "skeleton", "--json")
+        assert done.code == code, done.out + done.err
+        assert words in done.out
+
+
 def test_every_known_submission_of_the_skeleton_ends_as_declared(cli: Cli, checkout: Path) -> None:
     """The matrix of starter, references, mutants and cheats holds when it is run for real, and its record says so."""
     for kind in ("exercises", "graders"):

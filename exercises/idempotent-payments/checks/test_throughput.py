@@ -11,7 +11,7 @@ from schedule import Charge, Purse
 from world import APP, DATABASE, PORT, World
 
 from harness.checkers import ratios
-from harness.testing import Inconclusive, Unproven, check, credit, paired
+from harness.testing import Inconclusive, Unproven, check, credit, measured, paired
 from harness.testing.answers import Meaning
 from harness.testing.clients import HttpClient, ready
 from harness.testing.history import Kind, Op
@@ -141,6 +141,7 @@ def _judge(ratio: ratios.Ratio, shown: str) -> None:
             f"Under {WORKERS} clients not one charge was captured and reported in time, so there is no rate to compare."
         )
         raise Unproven(text, evidence=evidence)
+    measured("share of the yardstick's charges a second", ratio.value, limit=FULL, better="more")
     credit(
         ratios.credit(ratio.value, floor=FLOOR, full=FULL),
         f"With {WORKERS} clients and a provider that takes {LATENCY_SECONDS} s, {app:.0f} charges a second: "
