@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from harness.errors import HarnessError, SubmissionError, UsageError
 from harness.intake import archives, folders, foreign, packed, senders, workspace
 from harness.model import Exercise, Service, Submission, SubmissionFile
 
-_PACKED_SUFFIXES = (packed.SUFFIX, ".tgz", ".tar", ".zip", ".gz")
+_PACKED_SUFFIXES = (packed.SUFFIX, ".tgz", ".tar", ".zip", ".gz", ".7z", ".rar")
 _MAX_PACKED_BYTES = packed.CAPS.bytes_unpacked + 1024 * 1024
 _SNIFFED = 512
 _PIECE = 1024 * 1024
@@ -136,6 +136,7 @@ def _from_folder(path: Path, catalogue: Catalogue, exercise_id: str | None, alia
         exercise = catalogue.exercise(exercise_id or "")
     contents = folders.read(exercise, path)
     files = contents.files
+    _expect_at_top((*(file.path for file in files), *contents.left_behind))
     said = senders.named(senders.of_folder(path, known), alias)
     return Submission(
         alias=said.alias,
@@ -258,7 +259,20 @@ def _contents(found: foreign.Foreign, catalogue: Catalogue, exercise_id: str | N
         exercise = catalogue.exercise(exercise_id)
     else:
         raise SubmissionError(_unnamed(found))
+    _expect_at_top(found.files)
     return _Contents(exercise=exercise, files=foreign.wanted_of(found, exercise), variant=variant)
+
+
+def _expect_at_top(paths: Iterable[str]) -> None:
+    """Raise SubmissionError when a submission begins in a folder of what was given, and not at its top."""
+    known = set(paths)
+    deeper = sorted(path for path in known if path.endswith(f"/{SERVICE_FILE}"))
+    if deeper and SERVICE_FILE not in known:
+        text = (
+            f"{SERVICE_FILE}: expected it at the top of the submission, found {names.shown(deeper[0])}: name the folder "
+            "that it is in, with --exercise ID"
+        )
+        raise SubmissionError(text)
 
 
 def _unnamed(found: foreign.Foreign) -> str:

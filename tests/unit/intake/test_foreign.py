@@ -289,7 +289,7 @@ def test_other_archives_are_refused_with_what_to_do(refusal: Callable[..., str],
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        ({"a/service.toml": SERVICE, "b/solve.py": SOLVE}, "service.toml: expected it at the top of the submission"),
+        ({"a/service.toml": SERVICE, "b/solve.py": SOLVE}, 'found "a/service.toml": name the folder that it is in'),
         ({"solve.py": SOLVE}, "service.toml: expected it at the top of the submission"),
         ({**FILES, "../x.py": b""}, "leads out of the archive"),
         ({**FILES, "/etc/x.py": b""}, "leads out of the archive"),

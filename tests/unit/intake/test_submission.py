@@ -213,6 +213,14 @@ def test_folder_needs_to_know_its_exercise(catalogue: Catalogue, folder: Path) -
         load(folder, catalogue=catalogue, exercise_id="other")
 
 
+def test_folder_around_a_submission_is_refused_by_name(catalogue: Catalogue, folder: Path, tmp_path: Path) -> None:
+    """Unpacking often makes a folder in a folder: the sentence names the inner one."""
+    shutil.move(folder, tmp_path / "outer/inner")
+    with pytest.raises(SubmissionError, match=r'found "inner/service\.toml": name the folder that it is in'):
+        load(tmp_path / "outer", catalogue=catalogue, exercise_id="tiny")
+    assert len(load(tmp_path / "outer/inner", catalogue=catalogue, exercise_id="tiny").files) == 2
+
+
 def test_folder_digest_is_of_its_content(catalogue: Catalogue, folder: Path, tmp_path: Path) -> None:
     """Place and times don't matter; names, bytes and executable bits do."""
     shutil.copytree(folder, tmp_path / "copy", copy_function=shutil.copy)
