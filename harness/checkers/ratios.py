@@ -102,11 +102,6 @@ def recovery(
     return None if since is None else (since - healed_at) / timeout_seconds
 
 
-def amplification(attempts: int, requests: int) -> float:
-    """Return upstream attempts for each client request; 0 when there was no request."""
-    return attempts / requests if requests else 0.0
-
-
 def growth(cost: float, cost_at_four_times: float) -> float:
     """Return the growth exponent of a cost from n to 4n: 1 is linear. Raises ValueError unless both are positive."""
     if not (cost > 0 and cost_at_four_times > 0):
