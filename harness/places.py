@@ -28,6 +28,7 @@ _OF_THE_MACHINE = {
     errno.ENFILE: "this machine has no file handles left: end something and run this again",
     errno.ENOMEM: "this machine has no memory left: end something and run this again",
     errno.EAGAIN: "this machine is at a limit of processes or memory: end something and run this again",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f) and run this again",
     errno.EIO: "the disk or share has an error: see to it, or use another one",
     errno.ESTALE: "the share went away: mount it again",
     errno.ENOSYS: "the file system can't do this: use another one",

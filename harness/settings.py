@@ -129,7 +129,8 @@ def _file(here: Path, env: Mapping[str, str], graded: Sequence[str], *, named: b
     """Return the file of settings, if any, and why the one that was found is not taken; ``named``: a catalogue was."""
     if wanted := env.get("HARNESS_SETTINGS", ""):
         return _named("HARNESS_SETTINGS", wanted, here, graded), ""
-    file = next((folder / FILE for folder in (here, *here.parents) if (folder / FILE).is_file()), None)
+    # Above may be folders that this user can't look into: pathlib raises there.
+    file = next((folder / FILE for folder in (here, *here.parents) if os.path.isfile(folder / FILE)), None)  # noqa: PTH113
     where = _in_reach(file.parent, graded) if file else ""
     if not file or not where:
         return file, ""

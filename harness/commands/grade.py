@@ -53,8 +53,8 @@ def grade(
     label = f"grading {paths[0]}" if len(paths) == 1 else f"grading {len(paths)} submissions"
     opener = Opener(catalogue=catalogue, engine=engine, network_range=network_range, keep_warm=len(paths) > 1)
     with _one_object_each(tasks, wanted=as_json) as waiting:
-        _refuse_usage(tasks, catalogue)
         places.probe(Path(out), "results (--out)")
+        _refuse_usage(tasks, catalogue)
         desk = Desk(Path(out), paths, as_json=as_json)
         # Workers start before the progress line does, which is a thread.
         with pool.opened(len(tasks), jobs, opener) as graders, progress.step(label) as say:

@@ -30,7 +30,8 @@ for package in (catalogue, commands, grading_package, intake, reports_package, s
     for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
         importlib.import_module(module.name)  # once, and not in each child
 importlib.import_module("jinja2.sandbox")
-codecs.lookup("utf-8-sig")  # who has become somebody else may not be allowed to read Python itself
+for encoding in ("ascii", "idna", "latin-1", "utf-8-sig"):
+    codecs.lookup(encoding)  # who has become somebody else may not be allowed to read Python itself
 STATES = ("open", "closed", "broken", "full")
 """What may be wrong with a stream that is written to."""
 NAMES = {1: "out", 2: "err"}

@@ -138,6 +138,20 @@ def test_stranger_without_home_or_name(
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root may become somebody else")
+def test_folder_above_that_cannot_be_looked_into(here: Path) -> None:
+    """Settings are looked for above; what is shut there is not ours, and nothing is said of it."""
+
+    def behind_a_shut_door() -> None:
+        os.chdir("w")
+        here.chmod(0)
+        _become()
+
+    whole = {"HARNESS_CATALOGUE": str(Path(__file__).resolve().parents[2])}
+    ended = command("images", "list", "--engine", "fake", cwd=here, before=behind_a_shut_door, environment=whole)
+    assert (ended.code, ended.err) == (0, "")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may become somebody else")
 def test_folder_that_cannot_be_read_ends_no_batch(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is one submission's trouble, with or without --exercise: the others are taken in."""
     monkeypatch.setattr(Opener, "__call__", _real)
@@ -250,7 +264,7 @@ def test_check_says_what_it_cannot_keep(here: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(os, "fsync", _full)
     ended = command("check", "w", cwd=here)
     _is_said(ended, 5)
-    assert "FAIL  safety/killed-mid-charge" in ended.out
+    assert re.search("^FAIL .* safety/killed-mid-charge", ended.out, re.MULTILINE)
     assert "could not be kept" in ended.err
 
 

@@ -68,7 +68,7 @@ def test_every_error_of_the_system_is_a_sentence(number: int) -> None:
     assert str(error).rpartition(": ")[2]
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.EIO])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.EFBIG, errno.EIO])
 def test_full_disk_is_the_machines(number: int) -> None:
     """No other path is wrong usage's cure: exit code 5."""
     assert places.failure(OSError(number, os.strerror(number)), "write").exit_code is ExitCode.HARNESS
