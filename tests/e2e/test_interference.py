@@ -56,8 +56,9 @@ class Hand(threading.Thread):
         label = "app" if holder else self._sandbox
         found = self._link.api().containers(filters={"label": [f"harness.sandbox={label}"], "status": "running"})
         mine = [one for one in found if f":{self._pid}:" in one["Labels"][LABEL_OWNER]]
-        named = [one["Id"] for one in mine if (f"-{label}" in one["Names"][0]) != holder]
-        return [one for one in named if one not in self.touched][:1]
+        # A holder is in a network of its own; what it holds joins it, and a one-shot has none.
+        kind = [one["Id"] for one in mine if one["HostConfig"]["NetworkMode"].startswith("harness-") == holder]
+        return [one for one in kind if one not in self.touched][:1]
 
     def _act(self, container: str) -> None:
         api = self._link.api()
