@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness import wording
-from harness.catalogue import rules
 from harness.catalogue.pair import NOT_DIGESTED, Pair, digest_of, digest_of_verdicts, read_file, read_folder
 from harness.errors import ExerciseError, UsageError
 from harness.model import Exercise, SubmissionFile
@@ -97,6 +96,8 @@ class Catalogue:
 
     def problems(self, exercise_id: str) -> builtins.list[str]:
         """Return what is missing or wrong in the files of a pair, beyond its manifests; none means it can be graded."""
+        from harness.catalogue import rules
+
         pair = self.pair(exercise_id)
         exercise, home, grader = pair.exercise, pair.home, self.grader_dir(exercise_id)
         wanted = [home / "brief.md.j2", grader / "checks.toml"]
@@ -127,7 +128,7 @@ class Catalogue:
         )
 
     def _whole(self, exercise_id: str) -> Pair:
-        from harness.catalogue import manifest
+        from harness.catalogue import manifest, rules
 
         half, grader = self.pair(exercise_id, whole=False), self.grader_dir(exercise_id)
         file = grader / "checks.toml"
