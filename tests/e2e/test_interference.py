@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.engines.docker.connect import connect
+from harness.engines.docker.connect import connect, patiently
 from harness.owners import LABEL_OWNER
 from tests.e2e import tiny
 from tests.e2e.cli import Cli, Ended
@@ -72,7 +72,8 @@ class Hand(threading.Thread):
             "remove": lambda: api.remove_container(container, force=True),
             "disconnect": lambda: api.disconnect_container_from_network(container, self._network(container)),
         }
-        actions[self._action]()
+        # A busy machine fails to freeze a container now and then: strangers try again as well.
+        patiently(f"{self._action} {container[:12]}", actions[self._action])
 
     def _network(self, container: str) -> str:
         (network,) = self._link.api().inspect_container(container)["NetworkSettings"]["Networks"]
