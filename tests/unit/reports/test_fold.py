@@ -48,6 +48,9 @@ def test_terminal_report_says_it_once(audience: Audience) -> None:
     assert text.count("ended with exit code 7") == 1
     assert text.count("no config found") == (1 if audience is Audience.ASSESSOR else 0)
     assert "more checks): the same" in text
+    if audience is Audience.ASSESSOR:
+        # With the first that says it, though it was seen in another.
+        assert text.index("\n2 safety") < text.index("no config found") < text.index("\n3 safety")
     assert f"): the same as {2 if audience is Audience.ASSESSOR else 3}\n" in text
     assert max(map(columns, text.splitlines())) <= WIDTH
 
