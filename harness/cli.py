@@ -6,77 +6,12 @@ Errors are not handled here but in ``harness.__main__``, the one boundary.
 
 from __future__ import annotations
 
-import errno
-import math
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from harness import __version__
+from harness import __version__, options
 from harness.errors import ExitCode
-
-if TYPE_CHECKING:
-    from harness.catalogue.finder import Catalogue
-    from harness.settings import Settings
-
-
-_LONGEST_SHOWN = 80
-_NO_PATH = {errno.EACCES, errno.ELOOP, errno.ENAMETOOLONG}
-"""What no command can do anything with, whether it reads the path or writes it."""
-
-
-class _Path(click.Path):
-    """A path that is not empty: an unset variable of a script would otherwise mean the folder it runs in."""
-
-    def convert(
-        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
-    ) -> str | bytes | os.PathLike[str]:
-        """Return the path; empty ones are wrong usage."""
-        if not os.fspath(value):
-            self.fail("expected a path, found an empty one: name it", param, ctx)
-        try:
-            os.stat(value)  # noqa: PTH116 - it may be text
-        except OSError as error:
-            if error.errno in _NO_PATH:
-                self.fail(f"{_shown(value)}: expected a path that can be used, found: {error.strerror}", param, ctx)
-        return super().convert(value, param, ctx)
-
-
-class _Text(click.types.StringParamType):
-    """Text that is not empty."""
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the text; empty ones are wrong usage."""
-        if not value:
-            self.fail("expected a value, found an empty one: name it, or leave it out", param, ctx)
-        return super().convert(value, param, ctx)
-
-
-class _Points(click.FloatRange):
-    """Points of a hundred; what is no number is in no range."""
-
-    def convert(self, value: float, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the points; NaN is wrong usage."""
-        points = float(super().convert(value, param, ctx))
-        return self.fail("expected points, found no number", param, ctx) if math.isnan(points) else points
-
-
-def _shown(path: str | os.PathLike[str]) -> str:
-    text = os.fspath(path)
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
-
-
-# What can't be read is said where it is read: it may be one of many.
-_PATH = _Path(path_type=Path, readable=False)
-_TEXT_PATH = _Path(readable=False)
-_TEXT = _Text()
-_COUNT = click.IntRange(1, 1000)
-_JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable output on stdout, all else on stderr.")
-_ENGINE = click.option(
-    "--engine", metavar="NAME", type=_TEXT, help="Container engine (default: the first one that answers)."
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -86,7 +21,7 @@ _ENGINE = click.option(
     "dirs",
     metavar="DIR",
     multiple=True,
-    type=_PATH,
+    type=options.PATH,
     help="Folder with exercises/ and graders/, looked in before HARNESS_CATALOGUE, harness.toml, the checkout (repeatable).",
 )
 @click.pass_context
@@ -106,27 +41,8 @@ def cli(context: click.Context, dirs: tuple[Path, ...]) -> None:
     context.obj = dirs
 
 
-def _settings(context: click.Context, *, engine: str | None = None, graded: tuple[str, ...] = ()) -> Settings:
-    from harness import console, settings
-
-    found = settings.load(catalogue=context.obj, engine=engine, graded=graded)
-    if found.not_taken:
-        console.notice(found.not_taken)
-    return found
-
-
-def _catalogue(found: Settings) -> Catalogue:
-    from harness.catalogue.finder import Catalogue
-
-    return Catalogue(*(found.catalogues or ((),)))
-
-
-def _engine(context: click.Context, name: str | None) -> str | None:
-    return _settings(context, engine=name).engine
-
-
 @cli.command("list")
-@_JSON
+@options.JSON
 @click.pass_context
 def list_command(context: click.Context, *, as_json: bool) -> ExitCode:
     """List the exercises.
@@ -137,12 +53,12 @@ def list_command(context: click.Context, *, as_json: bool) -> ExitCode:
     """  # noqa: D301
     from harness.commands.list import list_
 
-    return list_(as_json=as_json, catalogue=_catalogue(_settings(context)))
+    return list_(as_json=as_json, catalogue=options.catalogue_of(options.settings_of(context)))
 
 
 @cli.command()
-@click.argument("exercise_id", metavar="ID", type=_TEXT)
-@_JSON
+@click.argument("exercise_id", metavar="ID", type=options.TEXT)
+@options.JSON
 @click.pass_context
 def show(context: click.Context, exercise_id: str, *, as_json: bool) -> ExitCode:
     """Show what a candidate may know about an exercise.
@@ -153,14 +69,16 @@ def show(context: click.Context, exercise_id: str, *, as_json: bool) -> ExitCode
     """  # noqa: D301
     from harness.commands.show import show
 
-    return show(exercise_id, as_json=as_json, catalogue=_catalogue(_settings(context)))
+    return show(exercise_id, as_json=as_json, catalogue=options.catalogue_of(options.settings_of(context)))
 
 
 @cli.command()
-@click.argument("exercise_id", metavar="ID", type=_TEXT)
-@click.option("--language", metavar="L", type=_TEXT, help="Language of the starter, where there is a choice.")
-@click.option("--into", metavar="DIR", type=_PATH, help="New folder of the workspace (default: ./ID).")
-@click.option("--alias", metavar="NAME", type=_TEXT, help="What results are called by (default: the folder's name).")
+@click.argument("exercise_id", metavar="ID", type=options.TEXT)
+@click.option("--language", metavar="L", type=options.TEXT, help="Language of the starter, where there is a choice.")
+@click.option("--into", metavar="DIR", type=options.PATH, help="New folder of the workspace (default: ./ID).")
+@click.option(
+    "--alias", metavar="NAME", type=options.TEXT, help="What results are called by (default: the folder's name)."
+)
 @click.pass_context
 def start(
     context: click.Context, exercise_id: str, *, language: str | None, into: Path | None, alias: str | None
@@ -173,17 +91,27 @@ def start(
     """  # noqa: D301
     from harness.commands.start import start
 
-    return start(exercise_id, language=language, into=into, alias=alias, catalogue=_catalogue(_settings(context)))
+    return start(
+        exercise_id,
+        language=language,
+        into=into,
+        alias=alias,
+        catalogue=options.catalogue_of(options.settings_of(context)),
+    )
 
 
 @cli.command()
-@click.argument("workspace", type=_TEXT_PATH, default=".")
+@click.argument("workspace", type=options.TEXT_PATH, default=".")
 @click.option(
-    "--only", metavar="CHECK", type=_TEXT, multiple=True, help="Run only checks whose id matches (globs, repeatable)."
+    "--only",
+    metavar="CHECK",
+    type=options.TEXT,
+    multiple=True,
+    help="Run only checks whose id matches (globs, repeatable).",
 )
 @click.option("--keep", is_flag=True, help="Keep logs of all sandboxes, also of checks that passed.")
-@_JSON
-@_ENGINE
+@options.JSON
+@options.ENGINE
 @click.pass_context
 def check(
     context: click.Context, workspace: str, *, only: tuple[str, ...], keep: bool, as_json: bool, engine: str | None
@@ -196,22 +124,24 @@ def check(
     """  # noqa: D301
     from harness.commands.check import check
 
-    found = _settings(context, engine=engine)
+    found = options.settings_of(context, engine=engine)
     return check(
         workspace,
         only=only,
         keep=keep,
         as_json=as_json,
         engine=found.engine,
-        catalogue=_catalogue(found),
+        catalogue=options.catalogue_of(found),
         network_range=found.network_range,
     )
 
 
 @cli.command()
-@click.argument("workspace", type=_PATH, default=".")
-@click.option("--out", metavar="DIR", type=_PATH, help="Where the packed file goes (default: WORKSPACE/submissions).")
-@_JSON
+@click.argument("workspace", type=options.PATH, default=".")
+@click.option(
+    "--out", metavar="DIR", type=options.PATH, help="Where the packed file goes (default: WORKSPACE/submissions)."
+)
+@options.JSON
 @click.pass_context
 def submit(context: click.Context, workspace: Path, *, out: Path | None, as_json: bool) -> ExitCode:
     """Pack a workspace into one file to send. Repeatable; nothing is overwritten, nothing leaves this machine.
@@ -222,24 +152,26 @@ def submit(context: click.Context, workspace: Path, *, out: Path | None, as_json
     """  # noqa: D301
     from harness.commands.submit import submit
 
-    return submit(workspace, out=out, as_json=as_json, catalogue=_catalogue(_settings(context)))
+    return submit(workspace, out=out, as_json=as_json, catalogue=options.catalogue_of(options.settings_of(context)))
 
 
 @cli.command()
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=_TEXT_PATH)
-@click.option("--exercise", metavar="ID", type=_TEXT, help="Needed for a folder that harness start did not make.")
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=options.TEXT_PATH)
+@click.option(
+    "--exercise", metavar="ID", type=options.TEXT, help="Needed for a folder that harness start did not make."
+)
 @click.option("--seed", metavar="N", type=click.IntRange(0, 2**63 - 1), help="Fault schedule (default: the grader's).")
 @click.option(
     "--variant", metavar="N", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Brief given out."
 )
-@click.option("--jobs", metavar="N", type=_COUNT, default=1, show_default=True, help="Gradings at once.")
-@click.option("--bar", metavar="N", type=_Points(0, 100), help="Points to pass (default: the exercise's).")
+@click.option("--jobs", metavar="N", type=options.COUNT, default=1, show_default=True, help="Gradings at once.")
+@click.option("--bar", metavar="N", type=options.Points(0, 100), help="Points to pass (default: the exercise's).")
 @click.option("--advisory", is_flag=True, help="Exit 0 whenever a verdict was reached, passed or failed.")
 @click.option(
-    "--out", metavar="DIR", type=_TEXT_PATH, default="results", show_default=True, help="Where results are kept."
+    "--out", metavar="DIR", type=options.TEXT_PATH, default="results", show_default=True, help="Where results are kept."
 )
-@_JSON
-@_ENGINE
+@options.JSON
+@options.ENGINE
 @click.pass_context
 def grade(
     context: click.Context,
@@ -265,7 +197,7 @@ def grade(
     """  # noqa: D301
     from harness.commands.grade import grade
 
-    found = _settings(context, engine=engine, graded=paths)
+    found = options.settings_of(context, engine=engine, graded=paths)
     return grade(
         paths,
         exercise=exercise,
@@ -277,23 +209,17 @@ def grade(
         out=out,
         as_json=as_json,
         engine=found.engine,
-        catalogue=_catalogue(found),
+        catalogue=options.catalogue_of(found),
         network_range=found.network_range,
     )
 
 
 @cli.command()
-@click.argument("path", type=_PATH)
+@click.argument("path", type=options.PATH)
 @click.option(
     "--format", "fmt", metavar="FORMAT", default="terminal", show_default=True, help="terminal, json or junit."
 )
-@click.option(
-    "--audience",
-    type=click.Choice(["assessor", "candidate"]),
-    default="assessor",
-    show_default=True,
-    help="Who will read it: candidates see no hidden detail.",
-)
+@options.AUDIENCE
 def report(path: Path, *, fmt: str, audience: str) -> ExitCode:
     """Render a stored result again. Needs no container engine.
 
@@ -308,20 +234,20 @@ def report(path: Path, *, fmt: str, audience: str) -> ExitCode:
 
 
 @cli.command()
-@click.argument("exercise_id", metavar="[ID]", type=_TEXT, required=False)
+@click.argument("exercise_id", metavar="[ID]", type=options.TEXT, required=False)
 @click.option(
     "--only",
     metavar="KIND/NAME",
-    type=_TEXT,
+    type=options.TEXT,
     multiple=True,
     help="Only this one (mutant/N), or this kind (mutant); repeatable.",
 )
-@click.option("--repeat", metavar="N", type=_COUNT, help="Run each reference N times, also if recorded.")
-@click.option("--jobs", metavar="N", type=_COUNT, default=1, show_default=True, help="Gradings at once.")
+@click.option("--repeat", metavar="N", type=options.COUNT, help="Run each reference N times, also if recorded.")
+@click.option("--jobs", metavar="N", type=options.COUNT, default=1, show_default=True, help="Gradings at once.")
 @click.option("--recorded", is_flag=True, help="Run nothing: compare the record with the files. Seconds, no engine.")
 @click.option("--why", is_flag=True, help="Beside what does not hold, what its checks said.")
-@_JSON
-@_ENGINE
+@options.JSON
+@options.ENGINE
 @click.pass_context
 def validate(
     context: click.Context,
@@ -345,7 +271,7 @@ def validate(
     """  # noqa: D301
     from harness.commands.validate import validate
 
-    found = _settings(context, engine=engine)
+    found = options.settings_of(context, engine=engine)
     return validate(
         exercise_id,
         only=only,
@@ -355,14 +281,14 @@ def validate(
         recorded=recorded,
         why=why,
         engine=found.engine,
-        catalogue=_catalogue(found),
+        catalogue=options.catalogue_of(found),
         network_range=found.network_range,
     )
 
 
 @cli.command()
-@click.argument("exercise_id", metavar="ID", type=_TEXT)
-@click.option("--into", metavar="DIR", type=_PATH, help="Catalogue folder (default: the first one, else here).")
+@click.argument("exercise_id", metavar="ID", type=options.TEXT)
+@click.option("--into", metavar="DIR", type=options.PATH, help="Catalogue folder (default: the first one, else here).")
 @click.pass_context
 def new(context: click.Context, exercise_id: str, *, into: Path | None) -> ExitCode:
     """Make the skeleton of an exercise and its grader: one check that works, to change step by step.
@@ -389,8 +315,8 @@ def images() -> None:
 
 
 @images.command("build")
-@click.argument("names", metavar="[NAME]...", type=_TEXT, nargs=-1)
-@_ENGINE
+@click.argument("names", metavar="[NAME]...", type=options.TEXT, nargs=-1)
+@options.ENGINE
 @click.pass_context
 def images_build(context: click.Context, names: tuple[str, ...], *, engine: str | None) -> ExitCode:
     """Build what is missing (all images, or those named). A second time it takes under a second.
@@ -401,12 +327,12 @@ def images_build(context: click.Context, names: tuple[str, ...], *, engine: str 
     """  # noqa: D301
     from harness.commands.images import images_build
 
-    return images_build(names, engine=_engine(context, engine))
+    return images_build(names, engine=options.engine_of(context, engine))
 
 
 @images.command("list")
-@_JSON
-@_ENGINE
+@options.JSON
+@options.ENGINE
 @click.pass_context
 def images_list(context: click.Context, *, as_json: bool, engine: str | None) -> ExitCode:
     """List the images, whether they are built, and how large they are.
@@ -417,13 +343,13 @@ def images_list(context: click.Context, *, as_json: bool, engine: str | None) ->
     """  # noqa: D301
     from harness.commands.images import images_list
 
-    return images_list(as_json=as_json, engine=_engine(context, engine))
+    return images_list(as_json=as_json, engine=options.engine_of(context, engine))
 
 
 @images.command("remove")
-@click.argument("names", metavar="[NAME]...", type=_TEXT, nargs=-1)
+@click.argument("names", metavar="[NAME]...", type=options.TEXT, nargs=-1)
 @click.option("--stale", is_flag=True, help="Only images that no present recipe makes.")
-@_ENGINE
+@options.ENGINE
 @click.pass_context
 def images_remove(context: click.Context, names: tuple[str, ...], *, stale: bool, engine: str | None) -> ExitCode:
     """Remove images of ours (all, or those named), and no others.
@@ -434,12 +360,12 @@ def images_remove(context: click.Context, names: tuple[str, ...], *, stale: bool
     """  # noqa: D301
     from harness.commands.images import images_remove
 
-    return images_remove(names, stale=stale, engine=_engine(context, engine))
+    return images_remove(names, stale=stale, engine=options.engine_of(context, engine))
 
 
 @cli.command()
-@_JSON
-@_ENGINE
+@options.JSON
+@options.ENGINE
 @click.pass_context
 def doctor(context: click.Context, *, as_json: bool, engine: str | None) -> ExitCode:
     """Say whether this machine can grade, and what to do where it can't.
@@ -450,14 +376,14 @@ def doctor(context: click.Context, *, as_json: bool, engine: str | None) -> Exit
     """  # noqa: D301
     from harness.commands.doctor import doctor
 
-    return doctor(as_json=as_json, engine=_engine(context, engine))
+    return doctor(as_json=as_json, engine=options.engine_of(context, engine))
 
 
 @cli.command()
 @click.option("--all", "all_", is_flag=True, help="Images, results of set-up and the base as well.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@_ENGINE
+@options.ENGINE
 @click.pass_context
 def clean(context: click.Context, *, all_: bool, dry_run: bool, yes: bool, engine: str | None) -> ExitCode:
     """Remove what gradings that ended or died left behind. Touches nothing that is alive or not ours.
@@ -468,4 +394,4 @@ def clean(context: click.Context, *, all_: bool, dry_run: bool, yes: bool, engin
     """  # noqa: D301
     from harness.commands.clean import clean
 
-    return clean(all_=all_, dry_run=dry_run, yes=yes, engine=_engine(context, engine))
+    return clean(all_=all_, dry_run=dry_run, yes=yes, engine=options.engine_of(context, engine))
