@@ -380,7 +380,7 @@ class Grading:
     """One line on how the exercise was proven, from its validation record."""
     harness_version: str = ""
     catalogue: tuple[str, ...] = ()
-    """Folders that exercise and grader came from: one, or the exercise's and the grader's."""
+    """Folders that exercise and grader came from: one, or the exercise's and the grader's. ``harness``: our own."""
     notes: tuple[str, ...] = ()
     """What an assessor should know of how the submission was taken in, a sentence each: claims that were not followed."""
     submission_name: str = ""

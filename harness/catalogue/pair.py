@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from harness import droppings, places
+from harness import droppings, places, settings
 from harness.errors import ExerciseError
 from harness.model import Check, Exercise, Gate, SubmissionFile
 
@@ -67,9 +67,9 @@ class Pair:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The catalogue folders of exercise and grader: one, or two when the grader is elsewhere."""
-        found = (self.home, self.grader)
-        return tuple(dict.fromkeys(str(folder.parent.parent.absolute()) for folder in found if folder))
+        """The catalogues of exercise and grader: one, or two when the grader is elsewhere. ``harness`` is our own."""
+        found = [folder.parent.parent.absolute() for folder in (self.home, self.grader) if folder]
+        return tuple(dict.fromkeys(settings.OWN if one == settings.CHECKOUT else str(one) for one in found))
 
     def below(self, folder: str) -> tuple[SubmissionFile, ...]:
         """Return the exercise's files below ``folder``, with paths from there."""

@@ -12,7 +12,7 @@ from harness import console, places, progress, scoring, settings, wording
 from harness.catalogue.finder import Catalogue
 from harness.commands.opening import Opener
 from harness.errors import ExitCode, HarnessError, UsageError
-from harness.grading.runner import Task
+from harness.grading.runner import Graded, Task
 from harness.intake import workspace
 from harness.model import Grading, Status, Verdict
 from harness.reports import local, summary
@@ -35,26 +35,12 @@ def check(
     here = workspace.find(Path(path))
     _refuse_unknown(only, [one.id for one in catalogue.exercise(here.exercise_id).checks])
     places.probe(here.root / workspace.FOLDER, "what the checks find")
-    task = Task(
-        path=str(here.root),
-        exercise_id=here.exercise_id,
-        alias=here.alias,
-        variant=here.variant,
-        mode="check",
-        only=tuple(only),
-    )
     with progress.step(f"checking {here.root.name}") as say, ExitStack() as stack:
-        graded = Opener(catalogue=catalogue, engine=engine, network_range=network_range)(stack, say).grade(task)
-    # A part of the checks renews that part of the claim, which travels with the submission and is never scored.
-    seen = {outcome.check.id: str(outcome.status) for outcome in graded.grading.outcomes}
+        graded = Opener(catalogue=catalogue, engine=engine, network_range=network_range)(stack, say).grade(
+            _task(here, only)
+        )
     grading = _of_checks_alone(graded.grading)
-    unkept: HarnessError | None = None
-    try:
-        workspace.save_claim(here.root, {**workspace.read_claim(here.root), **seen})
-        if keep:
-            _keep_logs(here.root / workspace.FOLDER / "logs", graded.logs)
-    except HarnessError as error:
-        unkept = error
+    unkept = _kept(here.root, graded, logs=keep)
     if as_json:
         console.line(summary.line(summary.summary(grading)))
     else:
@@ -64,6 +50,30 @@ def check(
         console.notice(f"what was found could not be kept: {unkept}")
         return ExitCode.HARNESS
     return ExitCode(grading.exit_code)
+
+
+def _task(here: workspace.Workspace, only: Sequence[str]) -> Task:
+    return Task(
+        path=str(here.root),
+        exercise_id=here.exercise_id,
+        alias=here.alias,
+        variant=here.variant,
+        mode="check",
+        only=tuple(only),
+    )
+
+
+def _kept(root: Path, graded: Graded, *, logs: bool) -> HarnessError | None:
+    """Keep what was found in the workspace; return why that could not be."""
+    # A part of the checks renews that part of the claim, which travels with the submission and is never scored.
+    seen = {outcome.check.id: str(outcome.status) for outcome in graded.grading.outcomes}
+    try:
+        workspace.save_claim(root, {**workspace.read_claim(root), **seen})
+        if logs:
+            _keep_logs(root / workspace.FOLDER / "logs", graded.logs)
+    except HarnessError as error:
+        return error
+    return None
 
 
 def _refuse_unknown(only: Sequence[str], known: Sequence[str]) -> None:

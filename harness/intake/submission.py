@@ -155,10 +155,7 @@ def _from_folder(path: Path, catalogue: Catalogue, exercise_id: str | None, alia
 
 
 def _from_archive(path: Path, catalogue: Catalogue, exercise_id: str | None, alias: str | None) -> Submission:
-    size = path.stat().st_size
-    if size > _MAX_PACKED_BYTES:
-        text = f"{wording.visible(str(path))}: expected at most {_MAX_PACKED_BYTES} bytes, found {size}: send only what was asked for, or {foreign.UNPACK}"
-        raise SubmissionError(text)
+    _hold_size(path)
     try:
         with path.open("rb") as stream:
             start = stream.read(_SNIFFED)
@@ -195,6 +192,13 @@ def _from_archive(path: Path, catalogue: Catalogue, exercise_id: str | None, ali
         packed_at=said.packed_at,
         origin=said.origin,
     )
+
+
+def _hold_size(path: Path) -> None:
+    size = path.stat().st_size
+    if size > _MAX_PACKED_BYTES:
+        text = f"{wording.visible(str(path))}: expected at most {_MAX_PACKED_BYTES} bytes, found {size}: send only what was asked for, or {foreign.UNPACK}"
+        raise SubmissionError(text)
 
 
 @contextlib.contextmanager

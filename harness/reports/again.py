@@ -83,7 +83,7 @@ def _says_its_exercise(grading: Grading) -> bool:
 
 def _named(catalogue: Sequence[str]) -> tuple[str, ...]:
     """Return the options that name a catalogue; none for the one that comes with the harness."""
-    named = [folder for folder in catalogue if Path(folder) != settings.CHECKOUT]
+    named = [folder for folder in catalogue if folder != settings.OWN and Path(folder) != settings.CHECKOUT]
     return tuple(word for folder in named for word in ("--catalogue", folder))
 
 

@@ -126,6 +126,15 @@ def sandbox(
         seconds: After each start, until it ends by itself.
         labels: Ours.
     """
+    host = _host(spec, network=network, volume=volume, logged=logged, user=user)
+    body = _container(spec.image, _until(seconds, command), user.main, labels)
+    body |= {"Env": _environment(env), "HostConfig": host}
+    body |= {"OpenStdin": stdin, "StdinOnce": stdin, "AttachStdin": stdin}
+    return body
+
+
+def _host(spec: SandboxSpec, *, network: str, volume: str, logged: bool, user: User) -> dict[str, Json]:
+    """Return what the engine enforces on a sandbox: limits, what it can write, whom it can reach."""
     limits = spec.limits
     memory = (limits.memory_mb + limits.tmpfs_mb) * MEBIBYTE
     host = _hardened(spec.kind, network=network, memory_bytes=memory, pids=limits.pids)
@@ -145,10 +154,7 @@ def sandbox(
     if network == "none":
         # As for a holder; who joins one has its files.
         host["Dns"] = [RESOLVER]
-    body = _container(spec.image, _until(seconds, command), user.main, labels)
-    body |= {"Env": _environment(env), "HostConfig": host}
-    body |= {"OpenStdin": stdin, "StdinOnce": stdin, "AttachStdin": stdin}
-    return body
+    return host
 
 
 def holder(
