@@ -65,9 +65,9 @@ def orders(targets: Sequence[Target], runs: int) -> list[tuple[Target, ...]]:
 
 
 class OwnTests:
-    """Runs the ``test`` command of the submission in sandbox ``tests``, which reaches its targets at the grader."""
+    """Runs the ``test`` command of the submission in ``sandbox``, which reaches its targets at the grader."""
 
-    def __init__(self, broker: Broker, job: Job, *, port: int, limit_seconds: float, sandbox: str = "tests") -> None:
+    def __init__(self, broker: Broker, job: Job, *, port: int, limit_seconds: float, sandbox: str) -> None:
         """Targets appear at ``port`` of the grader; a run may take ``limit_seconds``, as the brief says."""
         self._broker = broker
         self._job = job

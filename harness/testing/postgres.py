@@ -29,7 +29,7 @@ class Postgres:
         broker: Broker,
         address: str,
         *,
-        sandbox: str = "db",
+        sandbox: str,
         service: str = SERVICE,
         role: str = "grader",
         wait_seconds: float = WAIT_SECONDS,

@@ -45,7 +45,7 @@ class Service:
         port: int,
         startup_seconds: float,
         patience_seconds: float,
-        sandbox: str = "app",
+        sandbox: str,
         health: str = "/health",
     ) -> None:
         """Look after ``sandbox``, at ``address`` (``job.address(sandbox)``), which answers 200 on ``GET health``.

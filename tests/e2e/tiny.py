@@ -51,7 +51,7 @@ from harness.testing.service import Service
 def service(job, broker, timeline):
     """The service; checks start it."""
     diary = Diary(timeline.since_start)
-    made = Service(broker, job.address("app"), diary, port=8080, startup_seconds=8, patience_seconds=60)
+    made = Service(broker, job.address("app"), diary, sandbox="app", port=8080, startup_seconds=8, patience_seconds=60)
     yield made
     made.close()
 

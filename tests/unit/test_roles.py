@@ -13,10 +13,7 @@ VOCABULARY = {"submission", "starter", "yardstick", "grader"}
 """Words of the format itself (contents, roles) that an exercise may also use as a name."""
 ELSEWHERE = {
     ("reports/junit.py", "tests"),  # an attribute of JUnit's own format
-    ("testing/own_tests.py", "tests"),  # defaults of the authors' API
-    ("testing/postgres.py", "app"),
-    ("testing/postgres.py", "db"),
-    ("testing/service.py", "app"),
+    ("testing/postgres.py", "app"),  # the role of services in our image of PostgreSQL
 }
 """What means something else there."""
 

@@ -13,6 +13,7 @@ TEST_SECONDS = 20.0
 """How long a run may take, as the brief says."""
 STARTER_SECONDS = 30.0
 """How long our starter may need to be ready: it is not the candidate's time."""
+TESTS = "tests"
 RUNS = 3
 """Each service at least once: tests that count their runs can't know which one they see."""
 
@@ -21,7 +22,7 @@ RUNS = 3
 def test_tell_good_from_starter(world: World) -> None:
     """Your own tests pass on your service and fail on the starter."""
     world.service.begin()
-    tests = OwnTests(world.broker, world.job, port=PORT, limit_seconds=TEST_SECONDS)
+    tests = OwnTests(world.broker, world.job, sandbox=TESTS, port=PORT, limit_seconds=TEST_SECONDS)
     tests.require(STARTER)
     # One name and one address for both: tests can only tell them apart by what they do.
     good = Target(

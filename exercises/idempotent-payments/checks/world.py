@@ -49,7 +49,13 @@ class World:
         startup = job.timeout("startup_seconds")
         address = job.address(APP)
         self.service = Service(
-            broker, address, self.diary, port=PORT, startup_seconds=startup, patience_seconds=PATIENCE_SECONDS
+            broker,
+            address,
+            self.diary,
+            sandbox=APP,
+            port=PORT,
+            startup_seconds=startup,
+            patience_seconds=PATIENCE_SECONDS,
         )
         captured = job.parameters.get("captured_state", "captured")
         limits = {"limit": self.answer_limit, "read": self.read_limit}

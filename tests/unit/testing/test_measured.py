@@ -82,7 +82,7 @@ class Own:
     def __init__(self, *results: RunResult, has_tests: bool = True) -> None:
         self.host = Host(runs=list(results))
         facts = replace(job(), has_tests=has_tests)
-        self.own = OwnTests(self.host.broker, facts, port=0, limit_seconds=20.0)
+        self.own = OwnTests(self.host.broker, facts, sandbox="tests", port=0, limit_seconds=20.0)
         self.started: list[str] = []
         self.good = self._target("your service", "pass")
         self.starter = self._target("the starter", "fail")
@@ -224,7 +224,7 @@ def test_database_is_waited_for(server: Server) -> None:
     """It is there when it lets us in and answers."""
     server.refusals = 3
     host = Host()
-    Postgres(host.broker, "10.0.0.3").start()
+    Postgres(host.broker, "10.0.0.3", sandbox="db").start()
     assert host.verbs("start") == [("start", "db")]
     assert server.said == ["SELECT 1"]
 
@@ -234,7 +234,7 @@ def test_database_that_is_silent_is_ours_while_it_runs(server: Server) -> None:
     server.refusals = 1 << 30
     host = Host()
     host.process.running, host.process.log = True, b"FATAL: no room\n"
-    database = Postgres(host.broker, "10.0.0.3", wait_seconds=0.05)
+    database = Postgres(host.broker, "10.0.0.3", sandbox="db", wait_seconds=0.05)
     with pytest.raises(Inconclusive, match="FATAL: no room"):
         database.wait()
     host.process.running = False
@@ -245,7 +245,7 @@ def test_database_that_is_silent_is_ours_while_it_runs(server: Server) -> None:
 
 def test_database_is_emptied(server: Server) -> None:
     """Role and database of the service are made new; what keeps it from that is the service's doing."""
-    Postgres(Host().broker, "10.0.0.3", service="shop").empty()
+    Postgres(Host().broker, "10.0.0.3", sandbox="db", service="shop").empty()
     assert server.said[1:] == [
         'DROP DATABASE IF EXISTS "shop" WITH (FORCE)',
         'ALTER ROLE "shop" RESET ALL',
@@ -253,4 +253,4 @@ def test_database_is_emptied(server: Server) -> None:
     ]
     server.fails_at = "DROP"
     with pytest.raises(Unproven, match="can't be emptied: in the way"):
-        Postgres(Host().broker, "10.0.0.3").empty()
+        Postgres(Host().broker, "10.0.0.3", sandbox="db").empty()

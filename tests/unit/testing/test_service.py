@@ -55,6 +55,7 @@ def service(host: Host, port: int, **changes: float) -> Service:
         host.broker,
         "127.0.0.1",
         Diary(lambda stamp: stamp),
+        sandbox="app",
         port=port,
         startup_seconds=known["startup_seconds"],
         patience_seconds=known["patience_seconds"],

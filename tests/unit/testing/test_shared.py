@@ -177,7 +177,7 @@ def test_deals_are_even_and_distinct() -> None:
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     monkeypatch.setattr(causes, "_watchers", [])
     diary = Diary(lambda stamp: stamp)
-    one = Service(Host().broker, "127.0.0.1", diary, port=1, startup_seconds=0.1, patience_seconds=9.0)
+    one = Service(Host().broker, "127.0.0.1", diary, sandbox="app", port=1, startup_seconds=0.1, patience_seconds=9.0)
     one.tick = 0.002
     yield one
     one.close()
