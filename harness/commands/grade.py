@@ -48,6 +48,7 @@ def grade(
 
     ``advisory`` turns only "below the bar" into 0. Raises UsageError before anything is opened.
     """
+    paths = [_named(path) for path in paths]
     tasks = [Task(path=path, exercise_id=exercise, seed=seed, variant=variant, bar=bar) for path in paths]
     codes: list[ExitCode] = []
     label = f"grading {paths[0]}" if len(paths) == 1 else f"grading {len(paths)} submissions"
@@ -64,6 +65,11 @@ def grade(
     desk.close()
     code = next((one for one in PRECEDENCE if one in codes), ExitCode.HARNESS)
     return ExitCode.PASSED if advisory and code is ExitCode.FAILED else code
+
+
+def _named(path: str) -> str:
+    """Return ``path``, in full where it has no name (``.``, ``..``): elsewhere it would be another folder."""
+    return str(Path(path).resolve()) if Path(path).name in {"", ".."} else path
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from pathlib import Path
 from harness import console, places, wording
 from harness.catalogue.finder import Catalogue
 from harness.errors import ExitCode, HarnessError, UsageError
+from harness.reports import again
 
 PLACEHOLDER = b"EXERCISE-ID"
 SEED = b"SEED-OF-GRADINGS"
@@ -41,7 +42,8 @@ def new(exercise_id: str, *, into: Path) -> ExitCode:
         raise wording.refusal(HarnessError, f"the skeleton {exercise_id}", problems)
     console.line(f"{targets['exercise']}  all a candidate may see: exercise.toml, brief, starter, public checks")
     console.line(f"{targets['grader']}  all they may not: hidden checks, reference, mutant, cheat")
-    console.line(f"next: harness validate {exercise_id}  (it holds now; change one thing at a time and run it again)")
+    again_ = again.on("validate", exercise_id, (str(into.absolute()),))
+    console.line(f"next: {again_}  (it holds now; change one thing at a time and run it again)")
     return ExitCode.PASSED
 
 

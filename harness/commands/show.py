@@ -49,6 +49,7 @@ def _rules(exercise: Exercise) -> None:
         console.line(f"gate: {gate.title}: at most {gate.cap:g} points")
     for item in exercise.human:
         console.line(f"marked by a person, apart from the score: {item.title} ({item.points:g})")
+    console.line(f"travels when you submit: {', '.join(exercise.submit)}")
     for knob in exercise.parameters:
         console.line(f"varies between candidates: {knob}")
     limits = exercise.main.limits

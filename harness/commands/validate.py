@@ -9,13 +9,13 @@ from harness import console, owners, places, settings
 from harness.catalogue.finder import Catalogue
 from harness.commands.opening import Opener
 from harness.errors import ExerciseError, ExitCode, UsageError
-from harness.grading import plan, static, validation
+from harness.grading import plan, static, trust, validation
 from harness.grading.margins import Line
 from harness.grading.trust import Row
 from harness.grading.validation import Matrix
 from harness.images import manage as images
 
-REPEATS = 20
+REPEATS = trust.REPEATS
 _SCRATCH_SECONDS = 6 * 3600
 _MOST_SAID = 12
 """Texts beside one line: an exercise that is far from right would otherwise fill screens with the same."""
@@ -90,6 +90,8 @@ def _validate(opener: Opener, exercise_id: str, *, only: tuple[str, ...], repeat
                     f"{number}/{len(wanted)} {row.submission} seed {row.seed}: {row.verdict} {row.earned:g} "
                     f"in {row.seconds:.0f} s  {' '.join(row.failed)}"
                 )
+    if repeat is not None and (lacking := len(_matrix(catalogue, exercise_id, only=(), repeat=REPEATS).missing)):
+        console.notice(f"this was a part: the record lacks {lacking} rows; harness validate {exercise_id} runs them")
     rows = table.current
     return _Judged(lines=[*errors, *validation.verdict(table, rows, whole=not only)], rows=rows)
 
@@ -123,7 +125,8 @@ def _report(found: Sequence[_Judged], *, as_json: bool, why: bool) -> ExitCode:
         for line, texts in zip(lines, said, strict=True):
             console.line(f"{words[line.holds]} {line.subject:<34} {line.rule}: {line.found}")
             for text in texts:
-                console.line("\n".join(f"     | {part}" for part in text.splitlines()))
+                for part in text.splitlines():
+                    console.line(f"     | {part}")
         held = sum(1 for line in lines if line.holds)
         console.line(f"{held} of {len(lines)} lines hold")
     if any(line.holds is False for line in lines):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness import console
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ def _fake(network_range: str, images: ImageSource | None) -> Engine:
     from harness.engines.fake.engine import FakeEngine
 
     del network_range, images
+    console.notice(
+        "the fake engine confines nothing and runs only programs of its own: what it says is no verdict on a submission"
+    )
     return FakeEngine()
 
 
@@ -37,6 +41,9 @@ def open_engine(name: str | None = None, *, network_range: str = "", images: Ima
     """
     chosen = name or "docker"
     if chosen not in ENGINES:
-        text = f"expected an engine of {', '.join(sorted(ENGINES))}, found {chosen!r}: choose one of them"
+        text = (
+            f"expected docker after --engine (it finds whatever speaks Docker's API, DOCKER_HOST first), found {chosen!r}: "
+            "leave the option out"
+        )
         raise UsageError(text)
     return ENGINES[chosen](network_range, images)

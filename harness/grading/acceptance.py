@@ -131,7 +131,10 @@ def _attribution(one: Subject, rows: Sequence[Row], worst: float) -> list[Line]:
     if expected.kills == expected.seeds:
         for glob in expected.required:
             spared = [row for row in rows if not any(fnmatch.fnmatchcase(id_, glob) for id_ in row.failed)]
-            lines.append(_line(one, f"fails {glob}", not spared, "it did" if not spared else "it passed"))
+            open_ = [row for row in spared if any(fnmatch.fnmatchcase(id_, glob) for id_ in row.inconclusive)]
+            found = "it did" if not spared else "it was inconclusive" if open_ else "it passed"
+            holds = None if open_ and len(open_) == len(spared) else not spared
+            lines.append(Line(subject=one.name, rule=f"fails {glob}", holds=holds, found=found))
     if expected.smoke or expected.permitted is not None:
         broken = sorted({id_ for row in rows for id_ in expected.unexpected(row.failed)})
         lines.append(_line(one, _rule_of_rest(one), not broken, ", ".join(broken) or "nothing else failed"))

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from harness import droppings
 from harness.catalogue import briefs, known, variants
 from harness.catalogue.pair import Pair, read_file
 from harness.catalogue.service import FILE as SERVICE_FILE
@@ -179,7 +180,7 @@ def _strays(pair: Pair, everybody: Iterable[Subject]) -> Iterator[str]:
         yield from (
             f"{patch}: expected an entry in {kind}.toml for it, found none: add one, or remove the patch"
             for patch in sorted(folder.glob("*.patch"))
-            if patch not in used
+            if patch not in used and not droppings.is_file(patch.name)
         )
 
 

@@ -195,5 +195,5 @@ def _end(view: View, style: Style) -> list[str]:
         held_out = "Held-out checks are named by skill only. " if view.grading.outcomes else ""
         note = f"{held_out}To ask about this result, quote {view.grading.id}."
         return [style("quiet", line) for line in _entry("NOTE", note)]
-    names = "result.json  junit.xml  report.txt  candidate.txt  logs/"
+    names = "result.json  junit.xml  report.txt  candidate.txt" + ("  logs/" if view.grading.outcomes else "")
     return [*again.lines(view.again, first="AGAIN".ljust(_LABEL), rest=" " * _LABEL), *_entry("FILES", names)]

@@ -120,6 +120,15 @@ def test_people_of_one_alias_have_rows_folders_and_suites_of_their_own(
     assert len(set(suites(tmp_path / "res"))) == 4
 
 
+def test_a_folder_without_a_name_is_named_in_full(
+    grade: Grade, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``.`` in a report would be another folder for whoever runs its AGAIN line."""
+    monkeypatch.chdir(plain(tmp_path / "egret"))
+    grade(".", exercise="tiny", out="../res")
+    assert f"FROM      {tmp_path / 'egret'}" in capsys.readouterr().out.replace("\n          ", "")
+
+
 def test_folders_of_one_name_are_told_apart(grade: Grade, tmp_path: Path, capsys: Capture) -> None:
     """What a learning platform exports: everybody's folder is called submission, and the content is the same."""
     for name in ("egret", "otter", "Ærø"):

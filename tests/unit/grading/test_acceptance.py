@@ -86,6 +86,14 @@ def test_acceptance_says_which_rule_does_not_hold(subject: Subject, rows: list[R
     assert rule in broken(subject, *rows)
 
 
+def test_check_without_a_result_is_not_called_passed() -> None:
+    """Whether the mutant is caught cannot be said: neither that it is nor that it is not."""
+    rows = (row("reference/a", 100), row("mutant/m", 40, verdict="inconclusive", inconclusive=("safety/kill",)))
+    lines = acceptance.judge((REFERENCE, MUTANT), CHECKS, rows)
+    (line,) = [line for line in lines if line.rule == "fails safety/kill"]
+    assert (line.holds, line.found) == (None, "it was inconclusive")
+
+
 def test_acceptance_wants_a_mutant_for_every_scored_check() -> None:
     """A check that no mutant fails may be one that can't fail."""
     idle = acceptance.whole((MUTANT, REFERENCE), CHECKS)

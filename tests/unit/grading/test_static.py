@@ -41,6 +41,11 @@ def write(path: str, text: str) -> Edit:
     return lambda home: (home / path).write_text(text, encoding="utf-8")
 
 
+def test_droppings_among_patches_are_no_patches(home: Path) -> None:
+    (home / "graders/skeleton/mutants/._wraps-at-64-bits.patch").write_bytes(b"\0")
+    assert static.problems(Catalogue([home]).pair("skeleton")) == []
+
+
 @pytest.mark.parametrize("exercise_id", Catalogue([ROOT]).ids())
 def test_exercises_of_the_catalogue_have_no_problem(exercise_id: str) -> None:
     """The rules hold for what we ship."""

@@ -61,6 +61,14 @@ def test_matrix_wants_references_repeated_and_everything_else_once(catalogue: Ca
     assert len({one.seed for one in wanted if one.subject.name == "reference/plain"}) == 2
 
 
+def test_trust_line_of_a_part_is_a_draft(catalogue: Catalogue) -> None:
+    """Two runs of each reference are no licence, and the report's reader is told."""
+    filled(catalogue)
+    said = trust.line(catalogue.pair("skeleton"))
+    assert f"validated in part (2 of {trust.REPEATS} runs of a reference)" in said
+    assert "draft" in said
+
+
 def test_saved_rows_are_current_and_read_back(catalogue: Catalogue) -> None:
     """What was run is not run again, by this process or the next."""
     filled(catalogue)
