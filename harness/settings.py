@@ -131,8 +131,9 @@ def _file(here: Path, env: Mapping[str, str], graded: Sequence[str], *, named: b
     """Return the file of settings, if any, and why the one that was found is not taken; ``named``: a catalogue was."""
     if wanted := env.get("HARNESS_SETTINGS", ""):
         return _named("HARNESS_SETTINGS", wanted, here, graded), ""
-    # Above may be folders that this user can't look into: pathlib raises there.
-    file = next((folder / FILE for folder in (here, *here.parents) if os.path.isfile(folder / FILE)), None)  # noqa: PTH113
+    # Above may be folders that this user can't look into: pathlib raises there. A folder or a link to nothing of that name
+    # is found as well: somebody means it, and reading it says what is wrong.
+    file = next((folder / FILE for folder in (here, *here.parents) if os.path.lexists(folder / FILE)), None)
     where = _in_reach(file.parent, graded) if file else ""
     if not file or not where:
         return file, ""

@@ -105,7 +105,8 @@ def _sentence(table: type[Table], problem: ErrorDetails) -> str:
     if kind == "missing":
         return f"{place}: missing, expected a value: add it"
     context = problem.get("ctx", {})
-    wanted = _WANTED[kind].format(**context) if kind in _WANTED else problem["msg"].removeprefix("Input should be ")
+    told = problem["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    wanted = _WANTED[kind].format(**context) if kind in _WANTED else told
     return f"{place}: expected {wanted}, found {quoted(problem['input'])}: correct it"
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from pathlib import Path
+from typing import Literal
 
-from harness import places
+from harness import places, tables
 from harness.catalogue.pair import Pair
 from harness.errors import ExerciseError
 from harness.model import Measure
+from harness.wording import quoted
 
 RECORD = "validation.json"
 SCHEMA = 2
@@ -20,6 +23,7 @@ REPEATS = 20
 """Runs of each reference in a whole record: 60 clean ones bound how often runs disagree at 5 %."""
 GRADING_CONTRACT = 2
 """Raised when a change of the harness itself may change a verdict; every record is then stale."""
+UNREADABLE = "its validation record can't be read (harness validate says why): treat the verdict as a draft"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,25 +74,15 @@ def read(pair: Pair) -> Record:
     if not file.exists():
         return Record(exercise=exercise_id)
     try:
-        document = json.loads(places.read(file, refuse=ExerciseError))
-        rows = tuple(
-            Row(
-                **{
-                    **row,
-                    "failed": tuple(row["failed"]),
-                    "inconclusive": tuple(row["inconclusive"]),
-                    "measures": tuple((one["check"], Measure(**one["measure"])) for one in row.get("measures", ())),
-                }
-            )
-            for row in document["rows"]
-        )
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        text = f"{file}: expected a validation record, found one that can't be read ({error}): remove it and validate"
+        document = _document(places.read(file, refuse=ExerciseError))
+        if document.get("schema") in READ:
+            return Record(exercise=exercise_id, rows=tuple(_row(row, at) for at, row in enumerate(_rows(document), 1)))
+    except (ValueError, RecursionError, _DamagedError) as error:
+        why = " ".join(str(error).split())
+        text = f"{file}: expected a validation record, found one that can't be read ({why}): remove it and validate"
         raise ExerciseError(text) from error
-    if document.get("schema") not in READ:
-        text = f"{file}: expected schema {SCHEMA}, found {document.get('schema')!r}: remove it and validate again"
-        raise ExerciseError(text)
-    return Record(exercise=exercise_id, rows=rows)
+    text = f"{file}: expected schema {SCHEMA}, found {quoted(document.get('schema'))}: remove it and validate again"
+    raise ExerciseError(text)
 
 
 def write(pair: Pair, record: Record, summary: Mapping[str, object]) -> None:
@@ -103,10 +97,16 @@ def write(pair: Pair, record: Record, summary: Mapping[str, object]) -> None:
 
 
 def line(pair: Pair) -> str:
-    """Return one line on how the exercise was proven, for the report; nothing without its grader."""
+    """Return one line on how the exercise was proven, for the report; nothing without its grader.
+
+    A record that can't be read says nothing of a submission, so it keeps none from being graded.
+    """
     if pair.grader is None:
         return ""
-    record = read(pair)
+    try:
+        record = read(pair)
+    except ExerciseError:
+        return UNREADABLE
     if not record.rows:
         return "this exercise has no validation record: treat the verdict as a draft"
     current = shared_key(pair.digests)
@@ -114,6 +114,67 @@ def line(pair: Pair) -> str:
     if not fresh:
         return "the exercise or its grader changed since it was validated: treat the verdict as a draft"
     return _in_words(fresh, stale=len(record.rows) - len(fresh))
+
+
+class _DamagedError(ExerciseError):
+    """What a record says is not what :func:`write` writes."""
+
+
+class _Measure(tables.Table):
+    name: str
+    value: float
+    limit: float
+    better: Literal["less", "more"]
+    unit: str = ""
+
+
+class _Measured(tables.Table):
+    check: str
+    measure: _Measure
+
+
+class _Row(tables.Table):
+    submission: str
+    variant: int
+    seed: int
+    repeat: int
+    key: str
+    verdict: Literal["passed", "failed", "inconclusive", "refused", "held"]
+    earned: float
+    failed: tables.Many[str]
+    inconclusive: tables.Many[str]
+    seconds: float
+    reason: str
+    graded_on: str
+    measures: tables.Many[_Measured]
+    said: dict[str, str]
+
+
+def _document(data: bytes) -> dict[str, object]:
+    document: object = json.loads(data)
+    json.dumps(document, allow_nan=False)  # NaN and 1e999 are read as numbers
+    if not isinstance(document, dict):
+        text = f"expected an object, found {quoted(document)}"
+        raise _DamagedError(text)
+    return document
+
+
+def _rows(document: Mapping[str, object]) -> list[object]:
+    rows = document.get("rows")
+    if not isinstance(rows, list):
+        text = f"expected a list of rows, found {quoted(rows)}"
+        raise _DamagedError(text)
+    return rows
+
+
+def _row(found: object, at: int) -> Row:
+    older: dict[str, object] = {"measures": [], "said": {}}  # schema 1 had neither
+    whole = {**older, **found} if isinstance(found, dict) else found
+    said = tables.validate(_Row, whole, f"row {at}", _DamagedError)
+    date.fromisoformat(said.graded_on)
+    plain = {name: getattr(said, name) for name in _Row.model_fields}
+    measures = tuple((one.check, Measure(**dict(one.measure))) for one in said.measures)
+    return Row(**{**plain, "measures": measures})
 
 
 def _plain(row: Row) -> dict[str, object]:

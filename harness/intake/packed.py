@@ -9,9 +9,10 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from harness import droppings, names, tables, wording
 from harness.catalogue.finder import Catalogue
@@ -35,6 +36,17 @@ CAPS = archives.Caps(
 )
 
 
+def _time(text: str) -> str:
+    """Return ``text`` where it is a time or empty. Raises ValueError with what was expected."""
+    if text:
+        try:
+            datetime.fromisoformat(text)
+        except ValueError as error:
+            expected = "a time such as 2026-11-26T14:15:00Z"
+            raise ValueError(expected) from error
+    return text
+
+
 class _File(tables.Table):
     path: str
     size: Annotated[int, Field(ge=0)]
@@ -49,7 +61,9 @@ class Manifest(tables.Table):
     variant: Annotated[int, Field(ge=0, lt=2**63)]
     alias: Annotated[str, Field(max_length=names.MAX_ALIAS_BYTES)]
     workspace: WorkspaceId = ""
-    packed_at: Annotated[str, Field(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?$")] = ""
+    packed_at: Annotated[
+        str, Field(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?$"), AfterValidator(_time)
+    ] = ""
     files: tables.Many[_File]
     claim: dict[Annotated[str, Field(max_length=120)], Annotated[str, Field(max_length=20)]]
 

@@ -12,8 +12,9 @@ from typing import cast
 
 from pydantic import TypeAdapter, ValidationError
 
+from harness import scoring
 from harness.errors import HarnessError
-from harness.model import SCHEMA, Grading, Json
+from harness.model import SCHEMA, Grading, Json, Verdict
 
 RESULT = "result.json"
 _OLDEST = 1
@@ -58,6 +59,9 @@ def decode(data: bytes, *, name: str) -> Grading:
         text = f"{name}: expected a whole result, found at {where!r}: {first['msg']}: grade again, or restore the file"
         raise HarnessError(text) from error
     _refuse_unknown_keys(raw, plain(grading), name)
+    if impossible := _impossible(grading):
+        text = f"{name}: expected a whole result, found {impossible}: grade again, or restore the file"
+        raise HarnessError(text)
     return grading
 
 
@@ -101,6 +105,27 @@ def _refuse_constant(name: str) -> None:
 
 def _who_reads(schema: int) -> str:
     return "use a newer harness" if schema > SCHEMA else "use the harness that wrote it, or grade again"
+
+
+def _impossible(grading: Grading) -> str:
+    """Return in words what no grading comes to; empty when there is nothing of the kind."""
+    try:
+        json.dumps(plain(grading), allow_nan=False)  # 1e999 is JSON, and no number
+    except ValueError as error:
+        return str(error)
+    code, verdict, score, bar = int(scoring.exit_code(grading.verdict)), grading.verdict, grading.score, grading.bar
+    if grading.exit_code != code:
+        return f"exit code {grading.exit_code} with the verdict {verdict}, whose is {code}"
+    pairs = {"earned": (score.earned, score.possible), "decided": (score.decided, score.possible), **score.by_skill}
+    for what, (points, possible) in pairs.items():
+        if not 0 <= points <= possible:
+            return f"{points} of {possible} points ({what})"
+    for outcome in grading.outcomes:
+        if not 0 <= outcome.credit <= 1:
+            return f"credit {outcome.credit} of {outcome.check.id}"
+    if (verdict is Verdict.PASSED and score.earned < bar) or (verdict is Verdict.FAILED and score.earned >= bar):
+        return f"the verdict {verdict} for {score.earned} points, with a bar of {bar}"
+    return ""
 
 
 def _refuse_unknown_keys(raw: Json, known: Json, name: str, where: str = "") -> None:

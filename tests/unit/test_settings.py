@@ -198,6 +198,26 @@ def test_unreadable_or_wrong_file_is_a_sentence(tmp_path: Path, load: Load) -> N
         load(tmp_path, HARNESS_SETTINGS="nowhere.toml")
 
 
+@pytest.mark.parametrize(
+    ("make_it", "words"),
+    [
+        (Path.mkdir, "expected a regular file, found a folder: replace it"),
+        (os.mkfifo, "expected a regular file, found a pipe"),
+        (lambda file: file.symlink_to("nowhere"), "expected a readable file, found: No such file"),
+    ],
+    ids=["folder", "pipe", "link to nothing"],
+)
+def test_what_is_no_file_of_settings_is_not_passed_over(
+    tmp_path: Path, load: Load, make_it: Callable[[Path], None], words: str
+) -> None:
+    """Whoever has something of that name means it: settings of a folder farther up, or none, would be a surprise."""
+    written(tmp_path)
+    (tmp_path / "below").mkdir()
+    make_it(tmp_path / "below" / settings.FILE)
+    with pytest.raises(UsageError, match=words):
+        load(tmp_path / "below")
+
+
 PAGE = ROOT / "docs" / "reference" / "settings.md"
 SOURCES = [path for path in (ROOT / "harness").rglob("*.py") if "testing" not in path.relative_to(ROOT).parts]
 

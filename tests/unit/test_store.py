@@ -235,6 +235,53 @@ def test_load_refuses_values_of_another_type(tmp_path: Path, key: str, value: Js
         store.load(path)
 
 
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    [
+        ("exit_code", 0, "exit code 0 with the verdict failed, whose is 1"),
+        ("exit_code", 99, "exit code 99"),
+        ("verdict", "passed", "exit code 1 with the verdict passed, whose is 0"),
+        ("verdict", "held", "exit code 1 with the verdict held, whose is 6"),
+        ("score.earned", 1e308, "of 100.0 points (earned)"),
+        ("score.earned", -1, "-1.0 of 100.0 points (earned)"),
+        ("score.earned", 70.0, "the verdict failed for 70.0 points, with a bar of 70.0"),
+        ("score.decided", 100.01, "100.01 of 100.0 points (decided)"),
+        ("score.possible", -5.0, "of -5.0 points"),
+        ("score.by_skill.recovery", [30.0, 20.0], "30.0 of 20.0 points (recovery)"),
+        ("outcomes.0.credit", 1.5, "credit 1.5 of contract/create-then-read"),
+        ("seconds", "1e999", "not JSON compliant"),
+        ("score.possible", "1e999", "not JSON compliant"),
+    ],
+)
+def test_load_refuses_what_no_grading_comes_to(tmp_path: Path, place: str, value: Json, words: str) -> None:
+    """A verdict, its code, its points and its bar belong together: a result that was edited is not shown as one."""
+
+    def impossible(raw: dict[str, Json]) -> None:
+        *way, last = place.split(".")
+        at: Json = raw
+        for step in way:
+            at = at[int(step)] if isinstance(at, list) else at[step] if isinstance(at, dict) else None
+        assert isinstance(at, dict)
+        at[last] = value
+
+    path = edited(tmp_path, impossible)
+    path.write_text(path.read_text().replace('"1e999"', "1e999"))
+
+    with pytest.raises(
+        HarnessError, match=r"expected a whole result, found .*: grade again, or restore the file"
+    ) as caught:
+        store.load(path)
+    assert words in str(caught.value)
+
+
+def test_load_refuses_a_pass_below_the_bar(tmp_path: Path) -> None:
+    """A verdict with its own code is not enough."""
+    path = edited(tmp_path, lambda raw: raw.update(verdict="passed", exit_code=0))
+
+    with pytest.raises(HarnessError, match=r"the verdict passed for 45.0 points, with a bar of 70.0: grade again"):
+        store.load(path)
+
+
 def test_load_refuses_unknown_keys_with_a_suggestion(tmp_path: Path) -> None:
     """A key that nobody reads is a mistake, at any depth; the nearest known one is named."""
 
@@ -387,6 +434,13 @@ def test_name_never_takes_a_folder_of_something_else(tmp_path: Path) -> None:
     (tmp_path / "heron-6c6c6c6c" / "1").mkdir(parents=True)
     (tmp_path / "heron-6c6c6c6c" / "1" / "result.json").write_text("{")
     assert store.name_for(of("a"), tmp_path, shared=False) == "heron-6c6c6c6c-2"
+
+
+def test_name_never_takes_a_folder_that_others_share(tmp_path: Path) -> None:
+    """Where results of two people lie in one folder, neither gets more of theirs in there."""
+    store.save(of("a", id="1"), tmp_path)
+    store.save(of("b", id="2"), tmp_path)
+    assert store.name_for(of("a", id="3"), tmp_path, shared=False) == "heron-6c6c6c6c"
 
 
 def test_load_of_a_folder_with_several_people_lists_them(tmp_path: Path) -> None:

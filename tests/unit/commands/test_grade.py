@@ -129,6 +129,20 @@ def test_a_folder_without_a_name_is_named_in_full(
     assert f"FROM      {tmp_path / 'egret'}" in capsys.readouterr().out.replace("\n          ", "")
 
 
+def test_two_of_one_alias_are_called_by_their_content_both(
+    catalogue: Catalogue, grade: Grade, tmp_path: Path, capsys: Capture
+) -> None:
+    """Two are several: who happens to be graded first does not get the alias alone."""
+    for n in range(2):
+        packed(catalogue, tmp_path / f"w{n}", f"applicant-{n}.tar.gz", "heron", f"print({n})")
+
+    grade("inbox/applicant-0.tar.gz", "inbox/applicant-1.tar.gz")
+
+    assert "holds what is not of this submission" not in capsys.readouterr().err
+    folders = [folder.name for folder in (tmp_path / "res").iterdir()]
+    assert [re.sub("[0-9a-f]{8}", "#", name) for name in folders] == ["heron-#", "heron-#"]
+
+
 def test_folders_of_one_name_are_told_apart(grade: Grade, tmp_path: Path, capsys: Capture) -> None:
     """What a learning platform exports: everybody's folder is called submission, and the content is the same."""
     for name in ("egret", "otter", "Ærø"):

@@ -195,6 +195,42 @@ def test_damaged_record_is_told_in_words(catalogue: Catalogue, tmp_path: Path) -
         table(catalogue)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"key": 3}, "row 1: key: expected text in quotes, found 3"),
+        ({"variant": "0"}, "row 1: variant: expected a whole number"),
+        ({"earned": "100"}, "row 1: earned: expected a number"),
+        ({"earned": float("nan")}, "not JSON compliant"),
+        ({"verdict": "great"}, "row 1: verdict: expected 'passed'"),
+        ({"failed": "answers/sums"}, "row 1: failed: expected a list"),
+        ({"failed": [1]}, "row 1: failed"),
+        ({"graded_on": "2026-99-99"}, "month must be in 1..12"),
+        ({"said": {"answers/sums": 1}}, "row 1: said"),
+        ({"measures": [{"check": "a/b", "measure": {"name": "n", "value": "1"}}]}, "row 1:"),
+        ({"novelty": 1}, "row 1: novelty: unknown key"),
+        (3, "row 1: document: expected a table, found 3"),
+        ([], "row 1: document"),
+        (None, "expected a list of rows, found {}"),
+    ],
+    ids=str,
+)
+def test_record_of_other_types_is_told_in_words_and_keeps_nobody_from_a_grading(
+    catalogue: Catalogue, tmp_path: Path, wrong: object, words: str
+) -> None:
+    """JSON that nobody wrote is refused where records are made; a grading says that it knows nothing of its exercise."""
+    filled(catalogue)
+    file = tmp_path / "graders/skeleton" / trust.RECORD
+    document = json.loads(file.read_text())
+    first = {**document["rows"][0], **wrong} if isinstance(wrong, dict) else wrong
+    file.write_text(json.dumps({**document, "rows": {} if wrong is None else [first, *document["rows"][1:]]}))
+    with pytest.raises(ExerciseError, match=r"found one that can't be read .*: remove it and validate") as caught:
+        table(catalogue)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert trust.line(fresh(catalogue).pair("skeleton")) == trust.UNREADABLE
+
+
 def test_patch_that_does_not_apply_exactly_is_refused(catalogue: Catalogue, tmp_path: Path) -> None:
     """A mutant is a patch on a reference as it is, without fuzz."""
     reference = tmp_path / "graders" / "skeleton" / "references" / "plain" / "solve.py"

@@ -162,6 +162,11 @@ def test_files_must_be_those_that_are_listed(
         ({"version": "0.2"}, 'expected a submission for tiny 0.1, found one for version "0.2"'),
         ({"alias": "a" * 121}, "alias: expected at most 120 characters"),
         ({"packed_at": "yesterday"}, "packed_at: expected text that matches"),
+        (
+            {"packed_at": "2026-99-99T99:99:99Z"},
+            'packed_at: expected a time such as 2026-11-26T14:15:00Z, found "2026-99',
+        ),
+        ({"packed_at": "2026-02-30T10:00:00Z"}, "packed_at: expected a time such as"),
         ({"workspace": "../../etc"}, "workspace: expected text that matches"),
         ({"variant": -1}, "variant: expected 0 or more"),
         ({"schema": 3}, "schema: expected 1 or 2, found 3"),

@@ -36,6 +36,15 @@ def test_fold_keeps_what_is_new() -> None:
     assert [one.others for one in found[:2]] == [(2,), (4,)]
 
 
+def test_fold_says_all_sentences_whatever_text_had_them_first() -> None:
+    """A text is like one other: of two sentences that two others said first, only the last one is left out."""
+    ports = "The service did not start on port 8080."
+    texts = [ports, GONE, f"{ports}\n{GONE}", f"x\n{ports}\n{GONE}"]
+    found = fold(texts)
+    assert [(one.text, one.like) for one in found[2:]] == [(ports, 1), (f"x\n{ports}", 1)]
+    assert [one.others for one in found] == [()] * 4
+
+
 def test_ranges() -> None:
     """Runs of numbers are written as runs."""
     assert ranges([2, 3, 4, 7, 9, 10]) == "2-4, 7, 9-10"
