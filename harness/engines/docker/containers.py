@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import http
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from harness.model import Json
     from harness.owners import Owner
 
+_log = logging.getLogger(__name__)
+_NO_FORKS = 1
+"""As a limit of processes: those that are there stay, and none is added."""
 KILL_SECONDS = 60.0
 """How long a killed container may take to be dead before the engine counts as broken."""
 
@@ -102,9 +106,39 @@ def start(link: Link, container: str) -> None:
     _ordered(link, container, f"start container {container[:12]}", lambda: link.api().start(container), "start")
 
 
-def pause(link: Link, container: str) -> None:
-    """Freeze a container; nothing when it does not run, or is frozen already."""
-    _switch(link, container, "pause", lambda: link.api().pause(container))
+def pause(link: Link, container: str, *, pids: int) -> None:
+    """Freeze a container; nothing when it does not run, or is frozen already.
+
+    A freezer does not catch up with processes that are forked all the time. When all tries failed, it is tried while
+    nothing in there can be forked. Then ``pids``, its limit, holds again, before anything in there runs on.
+    """
+
+    def freeze() -> None:
+        _switch(link, container, "pause", lambda: link.api().pause(container))
+
+    try:
+        freeze()
+    except EngineRefusal as first:
+        if first.status < http.HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise
+        _log.info("without forks: %s", first)
+        # Not sooner: who is refused a thread for a moment may be honest, and the freezer busy for another reason.
+        try:
+            _limit_processes(link, container, _NO_FORKS)
+            freeze()
+        except EngineRefusal as error:
+            raise first from error
+        finally:
+            # Also when it was refused: some of it may be done. Gone, or an engine that has no such call: nothing is.
+            with _tolerated(http.HTTPStatus.NOT_FOUND):
+                _limit_processes(link, container, pids)
+
+
+def _limit_processes(link: Link, container: str, pids: int) -> None:
+    def limit() -> None:
+        link.update(container, {"PidsLimit": pids})
+
+    _ordered(link, container, f"limit container {container[:12]} to {pids} processes", limit, "update")
 
 
 def unpause(link: Link, container: str) -> None:
