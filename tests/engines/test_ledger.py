@@ -106,6 +106,17 @@ def test_a_memory_limit_is_no_hand(*, late: bool) -> None:
     assert told(found) == []
 
 
+def test_a_memory_limit_explains_one_life() -> None:
+    """What ended the last start is no reason for the end of this one."""
+    found = ledger()
+    for one in (event("oom"), event("die", exitCode="137")):
+        found.take(one)
+    found.order("c", "start").done()
+    for one in (event("start"), event("die", exitCode="137")):
+        found.take(one)
+    assert told(found) == ["was killed (SIGKILL, not by its memory limit)"]
+
+
 def test_an_ordered_kill_explains_one_end() -> None:
     """The end after our SIGKILL is ours; the end after our SIGTERM would have another code."""
     found = ledger()

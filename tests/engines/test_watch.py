@@ -69,6 +69,12 @@ def kill(nanoseconds: int, signal: str) -> dict[str, object]:
     }
 
 
+def end_of(container: str, nanoseconds: int) -> dict[str, object]:
+    """Return the event of an end."""
+    actor = {"ID": container, "Attributes": {"exitCode": "0"}}
+    return {"Type": "container", "Action": "die", "Actor": actor, "timeNano": nanoseconds}
+
+
 def watch(client: Client, monkeypatch: pytest.MonkeyPatch) -> Watch:
     """Return a watch over a container of ours."""
     monkeypatch.setattr(watching, "_PAUSE_SECONDS", 0.01)
@@ -111,7 +117,41 @@ def test_a_stream_that_ends_is_opened_where_it_ended(monkeypatch: pytest.MonkeyP
     found.ledger.order("c", "kill").done()
     found.begin()
     until(lambda: [one.what for one in found.ledger.interferences("r")] == ["was sent SIGKILL"])
-    assert client.since == [None, 5, 5]
+    assert client.since == [None, 3, 3], "a little earlier, for what is told late"
+    found.close()
+
+
+def test_what_is_told_late_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines tell some events after others that carry a later stamp."""
+    stream = Stream([end_of("other", 5_000_000_009), kill(5_000_000_001, "9")], None)
+    found = watch(Client(stream), monkeypatch)
+    found.begin()
+    until(lambda: [one.what for one in found.ledger.interferences("r")] == ["was sent SIGKILL"])
+    found.close()
+
+
+def test_what_was_heard_late_is_not_heard_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that is told again is passed over, in whatever order, also after a second in which much happened."""
+    heard = [end_of("other", 6_000_000_009), kill(5_000_000_001, "15"), kill(7_500_000_000, "1")]
+    client = Client(Stream(heard, OSError("cut")), Stream([*reversed(heard), kill(7_500_000_001, "9")], None))
+    found = watch(client, monkeypatch)
+    for _ in range(2):
+        found.ledger.order("c", "kill").done()
+    found.begin()
+    until(lambda: bool(found.ledger.interferences("r")))
+    assert [one.what for one in found.ledger.interferences("r")] == ["was sent SIGKILL"]
+    assert client.since == [None, 5]
+    found.close()
+
+
+def test_what_does_not_come_again_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection of many hours remembers some seconds of events."""
+    found = watch(Client(Stream([end_of("other", second * 10**9) for second in range(1, 1000)], None)), monkeypatch)
+    heard: list[object] = []
+    monkeypatch.setattr(found.ledger, "take", heard.append)
+    found.begin()
+    until(lambda: len(heard) == 999)
+    assert len(found._heard) < 5
     found.close()
 
 

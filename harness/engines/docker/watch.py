@@ -7,9 +7,10 @@ that grades makes more than that in seconds. A stream that ends is opened again 
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness.engines.docker.ledger import WATCHED, Ledger
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _OPEN_SECONDS = 5.0
 _PAUSE_SECONDS = 0.5
+_LATE_SECONDS = 2
+"""How much earlier than one that was told before it an event may be stamped: engines tell some a little late."""
 
 
 class Watch:
@@ -35,7 +38,9 @@ class Watch:
         self._listening = threading.Event()
         self._over = threading.Event()
         self._stream: CancellableStream[dict[str, Any]] | None = None
-        self._last = 0
+        self._newest = 0
+        self._heard: dict[str, int] = {}
+        """Events that come again when a stream is opened again, and their stamps."""
 
     def begin(self) -> None:
         """Begin to listen, unless that was done."""
@@ -81,8 +86,7 @@ class Watch:
 
     def _hear(self, client: APIClient) -> None:
         filters = {"type": ["container", "network"], "event": list(WATCHED)}
-        # Whole seconds: what was heard already comes again, and is passed over.
-        stream = client.events(since=self._last // 10**9 or None, filters=filters, decode=True)
+        stream = client.events(since=self._since() or None, filters=filters, decode=True)
         with self._lock:
             if self._over.is_set():
                 stream.close()
@@ -92,10 +96,26 @@ class Watch:
         self._listening.set()
         try:
             for event in stream:
-                at = event.get("timeNano", 0)
-                if at > self._last:
-                    self._last = at
+                if self._is_new(event):
                     self.ledger.take(event)
         finally:
             with self._lock:
                 self._stream = None
+
+    def _since(self) -> int:
+        """Return the second from which on events are asked for again, so that none that is late is missed."""
+        return max(self._newest // 10**9 - _LATE_SECONDS, 0)
+
+    def _is_new(self, event: Mapping[str, object]) -> bool:
+        """Return whether an event was not heard yet. Its stamp does not tell: not all come in the order of their stamps."""
+        name = json.dumps(event, sort_keys=True)
+        if name in self._heard:
+            return False
+        stamp = event.get("timeNano")
+        at = stamp if isinstance(stamp, int) else 0
+        before, self._newest = self._since(), max(self._newest, at)
+        self._heard[name] = at
+        if self._since() > before:
+            begin = self._since() * 10**9
+            self._heard = {name: at for name, at in self._heard.items() if at >= begin}
+        return True
