@@ -11,7 +11,7 @@ from harness.engines.fake.process import Process
 from harness.errors import ExitCode
 from harness.grading.runner import Graded, Runner, Task
 from harness.model import Status, Verdict
-from tests.unit.grading import harbour
+from tests.unit.grading import harbour, test_fake_one_shots
 
 DISTURBED = """
 from harness.testing import check, expect
@@ -26,6 +26,15 @@ def test_mode(broker):
     expect(broker.state("other").running, "It does not run.")
 """
 BUILD = 'language = "python"\nbuild = ["hand"]\nrun = ["cat", "mode"]\n'
+ONE_SHOTS = """
+from harness.testing import check, expect
+
+@check("answers/sums")
+def test_sums(broker):
+    broker.run(argv=["hand"], timeout_seconds=5)
+    for _ in range(100):
+        broker.run(argv=["work"], timeout_seconds=5)
+"""
 
 
 class Hand:
@@ -34,7 +43,8 @@ class Hand:
     def __init__(self, action: str, name: str, times: int) -> None:
         """Do ``action`` to sandbox ``name``."""
         self.times = times
-        self.engine = FakeEngine({"hand": self._act})
+        self.worked = 0
+        self.engine = FakeEngine({"hand": self._act, "work": self._work})
         self._action = action
         self._name = name
 
@@ -44,6 +54,28 @@ class Hand:
             self.engine.strangers.do(self._action, self._name)
         process.check()
         return 0
+
+    def _work(self, process: Process) -> int:
+        self.worked += 1
+        process.sleep(0.05 if self.times else 0)
+        return 0
+
+    def grade_one_shots(self, root: Path, *, keep_warm: bool = False) -> Graded:
+        """Return the grading of an exercise whose every run is a sandbox of its own."""
+        folder = root / "heron"
+        folder.mkdir()
+        (folder / "service.toml").write_text('run = ["work"]\n', encoding="utf-8")
+        runner = Runner(
+            test_fake_one_shots.known(root, ONE_SHOTS),
+            self.engine,
+            lambda names: self.engine.images(names, lambda _: None),
+            lambda _: None,
+            keep_warm=keep_warm,
+        )
+        try:
+            return runner.grade(Task(path=str(folder), exercise_id="skeleton", mode="check"))
+        finally:
+            runner.close()
 
     def grade(self, root: Path, *, service: str = harbour.SERVICE, mode: str = "grade") -> tuple[Graded, list[str]]:
         """Return the grading and what was said while it ran."""
@@ -82,3 +114,18 @@ def test_a_build_that_was_removed_is_no_refusal(tmp_path: Path) -> None:
     """The build command did not fail: somebody took its sandbox away, and once more."""
     graded, _ = Hand("remove", "berth-build", 2).grade(tmp_path, service=BUILD)
     assert (graded.grading.verdict, graded.grading.exit_code) == (Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE)
+
+
+def test_a_warm_grader_is_watched_as_well(tmp_path: Path) -> None:
+    """It belongs to no grading, and what somebody did to it is told as such and not as a grader that died."""
+    graded = Hand("kill", "grader", 1).grade_one_shots(tmp_path, keep_warm=True)
+    assert (graded.grading.verdict, graded.grading.exit_code) == (Verdict.PASSED, 0)
+    assert graded.grading.phases[0].name.startswith("interfered with: sandbox grader was sent SIGKILL")
+
+
+def test_one_shots_that_somebody_interfered_with_end_at_once(tmp_path: Path) -> None:
+    """Nothing counts any more, so nothing more is run: it is known long before the check has done its hundred runs."""
+    hand = Hand("kill", "submission", 2)
+    graded = hand.grade_one_shots(tmp_path)
+    assert (graded.grading.verdict, graded.grading.exit_code) == (Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE)
+    assert hand.worked < 150
