@@ -45,10 +45,17 @@ WHOLE = [(name, block) for name, block in BLOCKS if "import" in block and "@chec
 FRAGMENTS = [(name, block) for name, block in BLOCKS if (name, block) not in WHOLE]
 
 
+class Listening(ThreadingHTTPServer):
+    """Where the service is; nothing but errors comes from there until a check has started it."""
+
+    started = False
+
+
 class Charges(BaseHTTPRequestHandler):
     """A service that does what the first example asks for."""
 
     protocol_version = "HTTP/1.1"
+    server: Listening
 
     def do_GET(self) -> None:
         """Answer a charge, or its health."""
@@ -61,7 +68,7 @@ class Charges(BaseHTTPRequestHandler):
 
     def _answer(self, status: int) -> None:
         body = b'{"id": "c-1"}'
-        self.send_response(status)
+        self.send_response(status if self.server.started else 503)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -71,17 +78,17 @@ class Charges(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def charges() -> Iterator[str]:
+def charges() -> Iterator[Listening]:
     """Run the service on port 8080 of a loopback address that nobody else has."""
     server = None
     for last in range(2, 250):
         with contextlib.suppress(OSError):
-            server = ThreadingHTTPServer((f"127.9.{time.time_ns() % 200}.{last}", 8080), Charges)
+            server = Listening((f"127.9.{time.time_ns() % 200}.{last}", 8080), Charges)
             break
     assert server is not None
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield str(server.server_address[0])
+        yield server
     finally:
         server.shutdown()
         server.server_close()
@@ -104,9 +111,15 @@ def answer(verb: str, args: dict[str, Json]) -> dict[str, Json]:
 def test_whole_example_is_a_check_that_passes(name: str, block: str, tmp_path: Path) -> None:
     """It is collected, and a service that does right passes it."""
     ids = re.findall(r'@check\("([^"]+)"\)', block)
-    with Grader(tmp_path) as grader, charges() as address:
+    with Grader(tmp_path) as grader, charges() as app:
+
+        def host(verb: str, args: dict[str, Json]) -> dict[str, Json]:
+            app.started |= verb == "start" and args["sandbox"] == "app"
+            return answer(verb, args)
+
+        address = str(app.server_address[0])
         facts: dict[str, Json] = {"addresses": {"app": address}, "timeouts": {"startup_seconds": 5.0}}
-        seen = grader.run(job({f"test_{name.replace('-', '_')}.py": block}, *ids, **facts), answer)
+        seen = grader.run(job({f"test_{name.replace('-', '_')}.py": block}, *ids, **facts), host)
     assert seen.of("broken") == []
     assert seen.statuses == dict.fromkeys(ids, "passed"), seen.outcomes
 
