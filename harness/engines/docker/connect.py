@@ -130,15 +130,6 @@ class Link:
         answer = api._post_json(api._url(f"/{kind}/create"), data=body, params={"name": name} if name else {})  # noqa: SLF001
         return api._result(answer, json=True)  # noqa: SLF001
 
-    def update(self, container: str, limits: dict[str, Json]) -> None:
-        """Change some of a container's limits, in the engine's own words: docker-py's update knows no limit of processes.
-
-        Call it within :func:`translated`.
-        """
-        api = cast("_Posting", self.api())
-        answer = api._post_json(api._url(f"/containers/{container}/update"), data=limits, params={})  # noqa: SLF001
-        api._result(answer, json=True)  # noqa: SLF001
-
     def close(self) -> None:
         """Close the clients of all threads."""
         self.watch.close()
@@ -203,14 +194,14 @@ def translated(doing: str) -> Iterator[None]:
         raise EngineError(text) from error
 
 
-def patiently(doing: str, call: Callable[[], Result]) -> Result:
+def patiently(doing: str, call: Callable[[], Result], *, pauses: tuple[float, ...] = ()) -> Result:
     """Return what ``call`` returns, tried again a few times when it fails for a reason that may pass.
 
     For calls that may be done twice. An answer that will not change (no such container, not running, a bad request) is
-    raised at once, and so is the last failure.
+    raised at once, and so is the last failure. ``pauses`` are seconds between tries, for a call that needs its own.
     """
     begin = time.monotonic()
-    for pause in _PAUSES:
+    for pause in pauses or _PAUSES:
         try:
             with translated(doing):
                 return call()

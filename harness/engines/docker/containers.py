@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import http
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -26,9 +25,12 @@ if TYPE_CHECKING:
     from harness.model import Json
     from harness.owners import Owner
 
-_log = logging.getLogger(__name__)
-_NO_FORKS = 1
-"""As a limit of processes: those that are there stay, and none is added."""
+_FREEZES = (0.1,) * 40
+"""Pauses between tries to freeze.
+
+Each try of an engine gives all processes some milliseconds to come to a halt, and thaws them when one did not. Many that
+fork or compute on a busy machine make most tries fail, never all; so a few tries are for sale, and forty are not.
+"""
 KILL_SECONDS = 60.0
 """How long a killed container may take to be dead before the engine counts as broken."""
 
@@ -106,39 +108,9 @@ def start(link: Link, container: str) -> None:
     _ordered(link, container, f"start container {container[:12]}", lambda: link.api().start(container), "start")
 
 
-def pause(link: Link, container: str, *, pids: int) -> None:
-    """Freeze a container; nothing when it does not run, or is frozen already.
-
-    A freezer does not catch up with processes that are forked all the time. When all tries failed, it is tried while
-    nothing in there can be forked. Then ``pids``, its limit, holds again, before anything in there runs on.
-    """
-
-    def freeze() -> None:
-        _switch(link, container, "pause", lambda: link.api().pause(container))
-
-    try:
-        freeze()
-    except EngineRefusal as first:
-        if first.status < http.HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise
-        _log.info("without forks: %s", first)
-        # Not sooner: who is refused a thread for a moment may be honest, and the freezer busy for another reason.
-        try:
-            _limit_processes(link, container, _NO_FORKS)
-            freeze()
-        except EngineRefusal as error:
-            raise first from error
-        finally:
-            # Also when it was refused: some of it may be done. Gone, or an engine that has no such call: nothing is.
-            with _tolerated(http.HTTPStatus.NOT_FOUND):
-                _limit_processes(link, container, pids)
-
-
-def _limit_processes(link: Link, container: str, pids: int) -> None:
-    def limit() -> None:
-        link.update(container, {"PidsLimit": pids})
-
-    _ordered(link, container, f"limit container {container[:12]} to {pids} processes", limit, "update")
+def pause(link: Link, container: str) -> None:
+    """Freeze a container; nothing when it does not run, or is frozen already."""
+    _switch(link, container, "pause", lambda: link.api().pause(container))
 
 
 def unpause(link: Link, container: str) -> None:
@@ -147,8 +119,9 @@ def unpause(link: Link, container: str) -> None:
 
 
 def _switch(link: Link, container: str, verb: str, call: Callable[[], object]) -> None:
+    pauses = _FREEZES if verb == "pause" else ()
     try:
-        _ordered(link, container, f"{verb} container {container[:12]}", call, verb)
+        _ordered(link, container, f"{verb} container {container[:12]}", call, verb, pauses=pauses)
     except EngineRefusal:
         # Not running, already so, or done by a try that seemed to fail: what was asked for is so, or cannot be.
         facts = inspect(link, container)
@@ -156,7 +129,14 @@ def _switch(link: Link, container: str, verb: str, call: Callable[[], object]) -
             raise
 
 
-def _ordered(link: Link, container: str, doing: str, call: Callable[[], object], *actions: str) -> None:
+def _ordered(
+    link: Link,
+    container: str,
+    doing: str,
+    call: Callable[[], object],
+    *actions: str,
+    pauses: tuple[float, ...] = (),
+) -> None:
     """Do what has events of its own: each try is noted as our order, and taken back when the engine refuses it."""
 
     def once() -> None:
@@ -169,7 +149,7 @@ def _ordered(link: Link, container: str, doing: str, call: Callable[[], object],
             raise
         order.done()
 
-    patiently(doing, once)
+    patiently(doing, once, pauses=pauses)
 
 
 def kill(link: Link, container: str, signal: str = "SIGKILL") -> None:

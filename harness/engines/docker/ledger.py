@@ -29,14 +29,13 @@ LABEL_SANDBOX = "harness.sandbox"
 WATCHED = ("kill", "die", "oom", "pause", "unpause", "stop", "restart", "start", "destroy", "disconnect", "update")
 """Events that are read. What only looks (``top``, ``exec_create``, ``attach``) changes nothing."""
 _SIGKILLED = "137"
-_NEVER_OURS = {"stop": "was stopped", "restart": "was restarted"}
+_NEVER_OURS = {"stop": "was stopped", "restart": "was restarted", "update": "was given other limits"}
 _ORDERED = {
     "kill": "was sent {signal}",
     "pause": "was paused",
     "unpause": "was resumed",
     "start": "was started",
     "destroy": "was removed",
-    "update": "was given other limits",
 }
 _SETTLE_SECONDS = 2.0
 _DOUBT_SECONDS = 0.5

@@ -148,7 +148,7 @@ class Sandbox:
         """Freeze every process."""
         with self.lock:
             if self._container:
-                containers.pause(self._link, self._container, pids=self.spec.limits.pids)
+                containers.pause(self._link, self._container)
 
     def resume(self) -> None:
         """Thaw every process."""
