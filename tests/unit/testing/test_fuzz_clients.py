@@ -24,6 +24,8 @@ from harness.testing.clients import Answer, HttpClient
 RESPONDERS = 1000
 TIMEOUT_SECONDS = 0.25
 MAX_BODY_BYTES = 64 * 1024
+LONGEST_PAUSE_SECONDS = 20.0
+"""How long a busy machine may keep a thread from running: this tells an answer that ends from one that hangs."""
 
 
 def status_line(rng: random.Random) -> bytes:
@@ -171,7 +173,7 @@ def test_garbage_never_makes_a_check_inconclusive(garbage: Callable[[int], Answe
         answers = list(pool.map(garbage, range(RESPONDERS)))
     for seed, answer in enumerate(answers):
         assert (answer.status is None) == (answer.error is not None), seed
-        assert answer.seconds < TIMEOUT_SECONDS + 1.2, (seed, answer)
+        assert answer.seconds < TIMEOUT_SECONDS + LONGEST_PAUSE_SECONDS, (seed, answer)
         assert len(answer.body) <= MAX_BODY_BYTES
         assert judged(answer) in {Status.PASSED, Status.FAILED}, seed
     kinds = {answer.status is None for answer in answers}
