@@ -42,7 +42,7 @@ def held(*rows: Row) -> list[bool | None]:
 def test_threshold_is_twice_from_right_and_one_and_a_half_times_from_wrong(
     right: float, wrong: float, better: str, holds: list[bool | None]
 ) -> None:
-    """The worst right value of all runs and the best wrong one count, whichever side is right."""
+    """The worse of two right values and the best wrong one count, whichever side is right."""
     kinder, worse = (1.0, 99.0) if better == "less" else (99.0, 1.0)
     assert (
         held(
@@ -53,6 +53,17 @@ def test_threshold_is_twice_from_right_and_one_and_a_half_times_from_wrong(
         )
         == holds
     )
+
+
+def test_of_many_runs_the_middle_counts_and_the_worst_is_said() -> None:
+    """One run beside a busy neighbour is no reference, and hides none whose every run is slow."""
+    rows = [measured("reference/a", value) for value in (4.0, 4.5, 9.0)]
+    (line,) = margins.lines((REFERENCE,), rows)
+    assert (line.holds, line.found.endswith("2.2 times inside (worst run 1.1)")) == (True, True)
+    other = dataclasses.replace(REFERENCE, name="reference/b")
+    slow = [measured("reference/b", value) for value in (8.0, 8.0, 1.0)]
+    (line,) = margins.lines((REFERENCE, other), [*rows, *slow])
+    assert (line.holds, "8 s (reference/b)" in line.found) == (False, True)
 
 
 def test_wrong_values_are_those_of_mutants_that_must_fail_the_check_by_it() -> None:
