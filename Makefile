@@ -37,5 +37,5 @@ bench: images    ## timings beside the plain things a grading is made of; run no
 	$(PYTHON) benchmarks/bench.py
 
 clean:    ## remove all of it: what gradings left, images of ours, .venv, .setup
-	@if [ -x $(HARNESS) ]; then $(HARNESS) clean --all; fi
+	@if [ -x $(HARNESS) ]; then $(HARNESS) clean --all $(if $(filter 1,$(YES)),--yes); fi
 	@sh scripts/clean
