@@ -62,6 +62,19 @@ func (c *Charges) Create(ctx context.Context, key string, order Order) (Charge, 
 	return c.Get(ctx, id)
 }
 
+// Learn takes the provider's word for how a charge ended; about anything but one of our charges it changes nothing.
+func (c *Charges) Learn(ctx context.Context, id string, order Order, status string) error {
+	charge, err := c.Get(ctx, id)
+	if errors.Is(err, errNoSuchCharge) || err == nil && charge.Order != order {
+		return nil
+	}
+	if err == nil {
+		err = c.outbox.settle(ctx, id, status)
+		c.outbox.announce(id)
+	}
+	return err
+}
+
 // Get returns one charge, or errNoSuchCharge.
 func (c *Charges) Get(ctx context.Context, id string) (Charge, error) {
 	charge := Charge{ID: id}

@@ -67,12 +67,6 @@ func (o *Outbox) announce(id string) {
 	}
 }
 
-// Hurry makes a charge due now; it changes nothing when the charge is settled or unknown.
-func (o *Outbox) Hurry(ctx context.Context, id string) error {
-	defer o.Wake()
-	return o.exec(ctx, "UPDATE outbox SET due_at = now() WHERE charge = $1", id)
-}
-
 func (o *Outbox) claim(ctx context.Context, limit int) ([]job, error) {
 	lease := 2*o.settings.ProviderTimeout + 500*time.Millisecond
 	rows, err := o.db.Query(ctx, `

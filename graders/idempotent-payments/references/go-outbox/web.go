@@ -85,7 +85,7 @@ func (web *Web) ledger(r *http.Request) (int, any, error) {
 	return http.StatusOK, map[string]any{"merchant": merchant, "entries": list, "totals": totals}, nil
 }
 
-// webhook takes news as a hint only: the outbox asks the provider. So it may come twice, early, out of order or from anybody.
+// webhook takes news; twice, late, or of another charge than ours it changes nothing.
 func (web *Web) webhook(r *http.Request) (int, any, error) {
 	body, err := readBody(r)
 	if err != nil {
@@ -95,8 +95,9 @@ func (web *Web) webhook(r *http.Request) (int, any, error) {
 	if json.Unmarshal(body, &news) != nil || CheckName("ref", news.Ref) != nil {
 		return 0, nil, badRequest("expected a JSON object with a ref")
 	}
-	if news.Type == "captured" || news.Type == "declined" {
-		err = web.charges.outbox.Hurry(r.Context(), news.Ref)
+	order, err := ParseOrder(body)
+	if err == nil && (news.Type == "captured" || news.Type == "declined") {
+		err = web.charges.Learn(r.Context(), news.Ref, order, news.Type)
 	}
 	return http.StatusOK, map[string]bool{"taken": true}, err
 }

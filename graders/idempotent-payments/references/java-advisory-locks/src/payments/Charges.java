@@ -62,9 +62,16 @@ final class Charges {
         return charge;
     }
 
-    /** Takes news as a hint to ask the provider: so it may come twice, early, out of order or from anybody. */
-    void hint(String id) throws SQLException {
-        database.update("UPDATE charges SET next_try = now() WHERE id = ? AND status = 'pending'", id);
+    /** Takes news that fits one of our charges for the provider's word. Twice, late or about anything else: it changes nothing. */
+    void learn(String id, String type, String merchant, String amount, String currency) throws SQLException {
+        Optional<Charge> charge = get(id);
+        if (charge.isPresent() && ("captured".equals(type) || "declined".equals(type))) {
+            Order order = charge.get().order();
+            String owed = Money.format(order.amount(), order.currency());
+            if (order.merchant().equals(merchant) && owed.equals(amount) && order.currency().equals(currency)) {
+                database.update("UPDATE charges SET status = ? WHERE id = ? AND status = 'pending'", type, id);
+            }
+        }
     }
 
     /** Settles what the first call left open, or a killed process. Returns when interrupted. */

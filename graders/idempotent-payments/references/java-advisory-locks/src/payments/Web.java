@@ -2,6 +2,7 @@ package payments;
 
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
+import com.google.gson.JsonObject;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
@@ -79,8 +80,10 @@ final class Web {
     }
 
     private Answer webhook(HttpExchange exchange) throws IOException, SQLException {
-        String ref = Json.text(Validation.object(body(exchange)), "ref");
-        charges.hint(Validation.name("ref", ref));
+        JsonObject news = Validation.object(body(exchange));
+        String ref = Validation.name("ref", Json.text(news, "ref"));
+        charges.learn(
+                ref, Json.text(news, "type"), Json.text(news, "merchant"), Json.text(news, "amount"), Json.text(news, "currency"));
         return new Answer(200, Map.of("taken", true));
     }
 
