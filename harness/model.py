@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 """What ``json.loads`` can return."""
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of ``result.json``; see docs/reference/result.md."""
 
 
@@ -21,7 +21,7 @@ class Status(enum.StrEnum):
     FAILED = "failed"
     """The service was seen to break the rule (credit may still be partial)."""
     UNPROVEN = "unproven"
-    """The evidence is missing because the candidate's service gave none: no points."""
+    """The evidence is missing because the candidate's service gave none: no points, and a gate of it is not shown."""
     INCONCLUSIVE = "inconclusive"
     """The evidence is missing for a reason of ours, proven by our own probe: costs no point."""
 
@@ -53,16 +53,19 @@ class Check:
     """Ids of checks that must have passed; else this one is ``unproven`` without being run."""
     kept: bool = False
     """It judges what must not break, and so may pass on the untouched starter, once what it requires passes."""
+    last: bool = False
+    """It judges everything that was done in a grading, and so runs after all others, however they ended. At most one does."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gate:
-    """A cap on the total when any of some checks failed."""
+    """A cap on the total unless each of some checks passed: see :class:`GateState`."""
 
     id: str
     title: str
     """The consequence in business words."""
     cap: float
+    """The most that is left when it was seen broken."""
     checks: tuple[str, ...]
 
 
@@ -110,6 +113,8 @@ class SandboxPlan:
     """What is copied to ``/box``: ``submission``, ``starter``, ``yardstick``, or nothing."""
     build: str = ""
     """What is built in ``/box`` before the checks: its ``content``, by the build command of that one's ``service.toml``."""
+    restore: bool = False
+    """Whether what is in ``/box`` when the checks begin is put back when a check has the sandbox's files lost."""
     build_when: str = "always"
     """``always``, or ``test``: only for a submission whose ``service.toml`` has a ``test`` command."""
     main: bool = False
@@ -171,34 +176,13 @@ class Exercise:
         """The sandbox of the candidate's main service, whatever an exercise calls it."""
         return next(one for one in self.sandboxes if one.main)
 
+    def cap_not_shown(self, gate: Gate) -> float:
+        """Return the most that is left when a check of ``gate`` has no evidence and that is not our doing.
 
-NO_EXERCISE = Exercise(
-    id="",
-    version="",
-    status="draft",
-    title="",
-    summary="",
-    skills={},
-    minutes=0,
-    pass_mark=0.0,
-    seed=0,
-    deadline_seconds=0,
-    languages=(),
-    network=False,
-    sandboxes=(),
-    grader_limits=Limits(),
-    build_limits=Limits(),
-    build_seconds=0,
-    timeouts=(),
-    submit=(),
-    max_bytes=0,
-    max_files=0,
-    parameters={},
-    checks=(),
-    gates=(),
-    human=(),
-)
-"""What a submission is for that was refused before anybody could tell."""
+        One point under the pass mark: a gate must be earned. Never more than its own cap: then hiding a failure of a gate
+        that caps far below the pass mark would be worth points.
+        """
+        return min(gate.cap, max(0.0, self.pass_mark - 1))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -299,13 +283,27 @@ class Outcome:
     """What it compared with its thresholds. For the assessor only."""
 
 
+class GateState(enum.StrEnum):
+    """Why a gate is closed."""
+
+    BROKEN = "seen broken"
+    """A check of it failed: what it is for was seen to happen."""
+    NOT_SHOWN = "not shown"
+    """None failed, and of at least one the submission gave no evidence: what it is for was not ruled out."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GateHit:
     """A gate that capped the total."""
 
     gate: Gate
+    state: GateState
+    cap: float
+    """The most that it leaves: the gate's own cap, or less where checks are not shown (:meth:`Exercise.cap_not_shown`)."""
     checks: tuple[str, ...]
-    """The failed checks that closed it."""
+    """Its checks that failed."""
+    unshown: tuple[str, ...]
+    """Its checks of which the submission gave no evidence, in either state."""
     without: float
     """What the total would have been."""
 

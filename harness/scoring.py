@@ -6,17 +6,21 @@ The rules, each of which a property test in tests/unit/test_scoring.py holds:
   nothing. A duplicate or unknown id also holds the result for a human.
 * **Infrastructure costs nobody a point.** What is ours (missing, contradictory, said to be inconclusive) is
   ``inconclusive``: undecided, in neither direction.
-* ``unproven`` earns nothing and closes no gate: a service that gave no evidence was not seen to break a rule.
-* A **gate** closes on ``failed`` only, whatever partial credit the check kept, and then caps the total.
+* **Silence never beats failure.** ``unproven`` earns nothing, and a **gate** must be earned: only checks that passed, or
+  are inconclusive, leave it open. One that failed closes it as *seen broken*, whatever partial credit it kept: its
+  declared cap holds. One that is unproven, of itself or for what it requires, caps the total at one point under the
+  pass mark, or at the declared cap where that is lower; with none that failed the gate is *not shown*. So taking
+  evidence away never raises a total, and passing one more check never lowers it.
 * A **requirement** (``Check.requires``) that failed or stayed unproven makes a check unproven, whatever was said of
   it; one that is inconclusive makes it inconclusive, because its points hang on an answer we owe. What is
-  inconclusive itself stays so: it could still close a gate.
+  inconclusive itself stays so: it could still close a gate. What is unproven itself stays so: nothing that we owe
+  gives it points.
 
 The verdict reads the outcomes twice. The *highest* reading gives every inconclusive check full credit and closes no
-gate for it. The *lowest* gives it nothing and closes every gate it belongs to: an unseen double charge could have
-been one, so it must not pass on our silence. Under the bar even at the highest is ``failed``, at or over it even at
+gate for it. The *lowest* gives it nothing and closes every gate it belongs to, at the lower of both caps: an unseen
+double charge could have been one, so it must not pass on our silence. Under the bar even at the highest is ``failed``, at or over it even at
 the lowest is ``passed``, anything else is ``inconclusive``. ``Score.earned`` lies between: inconclusive checks at
-zero, gates closed only by what was seen.
+zero, gates closed only by what the submission did or did not show.
 
 Sums are exact (decimal fractions as authors wrote them) and rounded once, to the two decimals people see; the bar
 is compared with those, so nobody reads "70 of 100, bar 70, failed".
@@ -34,7 +38,7 @@ from fractions import Fraction
 from typing import Protocol
 
 from harness.errors import ExerciseError, ExitCode
-from harness.model import Check, Exercise, Gate, GateHit, Measure, Outcome, Score, Status, Verdict
+from harness.model import Check, Exercise, GateHit, GateState, Measure, Outcome, Score, Status, Verdict
 
 
 class Measured(Protocol):
@@ -121,7 +125,7 @@ def judge(
     reports = tuple(outcomes)
     settled = settle(checks, reports)
     found = (*problems, *integrity_problems(checks, reports, collected))
-    lowest, highest = bounds(exercise.gates, settled)
+    lowest, highest = bounds(exercise, settled)
     verdict = Verdict.HELD if found else _verdict(lowest, highest, exercise.pass_mark if bar is None else bar)
     return Judgement(
         score=tally(exercise, settled),
@@ -184,15 +188,10 @@ def settle(checks: Sequence[Check], reports: Sequence[Said]) -> tuple[Outcome, .
 def tally(exercise: Exercise, outcomes: Sequence[Outcome]) -> Score:
     """Return the points of settled outcomes; gates that closed are listed whether or not their cap was reached."""
     total = _sum(outcomes, _earned)
-    closed = [
-        GateHit(gate=gate, checks=hits, without=_shown(total))
-        for gate in exercise.gates
-        if (hits := tuple(o.check.id for o in outcomes if o.check.id in gate.checks and o.status is Status.FAILED))
-    ]
-    closed.sort(key=lambda hit: hit.gate.cap)
+    closed = sorted(_closed(exercise, outcomes, total), key=lambda hit: hit.cap)
     skills = dict.fromkeys([*exercise.skills, *(o.check.skill for o in outcomes)])
     return Score(
-        earned=_shown(_capped(total, (hit.gate for hit in closed))),
+        earned=_shown(_capped(total, (hit.cap for hit in closed))),
         decided=_shown(_sum((o for o in outcomes if o.status is not Status.INCONCLUSIVE), _possible)),
         possible=_shown(_sum(outcomes, _possible)),
         by_skill={skill: _skill(skill, outcomes) for skill in skills},
@@ -200,17 +199,14 @@ def tally(exercise: Exercise, outcomes: Sequence[Outcome]) -> Score:
     )
 
 
-def bounds(gates: Sequence[Gate], outcomes: Sequence[Outcome]) -> tuple[float, float]:
+def bounds(exercise: Exercise, outcomes: Sequence[Outcome]) -> tuple[float, float]:
     """Return the total in the lowest and in the highest reading of inconclusive outcomes (see the module)."""
-    unsure = {o.check.id for o in outcomes if o.status is Status.INCONCLUSIVE}
-    failed = {o.check.id for o in outcomes if o.status is Status.FAILED}
-    known = {o.check.id for o in outcomes if o.status in {Status.PASSED, Status.UNPROVEN}}
-    lowest = _capped(_sum(outcomes, _earned), (g for g in gates if set(g.checks) - known))
-    highest = _capped(
-        _sum(outcomes, lambda o: _possible(o) if o.check.id in unsure else _earned(o)),
-        (g for g in gates if failed & set(g.checks)),
-    )
-    return _shown(lowest), _shown(highest)
+    total = _sum(outcomes, _earned)
+    owed = _sum((o for o in outcomes if o.status is Status.INCONCLUSIVE), _possible)
+    caps = [hit.cap for hit in _closed(exercise, outcomes, total)]
+    decided = {o.check.id for o in outcomes if o.status is not Status.INCONCLUSIVE}
+    unseen = [exercise.cap_not_shown(gate) for gate in exercise.gates if set(gate.checks) - decided]
+    return _shown(_capped(total, (*caps, *unseen))), _shown(_capped(total + owed, caps))
 
 
 def earned_points(outcome: Outcome) -> float:
@@ -274,6 +270,8 @@ def _required(outcome: Outcome, outcomes: Mapping[str, Outcome]) -> Outcome:
         return outcome
     if outcome.status is Status.FAILED and (lost or outcome.credit == 0):
         return dataclasses.replace(outcome, credit=0.0)
+    if outcome.status is Status.UNPROVEN and not lost:
+        return outcome
     words = "did not pass" if lost else "has no result"
     blame = lost or [needed.check for needed in unmet]
     names = [check.id for check in blame] or absent
@@ -322,8 +320,23 @@ def _skill(skill: str, outcomes: Sequence[Outcome]) -> tuple[float, float]:
     return _shown(_sum(mine, _earned)), _shown(_sum(mine, _possible))
 
 
-def _capped(total: Fraction, gates: Iterable[Gate]) -> Fraction:
-    return min([total, *(_exact(gate.cap) for gate in gates)])
+def _closed(exercise: Exercise, outcomes: Sequence[Outcome], total: Fraction) -> list[GateHit]:
+    """Return the gates that are not earned: something of them failed or has no evidence."""
+    hits = []
+    for gate in exercise.gates:
+        failed, unshown = (
+            tuple(o.check.id for o in outcomes if o.check.id in gate.checks and o.status is status)
+            for status in (Status.FAILED, Status.UNPROVEN)
+        )
+        if failed or unshown:
+            state = GateState.BROKEN if failed else GateState.NOT_SHOWN
+            cap = exercise.cap_not_shown(gate) if unshown else gate.cap
+            hits.append(GateHit(gate=gate, state=state, cap=cap, checks=failed, unshown=unshown, without=_shown(total)))
+    return hits
+
+
+def _capped(total: Fraction, caps: Iterable[float]) -> Fraction:
+    return min([total, *map(_exact, caps)])
 
 
 def _shown(points: Fraction) -> float:

@@ -26,7 +26,8 @@ def _exercises(catalogue: Catalogue) -> str:
     for exercise in catalogue.list():
         known = subjects.all_of(catalogue.pair(exercise.id))
         count = {kind: sum(1 for one in known if one.kind == kind) for kind in subjects.KINDS}
-        proof = f"{count['reference']} references, {count['mutant']} mutants, {count['cheat']} cheats"
+        honest = f"{count['honest']} honest designs, " if count["honest"] else ""
+        proof = f"{count['reference']} references, {honest}{count['mutant']} mutants, {count['cheat']} cheats"
         languages = ", ".join(exercise.languages) or "any the image has"
         row = (f"`{exercise.id}`", str(exercise.minutes), languages, proof, trust.line(catalogue.pair(exercise.id)))
         rows.append(f"| {' | '.join(row)} |")

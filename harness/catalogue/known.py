@@ -1,4 +1,7 @@
-"""``mutants.toml``, ``cheats.toml`` and ``references.toml``: the known submissions of a grader, and what each must come to."""
+"""``mutants.toml``, ``cheats.toml``, ``honest.toml`` and ``references.toml``: what is known of a grader's submissions.
+
+Each says what its submissions are and what grading them must come to.
+"""
 
 from __future__ import annotations
 
@@ -64,6 +67,29 @@ class Mutant:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Honest:
+    """A right solution of another design, which loses nothing: ``honest/<name>/``, or ``honest/<name>.patch`` on ``like``."""
+
+    name: str
+    title: str
+    """What is unlike the references, in one sentence."""
+    like: str
+    """``reference/NAME`` that it is a patch on; empty: it is a folder."""
+    expected: Expected
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Control:
+    """What some cheat is without the cheat, where no other known submission is that: ``controls/<name>.patch`` on ``like``."""
+
+    name: str
+    title: str
+    like: str
+    """``KIND/NAME`` of the known submission that it is a patch on."""
+    expected: Expected
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Cheat:
     """A submission that tries to get points without the work; how is ``cheats/<name>.patch``."""
 
@@ -71,8 +97,18 @@ class Cheat:
     title: str
     """What it tries, in one sentence."""
     like: str
-    """``KIND/NAME`` of the known submission that it is a patch on, and must not beat: what it is without the cheat."""
+    """``KIND/NAME`` of the known submission that it is a patch on."""
+    control: str
+    """``KIND/NAME`` of the known submission that it must not beat: what is honest about it. Mostly what it is like."""
     expected: Expected
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cheats:
+    """What ``cheats.toml`` declares."""
+
+    cheats: tuple[Cheat, ...] = ()
+    controls: tuple[Control, ...] = ()
 
 
 def matches(check_id: str, globs: Iterable[str]) -> bool:
@@ -145,14 +181,36 @@ class _Mutants(Table):
     mutants: Many[_Mutant] = ()
 
 
+_Known = Annotated[str, Field(pattern=r"^(starter|reference|honest|mutant|control)/[a-z0-9-]+$")]
+
+
 class _Cheat(_Expected):
     name: Slug
     title: Text
-    like: Annotated[str, Field(pattern=r"^(starter|reference|mutant)/[a-z0-9-]+$")]
+    like: _Known
+    control: _Known | None = None
+
+
+class _Control(_Expected):
+    name: Slug
+    title: Text
+    like: Annotated[str, Field(pattern=r"^(starter|reference|honest|mutant)/[a-z0-9-]+$")]
 
 
 class _Cheats(Table):
     cheats: Many[_Cheat] = ()
+    controls: Many[_Control] = ()
+
+
+class _Honest(Table):
+    name: Slug
+    title: Text
+    like: Annotated[str, Field(pattern=r"^reference/[a-z0-9-]+$")] | None = None
+    seeds: Annotated[int, Field(gt=0, le=MAX_SEEDS)] = 1
+
+
+class _Honests(Table):
+    honest: Many[_Honest] = ()
 
 
 class _Reference(_Expected):
@@ -170,12 +228,42 @@ def parse_mutants(data: bytes, where: str = "mutants.toml") -> tuple[Mutant, ...
     return tuple(one.value(tuple(document.smoke)) for one in document.mutants)
 
 
-def parse_cheats(data: bytes, where: str = "cheats.toml") -> tuple[Cheat, ...]:
+def parse_cheats(data: bytes, where: str = "cheats.toml") -> Cheats:
     """Return what ``cheats.toml`` declares. Raises ExerciseError with every problem in it."""
     document = tables.parse(_Cheats, data, where, ExerciseError)
     _refuse(where, "cheats", {one.name: one for one in document.cheats}, [one.name for one in document.cheats])
+    _refuse(where, "controls", {one.name: one for one in document.controls}, [one.name for one in document.controls])
+    return Cheats(
+        cheats=tuple(
+            Cheat(
+                name=one.name,
+                title=one.title,
+                like=one.like,
+                control=one.control or one.like,
+                expected=one.expected(),
+            )
+            for one in document.cheats
+        ),
+        controls=tuple(
+            Control(name=one.name, title=one.title, like=one.like, expected=one.expected()) for one in document.controls
+        ),
+    )
+
+
+def parse_honest(data: bytes, where: str = "honest.toml") -> tuple[Honest, ...]:
+    """Return what ``honest.toml`` declares. Raises ExerciseError with every problem in it."""
+    document = tables.parse(_Honests, data, where, ExerciseError)
+    problems = rules.duplicates("honest", [one.name for one in document.honest])
+    if problems:
+        raise wording.refusal(ExerciseError, where, problems)
     return tuple(
-        Cheat(name=one.name, title=one.title, like=one.like, expected=one.expected()) for one in document.cheats
+        Honest(
+            name=one.name,
+            title=one.title,
+            like=one.like or "",
+            expected=Expected(permitted=(), lowest=rules.TOTAL_POINTS, seeds=one.seeds),
+        )
+        for one in document.honest
     )
 
 
@@ -188,7 +276,10 @@ def parse_references(data: bytes, where: str = "references.toml") -> dict[str, E
 
 
 def _refuse(
-    where: str, kind: str, declared: dict[str, _Mutant] | dict[str, _Cheat] | dict[str, _Reference], names: list[str]
+    where: str,
+    kind: str,
+    declared: dict[str, _Mutant] | dict[str, _Cheat] | dict[str, _Control] | dict[str, _Reference],
+    names: list[str],
 ) -> None:
     problems = rules.duplicates(kind, names)
     problems += [problem for name, one in declared.items() for problem in one.problems(f"{kind}.{name}")]

@@ -76,6 +76,7 @@ class _Sandbox(Table):
     build: Literal["", "submission", "starter"] = ""
     build_when: Literal["always", "test"] = "always"
     main: bool = False
+    restore: bool = False
     env: bounds.Environment = Field(default_factory=dict)
 
     def value(self, *, main: bool) -> SandboxPlan:
@@ -90,6 +91,7 @@ class _Sandbox(Table):
             build=self.build,
             build_when=self.build_when,
             main=main,
+            restore=self.restore,
             env=self.env,
         )
 
@@ -124,6 +126,7 @@ class _Check(Table):
     points: Points
     requires: Annotated[Many[CheckId], bounds.AtMost] = ()
     kept: bool = False
+    last: bool = False
 
     def value(self, *, public: bool) -> Check:
         return Check(
@@ -134,6 +137,7 @@ class _Check(Table):
             public=public,
             requires=tuple(self.requires),
             kept=self.kept,
+            last=self.last,
         )
 
 

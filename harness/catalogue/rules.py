@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from harness import names
 from harness.catalogue import bounds
@@ -68,7 +68,11 @@ def of_pair(exercise: Exercise, hidden: Sequence[Check], gates: Mapping[str, tup
         for gate in exercise.gates
         if gate.id not in closed
     ]
-    return [*problems, *_kept(checks), *_circles(checks), *_points_of_checks(exercise, checks)]
+    closing = {name for gate in exercise.gates for name in gate.checks} | {
+        name for ids in gates.values() for name in ids
+    }
+    problems += [*_kept(checks), *_last(checks, closing), *_circles(checks)]
+    return [*problems, *_points_of_checks(exercise, checks)]
 
 
 def leaks(exercise: Exercise) -> list[str]:
@@ -120,6 +124,31 @@ def _kept(checks: Sequence[Check]) -> list[str]:
         for check in checks
         if check.kept and not set(check.requires) - kept
     ]
+
+
+def _last(checks: Sequence[Check], closing: Collection[str]) -> list[str]:
+    """What judges everything that was done runs after all others, whatever became of them, and is worth a gate."""
+    found = [check.id for check in checks if check.last]
+    problems = []
+    if len(found) > 1:
+        problems.append(f"checks: expected at most one with last = true, found {', '.join(found)}: join them")
+    for check in checks:
+        waits = [name for name in check.requires if name in found]
+        if waits and not check.last:
+            problems.append(
+                f"checks.{check.id}.requires: expected checks that run before it, found {waits[0]}, which is last: remove it"
+            )
+        if check.last and check.requires:
+            problems.append(
+                f"checks.{check.id}.requires: expected none on the last check, which runs however others ended, "
+                f"found {', '.join(check.requires)}: remove them"
+            )
+        if check.last and check.id not in closing:
+            problems.append(
+                f"checks.{check.id}: expected a gate that the last check closes, found none: what it sees weighs more "
+                "than points"
+            )
+    return problems
 
 
 def _circles(checks: Sequence[Check]) -> list[str]:

@@ -46,7 +46,13 @@ def _points(exercise: Exercise) -> None:
 
 def _rules(exercise: Exercise) -> None:
     for gate in exercise.gates:
-        console.line(f"gate: {gate.title}: at most {gate.cap:g} points")
+        unshown = exercise.cap_not_shown(gate)
+        more = (
+            f", or {unshown:g} when your service does not show that it holds"
+            if unshown < gate.cap
+            else ", seen or not ruled out"
+        )
+        console.line(f"gate: {gate.title}: at most {gate.cap:g} points{more}")
     for item in exercise.human:
         console.line(f"marked by a person, apart from the score: {item.title} ({item.points:g})")
     console.line(f"travels when you submit: {', '.join(exercise.submit)}")

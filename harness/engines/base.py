@@ -233,8 +233,17 @@ class Scenario(Protocol):
     def crash(self, name: str) -> None:
         """``kill`` and start again with the same command."""
 
+    def keep(self, name: str) -> None:
+        """Remember what is in ``/box`` of a sandbox that is not running: ``lose`` puts it back.
+
+        Raises ContentError when that can't be: its files are the candidate's, and as many as they like.
+        """
+
     def lose(self, name: str) -> None:
-        """Destroy the sandbox, its volume included, and start a new one at the same address."""
+        """Destroy the sandbox, its volume included, and make a new one at the same address, with what ``keep`` remembered.
+
+        It runs again when it ran before; else it waits for ``start``.
+        """
 
     def stop(self, name: str, *, grace_seconds: float) -> None:
         """SIGTERM, then SIGKILL after ``grace_seconds``."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from harness import scoring
 from harness.grading import margins
 from harness.grading.margins import Line
 from harness.grading.subjects import Subject
-from harness.grading.trust import Row
-from harness.model import Check
+from harness.grading.trust import Ended, Row
+from harness.model import Check, Exercise, Status
 
 STARTER_CEILING = 15.0
 REFERENCE_FLOOR = 95.0
@@ -18,8 +20,13 @@ MARGIN = 10.0
 LEAST_REFERENCES = 2
 
 
-def judge(subjects: Sequence[Subject], checks: Sequence[Check], rows: Sequence[Row]) -> tuple[Line, ...]:
-    """Return every line of acceptance for ``subjects`` (all of an exercise, or some)."""
+def judge(
+    subjects: Sequence[Subject], exercise: Exercise, checks: Sequence[Check], rows: Sequence[Row]
+) -> tuple[Line, ...]:
+    """Return every line of acceptance for ``subjects`` (all of an exercise, or some).
+
+    ``exercise`` has the gates that its score is computed with.
+    """
     by_name: dict[str, list[Row]] = {one.name: [] for one in subjects}
     for row in rows:
         by_name.setdefault(row.submission, []).append(row)
@@ -33,22 +40,32 @@ def judge(subjects: Sequence[Subject], checks: Sequence[Check], rows: Sequence[R
             *_points(one, mine, worst, by_name),
             *_attribution(one, mine, worst),
             *_untouched(one, mine, checks),
+            *_silence(one, mine, exercise, checks),
             *_agreement(one, mine),
         ]
     return (*lines, *margins.lines(subjects, rows))
 
 
-def whole(subjects: Sequence[Subject], checks: Sequence[Check]) -> tuple[Line, ...]:
+def whole(subjects: Sequence[Subject], exercise: Exercise, checks: Sequence[Check]) -> tuple[Line, ...]:
     """Return the lines about the matrix as a whole, whatever was run."""
     failed_by = {id_ for one in subjects if one.kind == "mutant" for id_ in one.expected.required}
-    idle = [check.id for check in checks if check.points > 0 and check.id not in failed_by]
+    closing = {id_ for gate in exercise.gates for id_ in gate.checks}
+    counting = [check.id for check in checks if check.points > 0 or check.id in closing]
+    idle = [id_ for id_ in counting if id_ not in failed_by]
+    unearned = [gate.id for gate in exercise.gates if not gate.checks]
     count = sum(1 for one in subjects if one.kind == "reference")
     return (
         Line(
             subject="matrix",
-            rule="every scored check is failed by at least one mutant",
+            rule="every check with points or a gate is failed by at least one mutant",
             holds=not idle,
             found=f"no mutant is named after {', '.join(idle)}" if idle else "each has one",
+        ),
+        Line(
+            subject="matrix",
+            rule="every gate has at least one check",
+            holds=not unearned,
+            found=f"none closes {', '.join(unearned)}" if unearned else "each has one",
         ),
         Line(
             subject="matrix",
@@ -98,16 +115,14 @@ def _points(one: Subject, rows: Sequence[Row], worst: float, by_name: Mapping[st
     if one.kind != "mutant" and one.expected.highest is not None:
         ceiling = one.expected.highest
         lines.append(_line(one, f"at most {ceiling:g} points, as declared", best <= ceiling, f"{best:g}"))
-    return [*lines, *(_gain(one, best, by_name) if one.like else ())]
+    return [*lines, *(_gain(one, best, by_name) if one.control else ())]
 
 
 def _gain(one: Subject, best: float, by_name: Mapping[str, Sequence[Row]]) -> list[Line]:
-    base = [row.earned for row in by_name.get(one.like, ())]
+    base, rule = [row.earned for row in by_name.get(one.control, ())], f"gains nothing over {one.control}"
     if not base:
-        return [
-            Line(subject=one.name, rule=f"gains nothing over {one.like}", holds=None, found=f"no row of {one.like}")
-        ]
-    return [_line(one, f"gains nothing over {one.like}", best <= max(base), f"{best:g} beside {max(base):g}")]
+        return [Line(subject=one.name, rule=rule, holds=None, found=f"no row of {one.control}")]
+    return [_line(one, rule, best <= max(base), f"{best:g} beside {max(base):g}")]
 
 
 def killed(one: Subject, row: Row, worst: float) -> bool:
@@ -167,8 +182,32 @@ def _untouched(one: Subject, rows: Sequence[Row], checks: Sequence[Check]) -> li
     return lines
 
 
+def _silence(one: Subject, rows: Sequence[Row], exercise: Exercise, checks: Sequence[Check]) -> list[Line]:
+    """No check is worth more without its evidence than with it: each recorded grading is scored again without each."""
+    gains = []
+    scored = [row for row in rows if row.outcomes]
+    if not scored:  # refused ones
+        return []
+    for row in scored:
+        with_all = _scored(row.outcomes, exercise, checks)
+        if with_all != row.earned:
+            gains.append(f"its outcomes come to {with_all:g}, and {row.earned:g} is recorded (seed {row.seed})")
+        for hidden in row.outcomes:
+            silent = replace(hidden, status=str(Status.UNPROVEN), credit=0.0)
+            without = _scored([silent if said is hidden else said for said in row.outcomes], exercise, checks)
+            if hidden.status != Status.INCONCLUSIVE and without > row.earned:
+                gains.append(f"{hidden.check} hidden: {without:g} instead of {row.earned:g} (seed {row.seed})")
+    rule = "hiding the evidence of a check gains nothing"
+    return [_line(one, rule, not gains, "; ".join(gains[:3]) or f"of none of {len(checks)}")]
+
+
+def _scored(outcomes: Sequence[Ended], exercise: Exercise, checks: Sequence[Check]) -> float:
+    said = [scoring.Report(check=one.check, status=one.status, credit=one.credit) for one in outcomes]
+    return scoring.judge(exercise, checks, said).score.earned
+
+
 def _agreement(one: Subject, rows: Sequence[Row]) -> list[Line]:
-    if one.kind != "reference" or len(rows) < 2:  # noqa: PLR2004 - one run agrees with itself
+    if not one.right or len(rows) < 2:  # noqa: PLR2004 - one run agrees with itself
         return []
     differ = [(row, lost) for row in rows if (lost := one.expected.unexpected(row.failed))]
     found = f"{len(rows) - len(differ)} of {len(rows)}"

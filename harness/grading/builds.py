@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness.engines.base import Engine, SandboxSpec, Scenario
-from harness.errors import SubmissionError
+from harness.errors import ContentError, SubmissionError
 from harness.grading import content, plan
 from harness.grading.broker import BuildResult
 from harness.model import SubmissionFile
@@ -45,7 +45,19 @@ def all_of(scenario: Scenario, job: Job) -> dict[str, BuildResult]:
         built = pool.map(lambda one: _on_volume(scenario, job, one.name, one.build), wanted)
         results = dict(zip((one.name for one in wanted), built, strict=True))
     _refuse(results, job.exercise.main.name)
+    for sandbox in job.exercise.sandboxes:
+        if sandbox.restore:
+            _keep(scenario, sandbox.name)
     return results
+
+
+def _keep(scenario: Scenario, name: str) -> None:
+    """Remember what a sandbox has before anything of it runs. What it has is the submission's doing."""
+    try:
+        scenario.keep(name)
+    except ContentError as error:
+        text = f"{error}: remove from /box what is not run when the build ends"
+        raise SubmissionError(text) from error
 
 
 def one_shot(engine: Engine, job: Job) -> tuple[bytes, dict[str, BuildResult]]:

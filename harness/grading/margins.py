@@ -33,14 +33,14 @@ class Margin:
     check: str
     name: str
     right: Measure | None
-    """Of references: the middle value of the one whose middle is nearest to its limit. None when no row has one.
+    """Of right solutions: the middle value of the one whose middle is nearest to its limit. None when no row has one.
 
     The middle and not the worst: of many runs on a shared machine the worst says what else it was doing, and the more
     often a reference is run the worse it gets.
     """
     right_by: str
     worst: Measure | None
-    """Of all runs of references, the one nearest to its limit: shown beside it."""
+    """Of all runs of right solutions, the one nearest to its limit: shown beside it."""
     wrong: Measure | None
     """Of mutants that must fail the check, and did with this value beyond its limit: the one nearest to it."""
     wrong_by: str
@@ -57,7 +57,7 @@ def of(subjects: Sequence[Subject], rows: Sequence[Row]) -> tuple[Margin, ...]:
             continue
         for check, measure in row.measures:
             key = (check, measure.name)
-            if one.kind == "reference":
+            if one.right:
                 right.setdefault(key, {}).setdefault(row.submission, []).append(measure)
             beyond = one.kind == "mutant" and one.expected.requires(check) and check in row.failed and not measure.holds
             if beyond and (key not in wrong or measure.inside > wrong[key][0].inside):

@@ -26,7 +26,7 @@ from harness.errors import ExerciseError, ExitCode, SubmissionError
 from harness.events import Evidence
 from harness.grading import attempts, plan, session, trust
 from harness.intake import senders, submission
-from harness.model import NO_EXERCISE, Check, Exercise, Grading, Score, Submission, SubmissionFile, Verdict
+from harness.model import Check, Exercise, Grading, Limits, Score, Submission, SubmissionFile, Verdict
 
 Progress = Callable[[str], None]
 Images = Callable[[tuple[str, ...]], Mapping[str, str]]
@@ -35,6 +35,34 @@ _WARM_SECONDS = 3600
 """How long a warm grader serves before a fresh one takes its place."""
 _SLACK_SECONDS = 900
 """Over a grading's own deadline, until anybody may reap it: builds, retries and waits for the machine-wide lock."""
+
+NO_EXERCISE = Exercise(
+    id="",
+    version="",
+    status="draft",
+    title="",
+    summary="",
+    skills={},
+    minutes=0,
+    pass_mark=0.0,
+    seed=0,
+    deadline_seconds=0,
+    languages=(),
+    network=False,
+    sandboxes=(),
+    grader_limits=Limits(),
+    build_limits=Limits(),
+    build_seconds=0,
+    timeouts=(),
+    submit=(),
+    max_bytes=0,
+    max_files=0,
+    parameters={},
+    checks=(),
+    gates=(),
+    human=(),
+)
+"""What a submission is for that was refused before anybody could tell."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -65,6 +65,7 @@ class Job:
                 "points": check.points,
                 "public": check.public,
                 "requires": list(check.requires),
+                "last": check.last,
             }
             for check in self.checks
         ]

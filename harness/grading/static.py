@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from harness import droppings
@@ -172,16 +172,28 @@ def _expectations(everybody: Iterable[Subject], checks: Iterable[Check]) -> Iter
                 yield f"{one.kind}s.toml: {one.name}: {quoted(glob)} names no check, {suggestion(glob, ids)}"
 
 
-def _strays(pair: Pair, everybody: Iterable[Subject]) -> Iterator[str]:
-    """A patch that no entry names proves nothing."""
+def _strays(pair: Pair, everybody: Sequence[Subject]) -> Iterator[str]:
+    """A patch or a folder that no entry names proves nothing."""
     used = {patch for one in everybody for patch in one.patches}
-    for kind in ("mutants", "cheats"):
+    declared_in = {
+        "mutants": "mutants.toml",
+        "cheats": "cheats.toml",
+        "controls": "cheats.toml",
+        "honest": "honest.toml",
+    }
+    for kind, declared in declared_in.items():
         folder = trust.place(pair).parent / kind
         yield from (
-            f"{patch}: expected an entry in {kind}.toml for it, found none: add one, or remove the patch"
+            f"{patch}: expected an entry in {declared} for it, found none: add one, or remove the patch"
             for patch in sorted(folder.glob("*.patch"))
             if patch not in used and not droppings.is_file(patch.name)
         )
+    sources = {one.source for one in everybody}
+    yield from (
+        f"{folder}: expected an entry in honest.toml for it, found none: add one, or remove the folder"
+        for folder in sorted((trust.place(pair).parent / "honest").glob("*"))
+        if folder.is_dir() and folder not in sources and not droppings.is_folder(folder.name)
+    )
 
 
 def _submissions(pair: Pair, everybody: Iterable[Subject]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The known submissions that prove an exercise: starters, references, mutants and cheats."""
+"""The known submissions that prove an exercise: starters, references, honest designs, mutants, cheats and their controls."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness import droppings, places, wording
 from harness.catalogue import known
 from harness.catalogue.finder import digest
-from harness.catalogue.known import Expected
+from harness.catalogue.known import Cheat, Control, Expected, Honest
 from harness.catalogue.pair import Pair
 from harness.errors import ExerciseError, UsageError
 from harness.grading import trust
 
-KINDS = ("starter", "reference", "mutant", "cheat")
+KINDS = ("starter", "reference", "honest", "mutant", "control", "cheat")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,15 +30,20 @@ class Subject:
     source: Path
     """Folder with the submission, or with what ``patches`` are applied to."""
     patches: tuple[Path, ...] = ()
-    """Applied one after the other: of a mutant its own; of a cheat that of the mutant it is like, then its own."""
+    """Applied one after the other: those of what it is like, then its own."""
     expected: Expected = field(default_factory=Expected)
-    like: str = ""
+    control: str = ""
     """Subject whose score it must not exceed (a cheat)."""
 
     @property
     def kind(self) -> str:
         """One of KINDS."""
         return self.name.partition("/")[0]
+
+    @property
+    def right(self) -> bool:
+        """Whether it is a right solution: what it loses is our mistake, and its values are those of right services."""
+        return self.kind in {"reference", "honest"}
 
     def lay_out(self, target: Path) -> None:
         """Copy the submission to ``target``, which must not exist, and apply its patches.
@@ -58,6 +63,7 @@ def all_of(pair: Pair) -> tuple[Subject, ...]:
         for language in exercise.languages
     ] or [Subject(name="starter/plain", title="the starter as it is", source=starter)]
     found += _references(grader)
+    found += _honest(grader, {one.name: one for one in found})
     found += _mutants(grader)
     return (*found, *_cheats(grader, {one.name: one for one in found}))
 
@@ -75,7 +81,7 @@ def choose(subjects: tuple[Subject, ...], only: tuple[str, ...]) -> tuple[Subjec
         if not found:
             text = f"expected KIND/NAME of a known submission after --only, found {wanted!r}: there are "
             raise UsageError(text + ", ".join(one.name for one in subjects))
-        chosen.update(name for one in found for name in (one.name, one.like) if name)
+        chosen.update(name for one in found for name in (one.name, one.control) if name)
     return tuple(one for one in subjects if one.name in chosen)
 
 
@@ -129,30 +135,56 @@ def _mutants(grader: Path) -> list[Subject]:
     return found
 
 
+def _honest(grader: Path, others: Mapping[str, Subject]) -> list[Subject]:
+    file = grader / "honest.toml"
+    declared = known.parse_honest(places.read(file, refuse=ExerciseError), str(file)) if file.exists() else ()
+    found = []
+    for one in declared:
+        name, folder = f"honest/{one.name}", grader / "honest" / one.name
+        if one.like:
+            found.append(_patched(name, one, file, others))
+            continue
+        if not folder.is_dir():
+            text = f"{file}: honest {one.name}: expected {folder} to exist, found nothing: add it, or name what it is a patch on with like"
+            raise ExerciseError(text)
+        found.append(Subject(name=name, title=one.title, source=folder, expected=one.expected))
+    return found
+
+
 def _cheats(grader: Path, others: Mapping[str, Subject]) -> list[Subject]:
     file = grader / "cheats.toml"
-    declared = known.parse_cheats(places.read(file, refuse=ExerciseError), str(file)) if file.exists() else ()
-    found = []
-    for cheat in declared:
-        like, patch = others.get(cheat.like), grader / "cheats" / f"{cheat.name}.patch"
-        if like is None:
-            text = f"{file}: cheat {cheat.name}: like: unknown submission, {wording.suggestion(cheat.like, others)}"
-            raise ExerciseError(text)
-        if not patch.is_file():
-            found_there = "a folder" if patch.with_suffix("").is_dir() else "nothing"
-            text = f"{file}: cheat {cheat.name}: expected {patch} to exist, found {found_there}: add what differs from {cheat.like}"
-            raise ExerciseError(text)
-        found.append(
-            Subject(
-                name=f"cheat/{cheat.name}",
-                title=cheat.title,
-                source=like.source,
-                patches=(*like.patches, patch),
-                expected=cheat.expected,
-                like=cheat.like,
+    declared = (
+        known.parse_cheats(places.read(file, refuse=ExerciseError), str(file)) if file.exists() else known.Cheats()
+    )
+    controls = [_patched(f"control/{one.name}", one, file, others) for one in declared.controls]
+    others = {**others, **{one.name: one for one in controls}}
+    cheats = []
+    for cheat in declared.cheats:
+        made = _patched(f"cheat/{cheat.name}", cheat, file, others)
+        if cheat.control not in others:
+            text = (
+                f"{file}: cheat {cheat.name}: control: unknown submission, {wording.suggestion(cheat.control, others)}"
             )
-        )
-    return found
+            raise ExerciseError(text)
+        cheats.append(replace(made, control=cheat.control))
+    return [*controls, *cheats]
+
+
+def _patched(name: str, one: Honest | Control | Cheat, file: Path, others: Mapping[str, Subject]) -> Subject:
+    """Return what is declared in ``file`` as a patch on another one. Raises ExerciseError when either is not there."""
+    kind, _, own = name.partition("/")
+    folder = {"cheat": "cheats", "control": "controls", "honest": "honest"}[kind]
+    like, patch = others.get(one.like), file.parent / folder / f"{own}.patch"
+    if like is None:
+        text = f"{file}: {kind} {own}: like: unknown submission, {wording.suggestion(one.like, others)}"
+        raise ExerciseError(text)
+    if not patch.is_file():
+        there = "a folder" if patch.with_suffix("").is_dir() else "nothing"
+        text = f"{file}: {kind} {own}: expected {patch} to exist, found {there}: add what differs from {one.like}"
+        raise ExerciseError(text)
+    return Subject(
+        name=name, title=one.title, source=like.source, patches=(*like.patches, patch), expected=one.expected
+    )
 
 
 def _apply(patch: Path, target: Path) -> None:

@@ -16,14 +16,23 @@ from harness.model import Measure
 from harness.wording import quoted
 
 RECORD = "validation.json"
-SCHEMA = 2
-READ = (1, 2)
-"""Schemas that can be read: rows of an older one have no measures, and are stale whatever they say."""
+SCHEMA = 3
+READ = (1, 2, 3)
+"""Schemas that can be read: rows of an older one lack measures or outcomes, and are stale whatever they say."""
 REPEATS = 20
 """Runs of each reference in a whole record: 60 clean ones bound how often runs disagree at 5 %."""
-GRADING_CONTRACT = 2
+GRADING_CONTRACT = 3
 """Raised when a change of the harness itself may change a verdict; every record is then stale."""
 UNREADABLE = "its validation record can't be read (harness validate says why): treat the verdict as a draft"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ended:
+    """How one check ended, requirements applied: enough to score the row again."""
+
+    check: str
+    status: str
+    credit: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,7 +40,7 @@ class Row:
     """One grading of one known submission."""
 
     submission: str
-    """``starter/python``, ``reference/NAME``, ``mutant/NAME``, ``cheat/NAME``."""
+    """``KIND/NAME``: ``starter/python``, ``reference/NAME``, ``mutant/NAME``..."""
     variant: int
     seed: int
     repeat: int
@@ -48,6 +57,7 @@ class Row:
     """Date, ISO 8601."""
     measures: tuple[tuple[str, Measure], ...] = ()
     """Check -> what it compared with a threshold; a check with several comes several times."""
+    outcomes: tuple[Ended, ...] = ()
     said: Mapping[str, str] = field(default_factory=dict)
     """What each check said whose end was not expected."""
 
@@ -133,6 +143,12 @@ class _Measured(tables.Table):
     measure: _Measure
 
 
+class _Ended(tables.Table):
+    check: str
+    status: Literal["passed", "failed", "unproven", "inconclusive"]
+    credit: float
+
+
 class _Row(tables.Table):
     submission: str
     variant: int
@@ -147,6 +163,7 @@ class _Row(tables.Table):
     reason: str
     graded_on: str
     measures: tables.Many[_Measured]
+    outcomes: tables.Many[_Ended]
     said: dict[str, str]
 
 
@@ -168,13 +185,14 @@ def _rows(document: Mapping[str, object]) -> list[object]:
 
 
 def _row(found: object, at: int) -> Row:
-    older: dict[str, object] = {"measures": [], "said": {}}  # schema 1 had neither
+    older: dict[str, object] = {"measures": [], "said": {}, "outcomes": []}  # schema 1 had none, schema 2 no outcomes
     whole = {**older, **found} if isinstance(found, dict) else found
     said = tables.validate(_Row, whole, f"row {at}", _DamagedError)
     date.fromisoformat(said.graded_on)
     plain = {name: getattr(said, name) for name in _Row.model_fields}
     measures = tuple((one.check, Measure(**dict(one.measure))) for one in said.measures)
-    return Row(**{**plain, "measures": measures})
+    outcomes = tuple(Ended(**dict(one)) for one in said.outcomes)
+    return Row(**{**plain, "measures": measures, "outcomes": outcomes})
 
 
 def _plain(row: Row) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """Proving an exercise: run what its record lacks, save each row as it ends, then read the record.
 
-References are repeated, spread over five (variant, seed) pairs; everything else runs once, at variant 0 and the grader's
-seed. A row is current when nothing that it depends on has changed; only missing and stale rows are run, so a killed
+References are repeated, spread over five (variant, seed) pairs, and honest designs as often as declared; everything else
+runs once, at variant 0 and the grader's seed. A row is current when nothing that it depends on has changed; only missing and stale rows are run, so a killed
 validation resumes where it was.
 """
 
@@ -23,7 +23,7 @@ from harness.grading.margins import Line
 from harness.grading.pool import Done, OpenRunner
 from harness.grading.runner import Task
 from harness.grading.subjects import Subject
-from harness.grading.trust import Record, Row
+from harness.grading.trust import Ended, Record, Row
 from harness.model import Grading, Outcome, Status
 
 PAIRS = 5
@@ -79,7 +79,7 @@ def matrix(catalogue: Catalogue, exercise_id: str, *, only: tuple[str, ...], rep
     shared = f"{trust.shared_key(pair.digests)}-{images[:16]}"
     everything = [one for subject in known for one in _wanted(pair, subject, repeat, shared)]
     # Once each before references again: what is wrong with the matrix is known before the long part.
-    everything.sort(key=lambda one: one.turn > 0 and one.subject.kind == "reference")
+    everything.sort(key=lambda one: one.turn > 0 and one.subject.right)
     return Matrix(
         pair=pair,
         subjects=chosen,
@@ -126,6 +126,7 @@ def row_of(wanted: Wanted, grading: Grading) -> Row:
         reason=grading.reason[:300],
         graded_on=dt.datetime.now(dt.UTC).date().isoformat(),
         measures=tuple((outcome.check.id, one) for outcome in grading.outcomes for one in outcome.measures),
+        outcomes=tuple(Ended(check=o.check.id, status=str(o.status), credit=o.credit) for o in grading.outcomes),
         said={outcome.check.id: _words(outcome) for outcome in grading.outcomes if _is_odd(wanted.subject, outcome)},
     )
 
@@ -136,7 +137,7 @@ def _is_odd(subject: Subject, outcome: Outcome) -> bool:
         return True
     if outcome.status is Status.PASSED:
         return outcome.check.id in subject.expected.required
-    if subject.kind == "reference":
+    if subject.right:
         return True
     return bool(subject.expected.unexpected((outcome.check.id,)))
 
@@ -182,10 +183,10 @@ def _summary(table: Matrix) -> dict[str, object]:
 
 def verdict(table: Matrix, rows: Sequence[Row], *, whole: bool) -> tuple[Line, ...]:
     """Return every line of acceptance over ``rows``; ``whole`` adds those about the matrix."""
-    checks = table.pair.checks
-    lines = acceptance.judge(table.subjects, checks, rows)
+    exercise, checks = table.pair.scored, table.pair.checks
+    lines = acceptance.judge(table.subjects, exercise, checks, rows)
     if whole:
-        lines += acceptance.whole(table.subjects, checks)
+        lines += acceptance.whole(table.subjects, exercise, checks)
     return lines
 
 
@@ -198,7 +199,7 @@ def _wanted(pair: Pair, subject: Subject, repeat: int, shared: str) -> list[Want
     return [
         Wanted(
             subject=subject,
-            variant=number % PAIRS % variants.count(pair.exercise) if subject.kind == "reference" else 0,
+            variant=number % PAIRS % variants.count(pair.exercise) if subject.right else 0,
             seed=pair.seed + number % pairs,
             repeat=number // pairs,
             key=f"{shared}-{content}",

@@ -61,7 +61,7 @@ def _facts(view: View) -> list[tuple[str, str]]:
         ("submission.path", grading.submission_path),
         ("submission.sha256", grading.submission_sha256),
         ("submission.packed_at", grading.submission_packed_at),
-        *((f"gate.{hit.gate.id}", f"{hit.gate.title} (cap {number(hit.gate.cap)})") for hit in score.gates),
+        *((f"gate.{hit.gate.id}", f"{hit.gate.title} ({hit.state}, cap {number(hit.cap)})") for hit in score.gates),
         ("why", " ".join(view.why)),
     ]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from harness import scoring
@@ -91,10 +92,10 @@ def _together(skill: str, hidden: Sequence[Outcome]) -> Outcome:
 
 
 def _held_out_words(hidden: Sequence[Outcome]) -> str:
-    held = sum(o.status is Status.PASSED for o in hidden)
-    owed = sum(o.status is Status.INCONCLUSIVE for o in hidden)
-    words = f"{held} of {count(len(hidden), 'held-out check')} held"
-    return f"{words}, {owed} without a result." if owed else f"{words}."
+    kinds = Counter(o.status for o in hidden)
+    words = {Status.FAILED: "did not hold", Status.UNPROVEN: "not shown", Status.INCONCLUSIVE: "without a result"}
+    others = "".join(f", {kinds[status]} {said}" for status, said in words.items() if kinds[status])
+    return f"{kinds[Status.PASSED]} of {count(len(hidden), 'held-out check')} held{others}."
 
 
 def _held_out_id(skill: str) -> str:
@@ -107,7 +108,7 @@ def _gate(gate: Gate, names: Mapping[str, str]) -> Gate:
 
 def _hit(hit: GateHit, gates: Mapping[str, Gate], names: Mapping[str, str]) -> GateHit:
     gate = gates.get(hit.gate.id) or _gate(hit.gate, names)
-    return dataclasses.replace(hit, gate=gate, checks=_renamed(hit.checks, names))
+    return dataclasses.replace(hit, gate=gate, checks=_renamed(hit.checks, names), unshown=_renamed(hit.unshown, names))
 
 
 def _renamed(ids: Sequence[str], names: Mapping[str, str]) -> tuple[str, ...]:

@@ -37,7 +37,14 @@ def summary(grading: Grading, folder: str = "") -> dict[str, Json]:
         "score": {"earned": score.earned, "decided": score.decided, "possible": score.possible},
         "outcomes": [_outcome(outcome) for outcome in grading.outcomes],
         "gates": [
-            {"id": hit.gate.id, "title": hit.gate.title, "cap": hit.gate.cap, "checks": list(hit.checks)}
+            {
+                "id": hit.gate.id,
+                "title": hit.gate.title,
+                "state": hit.state.value,
+                "cap": hit.cap,
+                "checks": list(hit.checks),
+                "unshown": list(hit.unshown),
+            }
             for hit in score.gates
         ],
         "posture": list(grading.posture),

@@ -135,7 +135,9 @@ def _loss(n: int, loss: Loss, view: View) -> list[str]:
     lines = wrapped(head, rest="  ")
     if not outcome.check.id.startswith(f"{HELD_OUT}/"):
         lines += wrapped(one_line(outcome.check.title, 300), first="  Rule    ", rest=" " * _LABEL)
-    label = "  Missing " if outcome.status is Status.UNPROVEN else "  Seen    "
+    # What is said of several held-out checks together is a count, whatever the worst of them came to.
+    missing = outcome.status is Status.UNPROVEN and not outcome.check.id.startswith(f"{HELD_OUT}/")
+    label = "  Missing " if missing else "  Seen    "
     lines += wrapped(_words(loss), first=label, rest=" " * _LABEL)
     if loss.others:
         more = f"{ranges(loss.others)} ({count(len(loss.others), 'more check')}): the same"

@@ -126,7 +126,11 @@ def _losses(grading: Grading) -> tuple[Loss, ...]:
     """Return what was lost, closed gates first (lowest cap, most points), then the rest by points."""
     found = []
     for outcome in grading.outcomes:
-        caps = [hit.gate.cap for hit in grading.score.gates if outcome.check.id in hit.checks]
+        caps = [
+            hit.gate.cap if outcome.check.id in hit.checks else hit.cap
+            for hit in grading.score.gates
+            if outcome.check.id in {*hit.checks, *hit.unshown}
+        ]
         lost = round(outcome.check.points - scoring.earned_points(outcome), 2)
         settled = outcome.status in {Status.FAILED, Status.UNPROVEN}
         if settled and (lost > 0 or caps):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from harness import scoring
-from harness.model import Grading, HumanItem, Outcome, Status, Verdict
+from harness.model import GateHit, GateState, Grading, HumanItem, Outcome, Status, Verdict
 from harness.reports.text import clipped, count, listed, number, one_line
 from harness.store import Company
 
@@ -57,7 +57,7 @@ def verdict(grading: Grading) -> str:
         return f"{grading.verdict}: the grading did not come to its end, there is no score."
     points = f"{number(score.earned)} of {number(score.possible)} automatic points (bar {number(grading.bar)})"
     if grading.verdict is Verdict.INCONCLUSIVE:
-        lowest, highest = scoring.bounds(grading.exercise.gates, grading.outcomes)
+        lowest, highest = scoring.bounds(grading.exercise, grading.outcomes)
         points = (
             f"between {number(lowest)} and {number(highest)} of {number(score.possible)} automatic points"
             f" (bar {number(grading.bar)})"
@@ -71,7 +71,8 @@ def why(grading: Grading, losses: Sequence[Outcome]) -> tuple[str, ...]:
     if grading.verdict in {Verdict.REFUSED, Verdict.HELD} or not grading.outcomes:
         return (clipped(grading.reason.strip(), 1500, "result.json") or "No reason was recorded.",)
     lines = _gate_lines(grading, losses)
-    ungated = [o for o in losses if not any(o.check.id in hit.checks for hit in grading.score.gates)]
+    gated = {name for hit in grading.score.gates for name in (*hit.checks, *hit.unshown)}
+    ungated = [o for o in losses if o.check.id not in gated]
     if grading.verdict is Verdict.INCONCLUSIVE:
         lines = [_owed_line(grading), *lines]
     if ungated and not (lines and grading.verdict is Verdict.FAILED):
@@ -119,7 +120,7 @@ def inconclusive(grading: Grading) -> str:
     if not owed:
         return "none: every check ended with evidence"
     points = sum(o.check.points for o in owed)
-    lowest, highest = scoring.bounds(grading.exercise.gates, grading.outcomes)
+    lowest, highest = scoring.bounds(grading.exercise, grading.outcomes)
     return (
         f"{count(len(owed), 'check')} of {number(points)} points; however {'it turns' if len(owed) == 1 else 'they turn'} out, "
         f"the total is between {number(lowest)} and {number(highest)}"
@@ -134,6 +135,21 @@ def total(grading: Grading) -> str:
     if grading.verdict is Verdict.INCONCLUSIVE:
         return f"{number(grading.score.decided)} points are decided"
     return f"bar {number(grading.bar)}"
+
+
+def gate(hit: GateHit, names: Mapping[str, str]) -> str:
+    """Return why a gate is closed, and where to read more.
+
+    ``names`` says how a report calls the checks that it shows, in its order.
+    """
+    title = one_line(hit.gate.title, 200).rstrip(".")
+    failed = listed((shown for name, shown in names.items() if name in hit.checks), 5)
+    silent = listed((shown for name, shown in names.items() if name in hit.unshown), 5)
+    where = [f"see {failed}" if failed else "", f"no evidence in {silent}" if silent else ""]
+    more = f" ({'; '.join(filter(None, where))})" if any(where) else ""
+    if hit.state is GateState.BROKEN:
+        return f"Seen broken: {title}{more}."
+    return f"Not shown, so not ruled out: {title}{more}."
 
 
 def human(items: Sequence[HumanItem]) -> str:
@@ -190,15 +206,14 @@ def _gate_lines(grading: Grading, losses: Sequence[Outcome]) -> list[str]:
     numbers = {outcome.check.id: str(n) for n, outcome in enumerate(losses, start=1)}
     lines = []
     for n, hit in enumerate(grading.score.gates):
-        where = listed((numbers[name] for name in hit.checks if name in numbers), 5)
-        title = one_line(hit.gate.title, 200).rstrip(".")
+        seen = gate(hit, numbers)
         # Gates come lowest cap first: only the first one can have changed the total.
-        if n > 0 or hit.without <= hit.gate.cap:
-            lines.append(f"{title} (see {where}; cap {number(hit.gate.cap)}).")
+        if n > 0 or hit.without <= hit.cap:
+            lines.append(f"{seen} Its cap is {number(hit.cap)}.")
             continue
-        under = ", under the bar as well" if hit.gate.cap < grading.bar and hit.without < grading.bar else ""
+        under = ", under the bar as well" if hit.cap < grading.bar and hit.without < grading.bar else ""
         lines.append(
-            f"{title} (see {where}). This caps the total at {number(hit.gate.cap)}; "
+            f"{seen} This caps the total at {number(hit.cap)}; "
             f"without the cap it would be {number(hit.without)}{under}."
         )
     return lines
@@ -208,8 +223,9 @@ def _owed_line(grading: Grading) -> str:
     owed = [o for o in grading.outcomes if o.status is Status.INCONCLUSIVE]
     ids = {o.check.id for o in owed}
     gates = [gate for gate in grading.exercise.gates if ids & set(gate.checks)]
-    lowest = min(gates, key=lambda gate: gate.cap, default=None)
-    could = f", which could still show: {one_line(lowest.title, 200)} (cap {number(lowest.cap)})" if lowest else ""
+    lowest = min(gates, key=grading.exercise.cap_not_shown, default=None)
+    cap = number(grading.exercise.cap_not_shown(lowest)) if lowest else ""
+    could = f", which could still show: {one_line(lowest.title, 200)} (cap {cap})" if lowest else ""
     points = number(sum(o.check.points for o in owed))
     return (
         f"Our evidence is missing for {count(len(owed), 'check')} of {points} points{could}. "

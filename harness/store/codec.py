@@ -14,11 +14,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from harness import scoring
 from harness.errors import HarnessError
-from harness.model import SCHEMA, Grading, Json, Verdict
+from harness.model import SCHEMA, GateState, Grading, Json, Verdict
 
 RESULT = "result.json"
 _OLDEST = 1
-"""1 did not say who a submission is from."""
+"""1 did not say who a submission is from; 1 and 2 closed a gate only for what failed."""
+_TWO_STATES = 3
+"""From here on a closed gate says why, and at what it caps."""
 
 
 def encode(grading: Grading) -> bytes:
@@ -51,6 +53,8 @@ def decode(data: bytes, *, name: str) -> Grading:
     if not _OLDEST <= schema <= SCHEMA:
         text = f"{name}: expected result schema {_OLDEST} to {SCHEMA}, found {schema}: {_who_reads(schema)}"
         raise HarnessError(text)
+    if schema < _TWO_STATES:
+        raw = _with_states(raw)
     try:
         grading = _adapter().validate_json(json.dumps(raw), strict=True)
     except ValidationError as error:
@@ -96,6 +100,21 @@ def plain(value: object) -> Json:
 @functools.cache
 def _adapter() -> TypeAdapter[Grading]:
     return TypeAdapter(Grading)
+
+
+def _with_states(raw: dict[str, Json]) -> dict[str, Json]:
+    """Return an older result with what it meant: each gate that it lists was seen broken, and capped at its own cap."""
+    score = raw.get("score")
+    hits = score.get("gates") if isinstance(score, dict) else None
+    if not isinstance(score, dict) or not isinstance(hits, list):
+        return raw
+    said: list[Json] = []
+    for hit in hits:
+        gate = hit.get("gate") if isinstance(hit, dict) else None
+        if not isinstance(hit, dict) or not isinstance(gate, dict):
+            return raw
+        said.append({**hit, "state": str(GateState.BROKEN), "cap": gate.get("cap"), "unshown": []})
+    return {**raw, "score": {**score, "gates": said}}
 
 
 def _refuse_constant(name: str) -> None:

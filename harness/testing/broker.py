@@ -192,7 +192,10 @@ class Broker:
         return self._timed("crash", sandbox=sandbox)
 
     def lose(self, sandbox: str) -> Interval:
-        """Destroy the sandbox with its volume and start a new one at the same address."""
+        """Destroy the sandbox with its volume; a new one is at the same address, running again if it ran.
+
+        What it had when the checks began is there again where the exercise declares ``restore`` on the sandbox.
+        """
         return self._timed("lose", sandbox=sandbox)
 
     def stop(self, sandbox: str, *, grace_seconds: float = 10.0) -> Interval:

@@ -137,4 +137,5 @@ def _check(raw: Json) -> Check:
         points=float(points),
         public=raw.get("public") is True,
         requires=tuple(str(item) for item in _list(raw, "requires")),
+        last=raw.get("last") is True,
     )

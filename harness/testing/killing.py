@@ -23,10 +23,11 @@ def kill_while_held(
     forward: Collection[Thing],
     within_seconds: float,
     together_seconds: float,
+    lose: bool = False,
 ) -> dict[Thing, Said]:
     """Ask for things, kill the service while the upstream holds its calls for them; return what clients were told.
 
-    ``holds`` are of ``script``. After the kill the held calls of ``forward`` go on, all others are dropped. The times
+    With ``lose`` the kill takes the files that it wrote as well (:meth:`Service.lose`). ``holds`` are of ``script``. After the kill the held calls of ``forward`` go on, all others are dropped. The times
     are those of :func:`~harness.testing.scripted.await_held`: a service may take a thing first and call the upstream
     when its queue comes to it, so ``within_seconds`` is the longer of its promises. Raises Unproven when the service
     called for none of them.
@@ -44,7 +45,7 @@ def kill_while_held(
             holds.values(), within_seconds=within_seconds, after_first_seconds=together_seconds, over=over
         )
         if held:
-            service.kill()
+            service.lose() if lose else service.kill()
         for thing, hold in holds.items():
             hold.release(forward=thing in forward)
     told = {thing: one.result() for thing, one in asked.items()}

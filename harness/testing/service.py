@@ -133,6 +133,17 @@ class Service:
         self._starts = max(0, self._starts - 1)  # a start that we made necessary
         return interval
 
+    def lose(self) -> Interval:
+        """SIGKILL the service and take the files that it wrote; return the interval of its death, as :meth:`kill` does.
+
+        What was handed in and built is there again, as at the start, if its sandbox declares ``restore`` in exercise.toml.
+        It does not run: :meth:`start_again` starts it.
+        """
+        interval = self.kill()
+        self._broker.lose(self._sandbox)
+        self._diary.write(None, "the files that your service wrote are lost")
+        return interval
+
     def start_again(self, *, otherwise: str = "After a kill the service did not come back.") -> float:
         """Start the service after a kill of ours; return the monotonic stamp when it was ready.
 

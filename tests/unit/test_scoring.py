@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import ExerciseError, ExitCode
-from harness.model import Check, Exercise, Gate, Status, Verdict
+from harness.events import Evidence
+from harness.model import Check, Exercise, Gate, GateState, Status, Verdict
 from harness.scoring import Judgement, Report, earned_points, exit_code, integrity_problems, judge, settle
 from tests.unit.factories import check, checks, exercise, failed, passed, reports
 
@@ -80,11 +81,47 @@ def test_judge_applies_the_lowest_of_several_caps_first() -> None:
     assert found.score.earned == 45.0
 
 
-def test_judge_does_not_close_a_gate_for_missing_evidence() -> None:
-    """An unproven gate check earns nothing and accuses nobody."""
+def test_judge_closes_a_gate_that_is_not_shown() -> None:
+    """A gate must be earned: without evidence for one check it caps as if it were seen broken, and says that it was not."""
     found = judged(report("safety/killed-mid-charge", "unproven"))
 
-    assert (found.score.earned, found.score.gates) == (88.0, ())
+    (hit,) = found.score.gates
+    assert (found.score.earned, hit.without, hit.state) == (45.0, 88.0, GateState.NOT_SHOWN)
+    assert (hit.checks, hit.unshown) == ((), ("safety/killed-mid-charge",))
+
+
+def test_judge_caps_what_is_not_shown_a_point_under_the_pass_mark() -> None:
+    """A gate that leaves more than the pass mark when it was seen broken leaves none of it to who shows nothing."""
+    mild = exercise(gates=(Gate(id="g", title="t", cap=80.0, checks=("safety/killed-mid-charge",)),))
+
+    broken = judge(mild, checks(), reports(failed("safety/killed-mid-charge")))
+    silent = judge(mild, checks(), reports(report("safety/killed-mid-charge", "unproven")))
+
+    assert [(hit.state, hit.cap) for one in (broken, silent) for hit in one.score.gates] == [
+        (GateState.BROKEN, 80.0),
+        (GateState.NOT_SHOWN, 69.0),
+    ]
+    assert (broken.score.earned, silent.score.earned) == (80.0, 69.0)
+
+
+def test_judge_closes_a_gate_for_what_its_check_requires() -> None:
+    """A check that does not count because another one failed is not shown either."""
+    gated = exercise(gates=(Gate(id="g", title="t", cap=60.0, checks=("throughput/ratio",)),))
+
+    (hit,) = judge(gated, checks(), reports(failed("safety/concurrent-duplicates"))).score.gates
+
+    assert (hit.state, hit.unshown, hit.cap) == (GateState.NOT_SHOWN, ("throughput/ratio",), 60.0)
+
+
+def test_judge_says_seen_broken_and_caps_for_both_states() -> None:
+    """One check failed and one has no evidence: it was seen broken, and hiding the other one bought nothing."""
+    gate = Gate(id="g", title="t", cap=80.0, checks=("safety/killed-mid-charge", "safety/killed-at-commit"))
+    said = reports(failed("safety/killed-mid-charge"), report("safety/killed-at-commit", "unproven"))
+
+    (hit,) = judge(exercise(gates=(gate,)), checks(), said).score.gates
+
+    assert (hit.state, hit.cap) == (GateState.BROKEN, 69.0)
+    assert (hit.checks, hit.unshown) == (("safety/killed-mid-charge",), ("safety/killed-at-commit",))
 
 
 def test_judge_does_not_pass_while_a_gate_check_is_inconclusive() -> None:
@@ -194,12 +231,19 @@ def test_settle_makes_a_check_unproven_whose_requirement_failed() -> None:
 
 
 def test_settle_makes_a_check_inconclusive_whose_requirement_is() -> None:
-    """What hangs on an answer we owe is undecided as well, even where it was reported unproven."""
-    for said in (passed("throughput/ratio"), report("throughput/ratio", "unproven")):
-        found = judged(unsure("safety/concurrent-duplicates"), said)
+    """What hangs on an answer we owe is undecided as well."""
+    found = judged(unsure("safety/concurrent-duplicates"), passed("throughput/ratio"))
 
-        assert found.highest == 100.0
-        assert next(o for o in found.outcomes if o.check.id == "throughput/ratio").status is Status.INCONCLUSIVE
+    assert found.highest == 100.0
+    assert next(o for o in found.outcomes if o.check.id == "throughput/ratio").status is Status.INCONCLUSIVE
+
+
+def test_settle_leaves_unproven_what_gave_no_evidence_itself() -> None:
+    """Silence beside an answer we owe is silence: else hiding a failure would turn it into a question of ours."""
+    found = judged(unsure("safety/concurrent-duplicates"), report("throughput/ratio", "unproven"))
+
+    assert found.highest == 80.0
+    assert next(o for o in found.outcomes if o.check.id == "throughput/ratio").status is Status.UNPROVEN
 
 
 def test_settle_takes_partial_credit_back_when_the_requirement_failed() -> None:
@@ -383,11 +427,11 @@ def test_law_earned_lies_between_the_two_readings(world: tuple[Exercise, tuple[C
 @LAW
 @given(worlds(), SIX)
 def test_law_no_closed_gate_is_exceeded(world: tuple[Exercise, tuple[Check, ...]], six: tuple) -> None:  # type: ignore[type-arg]
-    """The total never exceeds the cap of a gate with a failed check, in any reading."""
+    """The total never exceeds the cap of a closed gate, in any reading."""
     found = judge(*world, said(six))
 
     for hit in found.score.gates:
-        assert found.lowest <= found.score.earned <= found.highest <= hit.gate.cap
+        assert found.lowest <= found.score.earned <= found.highest <= hit.cap <= hit.gate.cap
         assert hit.without >= found.score.earned
 
 
@@ -407,7 +451,7 @@ def test_law_a_verdict_outlives_every_answer_we_still_owe(
         assert before.verdict == after.verdict
 
 
-RANK = {"failed": 0, "unproven": 1, "passed": 2}
+RANK = {"unproven": 0, "failed": 1, "passed": 2}
 
 
 @LAW
@@ -419,7 +463,7 @@ def test_law_doing_better_never_costs(
     one: tuple[str, float],
     two: tuple[str, float],
 ) -> None:
-    """Replacing an outcome by one with more credit and no new failure never lowers any reading."""
+    """Replacing an outcome by one with more credit never lowers any reading: to show a failure costs no more than hiding it."""
     low, high = sorted((one, two), key=lambda pair: (RANK[pair[0]], pair[1]))
     if high[1] < low[1]:
         return
@@ -429,6 +473,61 @@ def test_law_doing_better_never_costs(
     assert worse.score.earned <= better.score.earned
     assert worse.lowest <= better.lowest
     assert worse.highest <= better.highest
+
+
+@LAW
+@given(worlds(), SIX, st.sets(st.integers(0, 5), min_size=1))
+def test_law_hiding_evidence_never_pays(
+    world: tuple[Exercise, tuple[Check, ...]], six: tuple[tuple[str, float], ...], hidden: set[int]
+) -> None:
+    """Whatever was seen of some checks, failures included, is worth at least as much as having shown nothing of them."""
+    seen = judge(*world, said(six))
+    silent = tuple(
+        ("unproven", 0.0) if n in hidden and one[0] in {"passed", "failed"} else one for n, one in enumerate(six)
+    )
+
+    blind = judge(*world, said(silent))
+
+    assert blind.score.earned <= seen.score.earned
+    assert blind.highest <= seen.highest
+    if seen.verdict is Verdict.FAILED:
+        assert blind.verdict is Verdict.FAILED
+
+
+def stream(found: Evidence, names: tuple[str, ...], events: list[tuple[int, str, float]]) -> None:
+    """Let a grader say ``events``: which of ``names``, how it ended, with which credit."""
+    for which, status, credit in events:
+        found.take({"type": "event", "event": "outcome", "check": names[which], "status": status, "credit": credit})
+
+
+EVENTS = st.lists(st.tuples(st.integers(0, 7), st.sampled_from([str(one) for one in Status]), CREDITS | st.just(1.0)))
+
+
+@LAW
+@given(worlds(), EVENTS)
+def test_law_no_stream_of_events_leaves_a_gate_open_that_was_not_earned(
+    world: tuple[Exercise, tuple[Check, ...]], events: list[tuple[int, str, float]]
+) -> None:
+    """Of an open gate each check passed, or is owed by us; and while one is owed, the total is never passed over its cap."""
+    about, checks = world
+    evidence = Evidence()
+    stream(evidence, (*NAMES, "a/unknown", ""), events)
+
+    found = judge(about, checks, evidence.outcomes)
+
+    status = {one.check.id: one.status for one in found.outcomes}
+    said = {
+        name: [(how, credit) for which, how, credit in events if NAMES[which : which + 1] == (name,)] for name in NAMES
+    }
+    closed = {hit.gate.id: hit for hit in found.score.gates}
+    for gate in about.gates:
+        if gate.id in closed:
+            assert found.score.earned <= closed[gate.id].cap
+            continue
+        assert {status[name] for name in gate.checks} <= {Status.PASSED, Status.INCONCLUSIVE}
+        assert all(said[name] == [("passed", 1.0)] for name in gate.checks if status[name] is Status.PASSED)
+        if any(status[name] is Status.INCONCLUSIVE for name in gate.checks):
+            assert found.lowest <= about.cap_not_shown(gate)
 
 
 @LAW

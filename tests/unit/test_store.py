@@ -184,9 +184,9 @@ def test_load_ignores_what_is_half_written(tmp_path: Path) -> None:
 
 def test_load_refuses_a_future_schema(tmp_path: Path) -> None:
     """A result of a newer harness is named as such, not guessed at."""
-    path = edited(tmp_path, lambda raw: raw.update(schema=3, novelty=True))
+    path = edited(tmp_path, lambda raw: raw.update(schema=4, novelty=True))
 
-    with pytest.raises(HarnessError, match=r"expected result schema 1 to 2, found 3: use a newer harness"):
+    with pytest.raises(HarnessError, match=r"expected result schema 1 to 3, found 4: use a newer harness"):
         store.load(path)
 
 

@@ -62,6 +62,8 @@ class Sandbox:
         """Manage ``spec`` on ``holder``; nothing is started."""
         self.spec = spec
         self.box = box
+        self.kept = b""
+        """A tar of what ``lose`` puts back. A candidate made it: it is unpacked inside a sandbox, and read nowhere else."""
         self.lock = threading.RLock()
         self._ground = ground
         self._link = ground.link
@@ -121,15 +123,17 @@ class Sandbox:
                 containers.wait(self._link, self._container, grace_seconds)
             self.kill()
 
-    def lose(self) -> None:
-        """Destroy container, holder and volume, and build all anew; started again if it ever was."""
+    def lose(self, restore: Callable[[], None]) -> None:
+        """Destroy container, holder and volume, and build all anew; ``restore`` files, and run again if it ran."""
         with self.lock:
+            ran = self.state().running
             self.kill()
             self.discard()
             holders.close_holder(self._link, self.spec, self._holder)
             self._holder = self._ground.reopen(self.spec, self._holder.user)
             self.box.dirty = False
-            if self._starts and self._command:
+            restore()
+            if ran:
                 self.start()
 
     def discard(self) -> None:

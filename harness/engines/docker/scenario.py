@@ -18,7 +18,7 @@ from harness.engines.docker.connect import patiently
 from harness.engines.docker.ledger import LABEL_SCENARIO
 from harness.engines.docker.oneshot import UNPACK, unpacked
 from harness.engines.docker.sandboxes import NOT_STARTED, Box, Ground, Sandbox
-from harness.errors import SandboxError
+from harness.errors import ContentError, SandboxError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,6 +34,11 @@ _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 _UNPACK_SECONDS = 60.0
 _FAULT_SECONDS = 30.0
+_SAID_BYTES = 64 * 1024
+_TAR_OVERHEAD_MB = 32
+"""What a tar has beside the bytes of files: two blocks for each, of which a volume may hold thousands."""
+_PACK = ("tar", "--create", "--file=-", "--sparse", "--ignore-failed-read", "--directory=/box", ".")
+"""What its own user can't read could not be run either; sparse, because a file of holes is larger than any volume."""
 _CLOSE_SECONDS = 15
 
 
@@ -168,14 +173,29 @@ class DockerScenario:
             sandbox.kill()
             sandbox.start()
 
+    def keep(self, name: str) -> None:
+        """Remember what is in ``/box`` of a sandbox that is not running: ``lose`` puts it back."""
+        sandbox = self._sandbox(name)
+        with sandbox.lock:
+            if sandbox.state().running:
+                text = f"expected sandbox {name} not to be running, found it running: keep its files before it starts"
+                raise SandboxError(text)
+            most = (sandbox.spec.limits.tmpfs_mb + _TAR_OVERHEAD_MB) * 1024 * 1024
+            done = self._aside(sandbox, _PACK, stdin=b"", seconds=_UNPACK_SECONDS, limit_bytes=most)
+            if done.exit_code != 0 or done.truncated or done.timed_out:
+                why = "more" if done.truncated else done.stderr.decode("utf-8", "replace").strip()[-300:] or "none"
+                text = f"expected files that can be read in sandbox {name}, at most {most} bytes of them, found {why}"
+                raise ContentError(text)
+            sandbox.kept = done.stdout
+
     def lose(self, name: str) -> None:
-        """Destroy the sandbox, volume and faults included, and start a new one at the same address."""
+        """Destroy the sandbox, volume and faults included, and make a new one with the files that were kept."""
         sandbox = self._sandbox(name)
         for other in self._sandboxes.values():
             if other.spec.volume_of == name:
                 # A volume in use cannot be removed, and what is left of a build is no use without it.
                 other.discard()
-        sandbox.lose()
+        sandbox.lose(lambda: self._unpack_inside(sandbox, sandbox.kept) if sandbox.kept else None)
 
     def stop(self, name: str, *, grace_seconds: float) -> None:
         """SIGTERM, then SIGKILL after ``grace_seconds``."""
@@ -288,7 +308,15 @@ class DockerScenario:
             text = f"expected the files to fit into sandbox {sandbox.spec.name}, found: {found}; see its tmpfs limits"
             raise SandboxError(text)
 
-    def _aside(self, sandbox: Sandbox, argv: tuple[str, ...], *, stdin: bytes, seconds: float) -> ExecResult:
+    def _aside(
+        self,
+        sandbox: Sandbox,
+        argv: tuple[str, ...],
+        *,
+        stdin: bytes,
+        seconds: float,
+        limit_bytes: int = _SAID_BYTES,
+    ) -> ExecResult:
         """Run ``argv`` in a container beside the sandbox's own, on the same volume, without a network."""
         body = policy.sandbox(
             sandbox.spec,
@@ -302,7 +330,7 @@ class DockerScenario:
             seconds=min(owners.seconds_left(self._spec.owner), math.ceil(seconds)),
             labels=holders.labels(self._spec, self._uid, sandbox.spec.name),
         )
-        return self._throwaway(body, stdin=stdin, seconds=seconds)
+        return self._throwaway(body, stdin=stdin, seconds=seconds, limit_bytes=limit_bytes)
 
     def _helper(self, name: str) -> Callable[[tuple[str, ...]], ExecResult]:
         sandbox = self._sandbox(name)
@@ -322,7 +350,9 @@ class DockerScenario:
 
         return run
 
-    def _throwaway(self, body: dict[str, Json], *, stdin: bytes, seconds: float) -> ExecResult:
+    def _throwaway(
+        self, body: dict[str, Json], *, stdin: bytes, seconds: float, limit_bytes: int = _SAID_BYTES
+    ) -> ExecResult:
         link = self._link
         container = containers.create(link, f"harness-{self._uid}-{secrets.token_hex(4)}", body, Kind.HELPER)
         try:
@@ -331,7 +361,7 @@ class DockerScenario:
             captured = streams.drive(
                 stream,
                 stdin=stdin,
-                limit_bytes=64 * 1024,
+                limit_bytes=limit_bytes,
                 timeout_seconds=seconds,
                 kill=lambda: containers.kill_and_wait(link, container),
             )

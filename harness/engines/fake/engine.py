@@ -14,14 +14,13 @@ import contextlib
 import io
 import itertools
 import tarfile
-import threading
 import time
 from typing import TYPE_CHECKING
 
 from harness.engines.base import BOX, Capabilities, ExecResult, SandboxState, Usage
 from harness.engines.fake.attachment import FakeAttachment
 from harness.engines.fake.commands import COMMANDS
-from harness.engines.fake.process import Process
+from harness.engines.fake.sandboxes import Sandbox
 from harness.engines.fake.strangers import Strangers, there
 from harness.errors import EngineError, SandboxError
 
@@ -29,65 +28,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from harness.engines.base import Attachment, Interference, ReadyOnce, SandboxSpec, Scenario, ScenarioSpec
-    from harness.engines.fake.process import Command
+    from harness.engines.fake.process import Command, Process
     from harness.owners import Owner
 
 _NO_EXEC = 125
-_JOIN_SECONDS = 10.0
 _LOG_BYTES = 1024 * 1024
-
-
-class _Sandbox:
-    """One sandbox: files, and at most one main process."""
-
-    def __init__(self, spec: SandboxSpec, commands: Mapping[str, Command], files: dict[str, bytes]) -> None:
-        self.spec = spec
-        self.files = files
-        self.lock = threading.RLock()
-        self.command = spec.command
-        self.env = dict(spec.env)
-        self.main: Process | None = None
-        self.beside: list[Process] = []
-        self.starts = 0
-        self.last_exit: int | None = None
-        self.log = bytearray()
-        self.gone = False
-        """Somebody else removed it."""
-        self._commands = commands
-
-    def running(self) -> bool:
-        return self.main is not None and self.main.alive()
-
-    def process(self, argv: tuple[str, ...], env: Mapping[str, str], *, stdin: bytes | None) -> Process:
-        limit = self.spec.limits.output_kb * 1024
-        return Process(self._commands, argv, env=env, files=self.files, stdin=stdin, limit_bytes=limit)
-
-    def begin(self, argv: tuple[str, ...], env: Mapping[str, str], *, stdin: bytes | None) -> Process:
-        with self.lock:
-            if self.running():
-                text = f"expected sandbox {self.spec.name} not to be running, found it running: kill or stop it first"
-                raise SandboxError(text)
-            if not argv:
-                text = f"expected a command for sandbox {self.spec.name}, found none: give one in its spec or to start"
-                raise SandboxError(text)
-            self.remember()
-            self.main = self.process(argv, env, stdin=stdin)
-            self.starts += 1
-            self.main.start()
-            return self.main
-
-    def remember(self) -> None:
-        """Keep the log and exit code of the process that is about to be replaced."""
-        if self.main is not None:
-            self.last_exit = self.main.exit_code
-            self.log += self.main.output()
-
-    def kill(self) -> None:
-        with self.lock:
-            for process in (self.main, *self.beside):
-                if process is not None:
-                    process.kill(_JOIN_SECONDS)
-            self.beside.clear()
 
 
 class FakeScenario:
@@ -99,11 +44,11 @@ class FakeScenario:
         self.partitions: dict[str, set[str]] = {}
         """Sandbox -> peers it cannot reach, for tests to look at: there is no network here."""
         boxes: dict[str, dict[str, bytes]] = {}
-        self._sandboxes: dict[str, _Sandbox] = {}
+        self._sandboxes: dict[str, Sandbox] = {}
         self._addresses: dict[str, str] = {}
         for number, sandbox in enumerate(spec.sandboxes):
             files = boxes.setdefault(sandbox.volume_of or sandbox.name, {})
-            self._sandboxes[sandbox.name] = _Sandbox(sandbox, commands, files)
+            self._sandboxes[sandbox.name] = Sandbox(sandbox, commands, files)
             strangers.show(spec.owner, self._sandboxes[sandbox.name])
             if spec.network and sandbox.network:
                 self._addresses[sandbox.name] = f"10.213.{subnet % 256}.{number + 2}"
@@ -175,13 +120,23 @@ class FakeScenario:
         self.kill(name)
         self.start(name)
 
-    def lose(self, name: str) -> None:
-        """Destroy the sandbox, its files and faults included, and start a new one at the same address."""
+    def keep(self, name: str) -> None:
+        """Remember what is in ``/box``: ``lose`` puts it back."""
         sandbox = self._sandbox(name)
+        if sandbox.running():
+            text = f"expected sandbox {name} not to be running, found it running: keep its files before it starts"
+            raise SandboxError(text)
+        sandbox.kept = dict(sandbox.files)
+
+    def lose(self, name: str) -> None:
+        """Destroy the sandbox, its faults included, and make a new one with the files that were kept."""
+        sandbox = self._sandbox(name)
+        ran = sandbox.running()
         sandbox.kill()
         sandbox.files.clear()
+        sandbox.files |= sandbox.kept
         self.partitions.pop(name, None)
-        if sandbox.starts and sandbox.command:
+        if ran:
             self.start(name)
 
     def stop(self, name: str, *, grace_seconds: float) -> None:
@@ -252,7 +207,7 @@ class FakeScenario:
                 sandbox.kill()
         self._closed = True
 
-    def _sandbox(self, name: str) -> _Sandbox:
+    def _sandbox(self, name: str) -> Sandbox:
         if self._closed:
             text = f"expected an open scenario, found it closed: {name} is gone"
             raise SandboxError(text)
@@ -319,14 +274,14 @@ class FakeEngine:
     @contextlib.contextmanager
     def ready_once(self, owner: Owner, spec: SandboxSpec, *, tar: bytes) -> Iterator[ReadyOnce]:
         """Have everything there for ``spec.command``."""
-        sandbox = _Sandbox(spec, self._commands, unpack(tar) if tar else {})
+        sandbox = Sandbox(spec, self._commands, unpack(tar) if tar else {})
         self.strangers.show(owner, sandbox)
         yield _FakeReady(sandbox)
 
     @contextlib.contextmanager
     def attach_once(self, owner: Owner, spec: SandboxSpec) -> Iterator[Attachment]:
         """Start ``spec.command`` and give its streams."""
-        sandbox = _Sandbox(spec, self._commands, {})
+        sandbox = Sandbox(spec, self._commands, {})
         self.strangers.show(owner, sandbox)
         attachment = FakeAttachment(sandbox.begin(spec.command, spec.env, stdin=None), spec.name)
         try:
@@ -354,7 +309,7 @@ class FakeEngine:
 
 
 class _FakeReady:
-    def __init__(self, sandbox: _Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
 
     def finish(self, *, stdin: bytes = b"", timeout_seconds: float) -> ExecResult:
@@ -381,7 +336,7 @@ def unpack(tar: bytes) -> dict[str, bytes]:
     return files
 
 
-def _finish(process: Process, timeout_seconds: float, sandbox: _Sandbox) -> ExecResult:
+def _finish(process: Process, timeout_seconds: float, sandbox: Sandbox) -> ExecResult:
     begin = time.monotonic()
     timed_out = not process.join(timeout_seconds)
     if timed_out:

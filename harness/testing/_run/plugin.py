@@ -18,6 +18,7 @@ from harness.testing._run.record import Record
 from harness.testing._run.watchdog import GRACE_SECONDS, OverranError, Watchdog
 from harness.testing.broker import Broker
 from harness.testing.check import MARK, set_current
+from harness.testing.history import History
 from harness.testing.job import CHECK_SECONDS, Job
 from harness.testing.text import block
 from harness.testing.timeline import Timeline
@@ -40,6 +41,7 @@ class GraderPlugin:
         self._channel = channel
         self._broker = broker
         self._timeline = Timeline(self._mark)
+        self._history = History()
         self._record: Record | None = None
         self._pending: list[str] = []
         self._done: dict[str, Status] = {}
@@ -75,6 +77,14 @@ class GraderPlugin:
     def timeline(self) -> Timeline:
         """What happened when: mark a fault with ``with timeline.fault("kill"):``; the report draws it."""
         return self._timeline
+
+    @pytest.fixture(scope="session")
+    def history(self) -> History:
+        """Every operation of the grading, for the check that is last: append to it in the client that all checks share.
+
+        An operation's phase is the id of the check that runs, unless a check names another.
+        """
+        return self._history
 
     def _mark(self, fields: dict[str, Json]) -> None:
         self._channel.event("mark", **fields)
@@ -163,7 +173,8 @@ class GraderPlugin:
         by_id = {check_id: item for check_id, item in zip(found, items, strict=True) if check_id is not None}
         self._selected = selection.selected(by_id, self._job.only)
         chosen = [check_id for check_id in by_id if check_id in self._selected]
-        ordered = selection.order(chosen, self._requires, declared)
+        last = {check.id for check in self._job.checks if check.last}
+        ordered = selection.order(chosen, self._requires, declared, last)
         items[:] = [by_id[check_id] for check_id in ordered]
         self._pending = list(ordered)
 
@@ -174,7 +185,8 @@ class GraderPlugin:
         self._record = Record(_check_id(item) or item.nodeid)
         set_current(self._record)
         try:
-            return (yield)
+            with self._history.during(self._record.check_id):
+                return (yield)
         finally:
             set_current(None)
             record, self._record = self._record, None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 
 def problems(found: Sequence[str | None], declared: Iterable[str], names: Sequence[str]) -> tuple[str, ...]:
@@ -37,8 +37,16 @@ def selected(check_ids: Iterable[str], only: Sequence[str]) -> frozenset[str]:
     )
 
 
-def order(check_ids: Sequence[str], requires: Mapping[str, Sequence[str]], declared: Sequence[str]) -> tuple[str, ...]:
-    """Return ids by family, families as they are declared first; else as collected, requirements before dependents."""
+def order(
+    check_ids: Sequence[str],
+    requires: Mapping[str, Sequence[str]],
+    declared: Sequence[str],
+    last: Collection[str] = (),
+) -> tuple[str, ...]:
+    """Return ids by family, families as they are declared first; else as collected, requirements before dependents.
+
+    Those in ``last`` come after everything else.
+    """
     families = dict.fromkeys(check_id.partition("/")[0] for check_id in declared)
     rank = {family: number for number, family in enumerate(families)}
     wanted = sorted(check_ids, key=lambda check_id: rank.get(check_id.partition("/")[0], len(rank)))
@@ -53,4 +61,4 @@ def order(check_ids: Sequence[str], requires: Mapping[str, Sequence[str]], decla
     present = set(wanted)
     for check_id in wanted:
         place(check_id, frozenset())
-    return tuple(placed)
+    return tuple(sorted(placed, key=lambda check_id: check_id in last))

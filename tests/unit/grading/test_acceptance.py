@@ -12,6 +12,7 @@ from harness.grading import acceptance
 from harness.grading.subjects import Subject
 from harness.grading.trust import Row
 from harness.model import Check
+from tests.unit.factories import exercise
 
 
 def row(
@@ -38,17 +39,18 @@ CHECKS = tuple(
     Check(id=id_, title="t", skill="s", points=10, public=public)
     for id_, public in (("contract/read", True), ("safety/kill", False))
 )
+EXERCISE = exercise(gates=(), checks=CHECKS, skills={"s": 20.0})
 REFERENCE = Subject(name="reference/a", title="t", source=Path(), expected=Expected(permitted=()))
 EXPECTED = Expected(required=("safety/kill",), smoke=("contract/*",), highest=45)
 MUTANT = Subject(name="mutant/m", title="t", source=Path(), expected=EXPECTED)
 STARTER = Subject(name="starter/python", title="t", source=Path())
-CHEAT = Subject(name="cheat/c", title="t", source=Path(), like="starter/python")
+CHEAT = Subject(name="cheat/c", title="t", source=Path(), control="starter/python")
 
 
 def broken(subject: Subject, *rows: Row) -> list[str]:
     """Return the rules of ``subject`` that do not hold."""
     subjects = (REFERENCE, MUTANT, STARTER, CHEAT)
-    lines = acceptance.judge(subjects, CHECKS, rows)
+    lines = acceptance.judge(subjects, EXERCISE, CHECKS, rows)
     return [line.rule for line in lines if line.subject == subject.name and line.holds is not True]
 
 
@@ -89,21 +91,21 @@ def test_acceptance_says_which_rule_does_not_hold(subject: Subject, rows: list[R
 def test_check_without_a_result_is_not_called_passed() -> None:
     """Whether the mutant is caught cannot be said: neither that it is nor that it is not."""
     rows = (row("reference/a", 100), row("mutant/m", 40, verdict="inconclusive", inconclusive=("safety/kill",)))
-    lines = acceptance.judge((REFERENCE, MUTANT), CHECKS, rows)
+    lines = acceptance.judge((REFERENCE, MUTANT), EXERCISE, CHECKS, rows)
     (line,) = [line for line in lines if line.rule == "fails safety/kill"]
     assert (line.holds, line.found) == (None, "it was inconclusive")
 
 
 def test_acceptance_wants_a_mutant_for_every_scored_check() -> None:
     """A check that no mutant fails may be one that can't fail."""
-    idle = acceptance.whole((MUTANT, REFERENCE), CHECKS)
-    assert [line.holds for line in idle] == [False, False]
+    idle = acceptance.whole((MUTANT, REFERENCE), EXERCISE, CHECKS)
+    assert [line.holds for line in idle] == [False, True, False]
     assert "contract/read" in idle[0].found
 
 
 def of(subject: Subject, *rows: Row, checks: tuple[Check, ...] = CHECKS) -> dict[str, bool | None]:
     """Return rule -> whether it holds, for one subject alone."""
-    lines = acceptance.judge((subject,), checks, rows)
+    lines = acceptance.judge((subject,), EXERCISE, checks, rows)
     return {line.rule: line.holds for line in lines if line.subject == subject.name}
 
 

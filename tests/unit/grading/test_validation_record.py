@@ -146,7 +146,7 @@ def test_record_says_how_often_each_mutant_was_caught(catalogue: Catalogue, tmp_
     filled(catalogue)
     validation.save(table(catalogue, only=("starter",)), table(catalogue).record.rows[0])
     document = json.loads((tmp_path / "graders/skeleton" / trust.RECORD).read_text())
-    assert (document["schema"], document["caught"]) == (2, {"mutant/wraps-at-64-bits": "0/1"})
+    assert (document["schema"], document["caught"]) == (3, {"mutant/wraps-at-64-bits": "0/1"})
 
 
 def test_older_record_is_read_and_stale(catalogue: Catalogue, tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_damaged_record_is_told_in_words(catalogue: Catalogue, tmp_path: Path) -
     with pytest.raises(ExerciseError, match="remove it and validate"):
         table(catalogue)
     file.write_text(json.dumps({"schema": 99, "rows": []}))
-    with pytest.raises(ExerciseError, match="expected schema 2, found 99"):
+    with pytest.raises(ExerciseError, match="expected schema 3, found 99"):
         table(catalogue)
 
 

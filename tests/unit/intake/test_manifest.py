@@ -221,7 +221,8 @@ def test_mutants_and_cheats_are_read() -> None:
     read = known.parse_mutants(b'smoke = ["a/*"]\n' + mutant.encode())[0].expected
     assert (read.required, read.highest, read.smoke, read.permitted) == (("a/b",), 40, ("a/*",), None)
     cheat = '[[cheats]]\nname = "c"\ntitle = "t"\nlike = "starter/go"\n'
-    assert known.parse_cheats(cheat.encode())[0].like == "starter/go"
+    (found,) = known.parse_cheats(cheat.encode()).cheats
+    assert (found.like, found.control) == ("starter/go", "starter/go")
     refusals: list[tuple[Callable[[bytes], object], str]] = [
         (known.parse_mutants, mutant + mutant),
         (known.parse_mutants, mutant.replace("ceiling", "celing")),

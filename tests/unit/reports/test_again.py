@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from harness.cli import cli
 from harness.errors import ExitCode
-from harness.model import NO_EXERCISE, Grading, Verdict
+from harness.grading.runner import NO_EXERCISE
+from harness.model import Grading, Verdict
 from harness.reports import again, build, terminal
 from harness.reports.text import WIDTH, columns
 from tests.unit.factories import grading, refused

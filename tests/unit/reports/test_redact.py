@@ -62,7 +62,7 @@ def test_candidate_sees_held_out_checks_by_skill_only() -> None:
     (money,) = [o for o in shown.outcomes if o.check.id == "held-out/money-safety"]
     assert (money.check.points, money.status) == (21.0, Status.FAILED)
     assert money.credit == pytest.approx(13 / 21)
-    assert money.feedback == "1 of 2 held-out checks held."
+    assert money.feedback == "1 of 2 held-out checks held, 1 did not hold."
 
 
 def test_candidate_sees_the_same_score() -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ExitCode
-from harness.model import NO_EXERCISE, Grading, Json, Verdict
+from harness.grading.runner import NO_EXERCISE
+from harness.model import Grading, Json, Verdict
 from harness.reports import summary
 from tests.unit.factories import grading, heron, passed, refused, reports
 

@@ -103,7 +103,10 @@ def test_render_names_the_consequence_before_the_mechanism() -> None:
     """WHY begins with the gate in business words, points at its finding and says what the cap did."""
     text = " ".join(terminal.render(build(heron())).split())
 
-    assert "WHY A customer can be charged twice, or a charge can be lost (see 1). This caps the total at 45" in text
+    assert (
+        "WHY Seen broken: A customer can be charged twice, or a charge can be lost (see 1). This caps the total at 45"
+        in text
+    )
     assert "without the cap it would be 68, under the bar as well" in text
 
 
