@@ -92,7 +92,7 @@ def _case(outcome: Outcome, words: str, view: View) -> ET.Element:
     )
     kind = _result(outcome, grading)
     if kind:
-        message = f"{number(check.points - earned)} of {number(check.points)} points lost: {words}"
+        message = f"{_lost(outcome, earned, grading)}: {words}"
         said = message if kind == "failure" else f"{outcome.status}: {words}"
         result = ET.SubElement(case, kind, {"message": one_line(said, 500)})
         if kind != "skipped":
@@ -101,6 +101,17 @@ def _case(outcome: Outcome, words: str, view: View) -> ET.Element:
     if outcome.evidence:
         ET.SubElement(case, "system-out").text = clipped("\n".join(outcome.evidence), _MAX_TEXT, "result.json")
     return case
+
+
+def _lost(outcome: Outcome, earned: float, grading: Grading) -> str:
+    """Return what a check cost: its points, and the gates that it closed."""
+    points, id_ = outcome.check.points, outcome.check.id
+    caps = [
+        hit.gate.cap if id_ in hit.checks else hit.cap for hit in grading.score.gates if id_ in hit.checks + hit.unshown
+    ]
+    texts = [f"{number(points - earned)} of {number(points)} points lost"] if points or not caps else []
+    texts += [f"caps the total at {number(min(caps))}"] if caps else []
+    return ", ".join(texts)
 
 
 def _result(outcome: Outcome, grading: Grading) -> str:

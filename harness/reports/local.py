@@ -9,8 +9,8 @@ from harness.model import Grading, Outcome, Status, Verdict
 from harness.reports import again
 from harness.reports.fold import Folded, fold, said
 from harness.reports.terminal import evidence
-from harness.reports.text import clipped, count, number, one_line, visible, wrapped
-from harness.reports.words import LANGUAGES
+from harness.reports.text import WHOLE, clipped, count, number, one_line, visible, wrapped
+from harness.reports.words import LANGUAGES, gate
 
 _WORDS = {Status.PASSED: "PASS", Status.FAILED: "FAIL", Status.UNPROVEN: "FAIL", Status.INCONCLUSIVE: "SKIP"}
 _MARGIN = " " * 6
@@ -32,7 +32,7 @@ def render(grading: Grading, path: str, *, kept: bool) -> list[str]:
     if grading.verdict is Verdict.REFUSED:
         return [*lines, *wrapped(visible(f"REFUSED {grading.reason}"), rest=_MARGIN)]
     reason = wrapped(visible(grading.reason), rest=_MARGIN) if grading.reason else []
-    return [*lines, *_checks(grading, path), *reason, *_end(grading, kept=kept)]
+    return [*lines, *_checks(grading, path), *_gates(grading), *reason, *_end(grading, kept=kept)]
 
 
 def _checks(grading: Grading, path: str) -> list[str]:
@@ -49,7 +49,7 @@ def _checks(grading: Grading, path: str) -> list[str]:
 
 def _check(outcome: Outcome, folded: Folded, first: str | None) -> list[str]:
     head = f"{_WORDS[outcome.status]} {outcome.seconds:5.1f} s  "
-    lines = wrapped(f"{outcome.check.id}  {one_line(outcome.check.title, 300)}", first=head, rest=_MARGIN)
+    lines = wrapped(f"{outcome.check.id}  {one_line(outcome.check.title, WHOLE)}", first=head, rest=_MARGIN)
     if outcome.status is Status.PASSED:
         return [*lines, *_words(outcome.feedback)]
     # What is for the assessor (detail) is not shown: it may hold lines of checks, and tracebacks of ours.
@@ -58,6 +58,15 @@ def _check(outcome: Outcome, folded: Folded, first: str | None) -> list[str]:
     else:
         lines += _words(folded.text) + _words(f"{'The rest is as' if folded.text else 'The same as'} in {first}.")
     return [*lines, *evidence(outcome.evidence, first=6, last=22, margin=_BAR, where="")]
+
+
+def _gates(grading: Grading) -> list[str]:
+    """Return what a grading would make of it: the closed gates, whose caps weigh more than points."""
+    names = {outcome.check.id: outcome.check.id for outcome in grading.outcomes}
+    texts = (
+        f"{gate(hit, names)} In a grading that leaves {number(hit.cap)} points at most." for hit in grading.score.gates
+    )
+    return [line for text in texts for line in wrapped(text, first="GATE  ", rest=_MARGIN)]
 
 
 def _words(text: str) -> list[str]:

@@ -8,7 +8,21 @@ from harness.model import Status, Verdict
 from harness.reports import again
 from harness.reports.fold import ranges, together
 from harness.reports.redact import HELD_OUT
-from harness.reports.text import WIDTH, clipped, columns, count, cut, listed, number, one_line, padded, visible, wrapped
+from harness.reports.text import (
+    EVIDENCE_LINE,
+    WHOLE,
+    WIDTH,
+    clipped,
+    columns,
+    count,
+    cut,
+    listed,
+    number,
+    one_line,
+    padded,
+    visible,
+    wrapped,
+)
 from harness.reports.timeline import Fault, Lanes, lanes
 from harness.reports.view import Audience, Loss, Skill, View
 
@@ -17,7 +31,6 @@ Style = Callable[[str, str], str]
 
 _LABEL = 10
 _MAX_FEEDBACK = 1400
-_MAX_LINE = 200
 _MAX_NAME = 30
 _POINTS = 13
 _ROOM = 24
@@ -134,7 +147,7 @@ def _loss(n: int, loss: Loss, view: View) -> list[str]:
         return wrapped(f"{head}: the same as {loss.like}", rest="  ")
     lines = wrapped(head, rest="  ")
     if not outcome.check.id.startswith(f"{HELD_OUT}/"):
-        lines += wrapped(one_line(outcome.check.title, 300), first="  Rule    ", rest=" " * _LABEL)
+        lines += wrapped(one_line(outcome.check.title, WHOLE), first="  Rule    ", rest=" " * _LABEL)
     # What is said of several held-out checks together is a count, whatever the worst of them came to.
     missing = outcome.status is Status.UNPROVEN and not outcome.check.id.startswith(f"{HELD_OUT}/")
     label = "  Missing " if missing else "  Seen    "
@@ -160,7 +173,7 @@ def evidence(
     """Return lines of evidence: how it began and how it ended, saying how much is left out between."""
     left_out = len(lines) - first - last
     shown = lines if left_out <= 0 else [*lines[:first], f"({left_out} more{where})", *lines[-last:]]
-    return [row for line in shown for row in wrapped(cut(line, _MAX_LINE), first=margin, rest=f"{margin}    ")]
+    return [row for line in shown for row in wrapped(cut(line, EVIDENCE_LINE), first=margin, rest=f"{margin}    ")]
 
 
 def _timeline(view: View, style: Style) -> list[str]:
@@ -188,8 +201,8 @@ def _legend(drawn: Lanes) -> list[str]:
 def _fault(fault: Fault) -> str:
     start, end = fault.times[0]
     if len(fault.times) == 1:
-        return f"{fault.letter} {one_line(fault.name, 40)} {number(round(start, 1))}-{number(round(end, 1))} s"
-    return f"{fault.letter} {one_line(fault.name, 40)} x {len(fault.times)}, first at {number(round(start, 1))} s"
+        return f"{fault.letter} {one_line(fault.name, WHOLE)} {number(round(start, 1))}-{number(round(end, 1))} s"
+    return f"{fault.letter} {one_line(fault.name, WHOLE)} x {len(fault.times)}, first at {number(round(start, 1))} s"
 
 
 def _end(view: View, style: Style) -> list[str]:

@@ -11,6 +11,12 @@ from harness import wording
 
 WIDTH = 80
 """Columns of whatever is read by people: a terminal nobody changed, a mail, a printed page."""
+WHOLE = 2000
+"""Characters that hold any title of a manifest: what people read is wrapped, not cut."""
+SENTENCE = 600
+"""Characters that hold any sentence of a check, whatever else a service had it say."""
+EVIDENCE_LINE = 300
+"""Characters that a line of evidence has at most."""
 _CUT = " ..."
 
 

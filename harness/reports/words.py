@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from harness import scoring
 from harness.model import GateHit, GateState, Grading, HumanItem, Outcome, Status, Verdict
-from harness.reports.text import clipped, count, listed, number, one_line
+from harness.reports.text import SENTENCE, WHOLE, clipped, count, listed, number, one_line
 from harness.store import Company
 
 _MINUTE = len("2026-11-26T14:15")
@@ -80,7 +80,7 @@ def why(grading: Grading, losses: Sequence[Outcome]) -> tuple[str, ...]:
     elif not losses and grading.verdict is Verdict.PASSED:
         lines.append("Every scored rule held, under every fault that was injected.")
     if grading.reason:
-        lines.append(one_line(grading.reason, 600))
+        lines.append(one_line(grading.reason, SENTENCE))
     return tuple(lines)
 
 
@@ -88,7 +88,7 @@ def skill(outcomes: Sequence[Outcome]) -> str:
     """Return what held and what did not, in a few words."""
     if len(outcomes) == 1 and (outcomes[0].status is Status.PASSED or outcomes[0].credit > 0):
         # What was measured; why something is lost stands once, below.
-        return one_line(outcomes[0].feedback.partition("\n")[0] or outcomes[0].check.title, 100)
+        return one_line(outcomes[0].feedback.partition("\n")[0] or outcomes[0].check.title, SENTENCE)
     good = [_short(o) for o in outcomes if o.status is Status.PASSED]
     bad = [_short(o) for o in outcomes if o.status in {Status.FAILED, Status.UNPROVEN}]
     owed = [_short(o) for o in outcomes if o.status is Status.INCONCLUSIVE]
@@ -142,7 +142,7 @@ def gate(hit: GateHit, names: Mapping[str, str]) -> str:
 
     ``names`` says how a report calls the checks that it shows, in its order.
     """
-    title = one_line(hit.gate.title, 200).rstrip(".")
+    title = one_line(hit.gate.title, WHOLE).rstrip(".")
     failed = listed((shown for name, shown in names.items() if name in hit.checks), 5)
     silent = listed((shown for name, shown in names.items() if name in hit.unshown), 5)
     where = [f"see {failed}" if failed else "", f"no evidence in {silent}" if silent else ""]
@@ -154,7 +154,7 @@ def gate(hit: GateHit, names: Mapping[str, str]) -> str:
 
 def human(items: Sequence[HumanItem]) -> str:
     """Return what only a person can mark; never part of the automatic points."""
-    return "; ".join(f"{one_line(item.title, 100)} ({number(item.points)})" for item in items)
+    return "; ".join(f"{one_line(item.title, WHOLE)} ({number(item.points)})" for item in items)
 
 
 def _when(started_at: str) -> str:
@@ -199,7 +199,7 @@ def _kind(outcome: Outcome) -> str:
 def _short(outcome: Outcome) -> str:
     """Return an id as words: ``safety/killed-mid-charge`` is ``killed mid charge``."""
     family, _, name = outcome.check.id.partition("/")
-    return "held-out checks" if family == "held-out" else one_line((name or family).replace("-", " "), 40)
+    return "held-out checks" if family == "held-out" else one_line((name or family).replace("-", " "), WHOLE)
 
 
 def _gate_lines(grading: Grading, losses: Sequence[Outcome]) -> list[str]:
@@ -225,7 +225,7 @@ def _owed_line(grading: Grading) -> str:
     gates = [gate for gate in grading.exercise.gates if ids & set(gate.checks)]
     lowest = min(gates, key=grading.exercise.cap_not_shown, default=None)
     cap = number(grading.exercise.cap_not_shown(lowest)) if lowest else ""
-    could = f", which could still show: {one_line(lowest.title, 200)} (cap {cap})" if lowest else ""
+    could = f", which could still show: {one_line(lowest.title, WHOLE)} (cap {cap})" if lowest else ""
     points = number(sum(o.check.points for o in owed))
     return (
         f"Our evidence is missing for {count(len(owed), 'check')} of {points} points{could}. "
@@ -240,7 +240,7 @@ def _lost_line(grading: Grading, losses: Sequence[Outcome]) -> str:
     told = [f"{number(sum(lost.values()))} points lost{under}."]
     for label, status in (("Did not hold", Status.FAILED), ("Could not be shown", Status.UNPROVEN)):
         rules = [
-            f"{one_line(o.check.title, 110).rstrip('.')} (-{number(lost[o.check.id])})"
+            f"{one_line(o.check.title, WHOLE).rstrip('.')} (-{number(lost[o.check.id])})"
             for o in losses
             if o.status is status
         ]

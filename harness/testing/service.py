@@ -147,11 +147,12 @@ class Service:
     def start_again(self, *, otherwise: str = "After a kill the service did not come back.") -> float:
         """Start the service after a kill of ours; return the monotonic stamp when it was ready.
 
-        Raises Unproven, with ``otherwise`` and the reason, when it did not become ready in its declared time.
+        Fails the check, with ``otherwise`` and the reason, when it did not become ready in its declared time: that was
+        promised, and a service that hides behind not coming back must not have more than one that shows what it did.
         """
         if not self.start():
             self._suspect = True
-            self._say_gone(f"{otherwise} {self.why_not_ready()}", liveness=False)
+            self._say_gone(f"{otherwise} {self.why_not_ready()}", liveness=True)
         return time.monotonic()
 
     def running(self) -> bool:

@@ -239,14 +239,14 @@ def test_service_that_does_not_die_is_our_trouble(app: App) -> None:
         one.kill()
 
 
-def test_service_that_does_not_come_back_is_unproven(app: App) -> None:
-    """What is said after a kill of ours has the reason; the next check starts it again."""
+def test_service_that_does_not_come_back_failed(app: App) -> None:
+    """To be back in its declared time was promised. It is said with the reason, and the next check starts it again."""
     host = Host()
     one = service(host, app.port)
     one.begin()
     one.kill()
     app.status = 503
-    with pytest.raises(Unproven, match=r"After a kill the service did not come back.*503"):
+    with pytest.raises(CheckFailed, match=r"After a kill the service did not come back.*503"):
         one.start_again()
     app.status = 200
     one.begin()
