@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from schedule import AUTHORISED, CAPTURED, Script, Step
 
 from harness.testing.deals import deal
+from harness.testing.proxies import CommitPoint
 from harness.testing.webhooks import Webhook
 
 ANSWER_BYTES = 190
@@ -56,10 +57,12 @@ def early_webhook_scripts(provider_timeout: float) -> dict[str, Script]:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class CommitPoint:
-    """One place around a commit: the ``number``-th of a charge, ``before`` it is done or ``after`` it."""
+class Moment:
+    """One place around a commit of a charge: ``before`` it is done or ``after`` it."""
 
     number: int
+    """Of the commit among those of a charge, from 1."""
+    point: CommitPoint
     when: str
 
     def __str__(self) -> str:
@@ -67,11 +70,15 @@ class CommitPoint:
         return f"{self.when} commit {self.number}"
 
 
-def commit_points(rng: random.Random, counted: int, *, most: int) -> tuple[CommitPoint, ...]:
-    """Return both sides of each of ``counted`` commits in random order, at most ``most`` points."""
-    points = [CommitPoint(number=number, when=when) for number in range(1, counted + 1) for when in ("before", "after")]
-    rng.shuffle(points)
-    return tuple(points[:most])
+def moments(rng: random.Random, points: Sequence[CommitPoint], *, most: int) -> tuple[Moment, ...]:
+    """Return both sides of each commit of a charge in random order, at most ``most`` moments."""
+    every = [
+        Moment(number=number, point=point, when=when)
+        for number, point in enumerate(points, 1)
+        for when in ("before", "after")
+    ]
+    rng.shuffle(every)
+    return tuple(every[:most])
 
 
 def outage_script(rng: random.Random, provider_timeout: float, keys: Sequence[str]) -> dict[str, Step]:

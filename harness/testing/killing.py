@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from harness.testing.answers import Meaning, Said, examples
-from harness.testing.check import Unproven
+from harness.testing.check import fail
 from harness.testing.scripted import HeldCall, Script, StepT, await_held, releasing
 from harness.testing.service import Service
 
@@ -27,10 +27,12 @@ def kill_while_held(
 ) -> dict[Thing, Said]:
     """Ask for things, kill the service while the upstream holds its calls for them; return what clients were told.
 
-    With ``lose`` the kill takes the files that it wrote as well (:meth:`Service.lose`). ``holds`` are of ``script``. After the kill the held calls of ``forward`` go on, all others are dropped. The times
+    With ``lose`` the kill takes the files that it wrote as well (:meth:`Service.lose`).
+
+    ``holds`` are of ``script``. After the kill the held calls of ``forward`` go on, all others are dropped. The times
     are those of :func:`~harness.testing.scripted.await_held`: a service may take a thing first and call the upstream
-    when its queue comes to it, so ``within_seconds`` is the longer of its promises. Raises Unproven when the service
-    called for none of them.
+    when its queue comes to it, so ``within_seconds`` is the longest of its promises. Fails the check when the service
+    called for none of them: an outcome was promised by then, and there is none without a call.
     """
     with ThreadPoolExecutor(max_workers=len(holds)) as pool, releasing(script, holds.values()):
         asked = {thing: pool.submit(ask, thing) for thing in holds}
@@ -51,7 +53,9 @@ def kill_while_held(
     told = {thing: one.result() for thing, one in asked.items()}
     if not held:
         service.suspect()
-        calls = f"none of {len(holds)} calls in which it was to be killed"
-        text = f"The service made {calls}: {examples(told.values())}."
-        raise Unproven(text)
+        fail(
+            f"The service made none of {len(holds)} calls in the time in which each was to have its outcome.",
+            expected=f"a call within {within_seconds:.1f} s",
+            found=examples(told.values()),
+        )
     return told

@@ -1,25 +1,32 @@
 """PostgreSQL's frontend/backend protocol 3.0, as far as commit points need it. No I/O.
 
-A **commit point** is what makes a change durable: a COMMIT (or END) in a transaction block, or a write while the
-session is idle, in the simple protocol at its Query, in the extended one at the Sync that ends its implicit
-transaction. https://www.postgresql.org/docs/15/protocol-flow.html
+https://www.postgresql.org/docs/15/protocol-flow.html
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
 
-from harness.testing.sql import Effect, Statement, statements
+from harness.testing.sql import masked
 
 MAX_MESSAGE_BYTES = 1 << 20
 """Each side of a connection may make us keep this much; a service of ours has no use for more."""
 MAX_NAMES = 2000
+MAX_TEXTS = 64
+"""Of one transaction: longer ones are known by their beginning."""
 _LENGTH_BYTES = 4
 SSL_REQUEST = 80877103
 GSS_REQUEST = 80877104
 CANCEL_REQUEST = 80877102
 MAJOR_VERSION = 3
-IDLE, IN_BLOCK, FAILED = b"I", b"T", b"E"
+IDLE = b"I"
+FLUSH = b"H"
+ENDS_UNIT = frozenset({b"Q", b"S", b"F"})
+"""Messages of a client that the server answers with a ReadyForQuery."""
+WAITS_FOR_END = frozenset({b"P", b"B", b"C", b"D", b"E"})
+"""Messages that the server need not answer before a Sync or a Flush: holding them back until then changes nothing."""
+ASKS_FOR_DATA = frozenset({b"G", b"W"})
+"""A COPY asks the client for data in the middle of its answer: keeping that would be a deadlock."""
 
 
 class TooBigError(Exception):
@@ -94,152 +101,68 @@ def fatal(code: str, text: str) -> bytes:
     return b"E" + (len(payload) + _LENGTH_BYTES).to_bytes(4, "big") + payload
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Points:
-    """What forwarding one message would commit."""
-
-    count: int
-    statement: str
-    """The statement that commits; for an implicit transaction its last write."""
-    signature: tuple[str, ...]
-    """The statements of the transaction, literals masked."""
-    answer: int
-    """Its answer ends with the ReadyForQuery of this number (1 is the first after a message of ours)."""
-
-
 class Session:
-    """What is known of one session: prepared statements, portals, and the state of its transaction.
+    """What a client has said in one session, as far as it tells one transaction from another.
 
-    The state is the backend's own whenever nothing is outstanding; in a pipeline it is predicted, because a
-    backend answers only at Sync. Not thread-safe: the proxy guards it.
+    A **unit** is what one answer of the server ends: a Query, or all up to a Sync (or up to a Flush, when something was
+    executed). Whether a unit committed anything is not for its words to say: a SELECT may call a function that writes, a
+    COMMIT may have nothing to commit. The words only recognise a unit of which the database has said it before. Not
+    thread-safe: the proxy guards it.
     """
 
     def __init__(self) -> None:
         """Begin before the first ReadyForQuery."""
-        self._prepared: dict[bytes, Statement | None] = {}
-        self._portals: dict[bytes, Statement | None] = {}
-        self._known = IDLE
-        self._state = IDLE
-        self._pending = ""
-        self._block: list[str] = []
-        self._unsynced = False
-        self.asked = 0
-        """How many messages were seen that end in a ReadyForQuery."""
-        self.ready = -1
-        """How many of them are answered; the first ReadyForQuery, after authentication, answers none."""
+        self._prepared: dict[bytes, str] = {}
+        self._portals: dict[bytes, str] = {}
+        self._texts: list[str] = []
+        self._ends: deque[int] = deque()
+        self._executed = False
 
-    def backend(self, message: bytes) -> None:
-        """Take note of a message of the backend."""
-        if message[:1] == b"Z" and len(message) >= 6:  # noqa: PLR2004 - type, length, status
-            self.ready += 1
-            self._known = message[5:6]
-
-    def frontend(self, message: bytes) -> Points | None:
-        """Take note of a message of the client; return what forwarding it commits, None when that is nothing."""
+    def frontend(self, message: bytes) -> tuple[str, ...] | None:
+        """Take note of a message of the client; return the texts of its transaction so far when it ends a unit."""
         kind, payload = message[:1], message[5:]
-        if not self._unsynced and self.asked == self.ready:
-            self._settle()
-        if kind == b"Q":
-            return self._query(payload)
-        if kind == b"S":
-            return self._sync()
-        if kind in {b"P", b"B", b"C", b"E", b"D", b"H"}:
-            self._unsynced = True
         if kind == b"P":
             name, query, *_ = [*payload.split(b"\0", 2), b"", b""]
-            self._remember(self._prepared, name, _only(query))
+            self._remember(self._prepared, name, _masked(query))
         elif kind == b"B":
             portal, name, *_ = [*payload.split(b"\0", 2), b"", b""]
-            self._remember(self._portals, portal, self._prepared.get(name))
+            self._remember(self._portals, portal, self._prepared.get(name, ""))
         elif kind == b"C":
             (self._prepared if payload[:1] == b"S" else self._portals).pop(payload[1:].rstrip(b"\0"), None)
         elif kind == b"E":
-            return self._execute(self._portals.get(payload.split(b"\0", 1)[0]))
+            self._say(self._portals.get(payload.split(b"\0", 1)[0], ""))
+            self._executed = True
+        elif kind == b"Q":
+            self._say(_masked(payload))
         elif kind == b"F":
-            self.asked += 1
+            self._say("FUNCTION CALL")
+        if kind in ENDS_UNIT or (kind == FLUSH and self._executed):
+            self._executed = False
+            if kind != FLUSH:
+                self._ends.append(len(self._texts))
+            return tuple(self._texts)
         return None
 
-    def _settle(self) -> None:
-        """Nothing is outstanding: what the backend said last is how it is."""
-        self._state = self._known
-        if self._state == IDLE:
-            self._pending = ""
-            self._block.clear()
+    def ready(self, status: bytes) -> None:
+        """Take note of a ReadyForQuery: an idle session has left the transaction of all that it answered."""
+        end = self._ends.popleft() if self._ends else 0
+        if status == IDLE:
+            del self._texts[:end]
+            self._ends = deque(one - end for one in self._ends)
 
-    def _remember(self, names: dict[bytes, Statement | None], name: bytes, statement: Statement | None) -> None:
+    def _say(self, text: str) -> None:
+        if len(self._texts) < MAX_TEXTS:
+            self._texts.append(text)
+
+    def _remember(self, names: dict[bytes, str], name: bytes, text: str) -> None:
         if len(names) >= MAX_NAMES and name not in names:
-            text = f"more than {MAX_NAMES} names"
-            raise TooBigError(text)
-        names[name] = statement
-
-    def _query(self, payload: bytes) -> Points | None:
-        self.asked += 1
-        self._unsynced = False
-        count, last = 0, ""
-        signature: tuple[str, ...] = ()
-        for statement in statements(_text(payload.rstrip(b"\0"))):
-            if self._apply(statement):
-                count, last, signature = count + 1, statement.text, tuple(self._block)
-                self._after_commit(statement)
-        if self._state == IDLE and self._pending:
-            count, last, signature = count + 1, self._pending, tuple(self._block)
-            self._after_commit(None)
-        return self._points(count, last, signature, self.asked)
-
-    def _sync(self) -> Points | None:
-        self.asked += 1
-        self._unsynced = False
-        if self._state != IDLE or not self._pending:
-            return None
-        last, signature = self._pending, tuple(self._block)
-        self._after_commit(None)
-        return self._points(1, last, signature, self.asked)
-
-    def _execute(self, statement: Statement | None) -> Points | None:
-        if statement is None or not self._apply(statement):
-            return None
-        signature = tuple(self._block)
-        self._after_commit(statement)
-        return self._points(1, statement.text, signature, self.asked + 1)
-
-    def _points(self, count: int, last: str, signature: tuple[str, ...], answer: int) -> Points | None:
-        return Points(count=count, statement=last, signature=signature, answer=answer) if count else None
-
-    def _apply(self, statement: Statement) -> bool:
-        """Move the state over one statement; return whether executing it commits by itself."""
-        self._block.append(statement.text)
-        del self._block[:-64]
-        effect = statement.effect
-        if effect in {Effect.COMMIT, Effect.COMMIT_AND_CHAIN, Effect.PREPARE_TRANSACTION}:
-            if self._state == FAILED:
-                self._leave()
-                return False
-            return self._state == IN_BLOCK or bool(self._pending)
-        if effect is Effect.COMMIT_PREPARED:
-            return self._state == IDLE
-        if effect is Effect.ROLLBACK:
-            self._leave()
-        elif effect is Effect.BEGIN and self._state != FAILED:
-            self._state = IN_BLOCK
-        elif effect is Effect.WRITE and self._state == IDLE:
-            self._pending = statement.text
-        return False
-
-    def _after_commit(self, statement: Statement | None) -> None:
-        self._leave()
-        if statement is not None and statement.effect is Effect.COMMIT_AND_CHAIN:
-            self._state = IN_BLOCK
-
-    def _leave(self) -> None:
-        self._state = IDLE
-        self._pending = ""
-        self._block.clear()
+            told = f"more than {MAX_NAMES} names"
+            raise TooBigError(told)
+        names[name] = text
 
 
-def _only(query: bytes) -> Statement | None:
-    """Return the one statement that a Parse holds."""
-    found = statements(_text(query))
-    return found[0] if found else None
+def _masked(query: bytes) -> str:
+    return masked(_text(query.rstrip(b"\0")))
 
 
 def _text(query: bytes) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, LiteralString
 
 from harness.testing.broker import Broker
@@ -19,6 +21,21 @@ SERVICE = "app"
 WAIT_SECONDS = 20.0
 """How long a database of ours may need from start to an answer. It is not the candidate's time."""
 _POLL_SECONDS = 0.02
+_POSITION = "SELECT pg_current_wal_insert_lsn() - '0/0', pg_current_snapshot()::text"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Position:
+    """Where a database's log is."""
+
+    end: int
+    """Bytes that were ever written to it."""
+    ended: str
+    """Which transactions that wrote have ended; it changes with each that ends, and with nothing else."""
+
+    def committed_since(self, earlier: Position) -> bool:
+        """Return whether a transaction that wrote has ended since: tidying up and mere reading are none."""
+        return self.end > earlier.end and self.ended != earlier.ended
 
 
 class Postgres:
@@ -45,6 +62,8 @@ class Postgres:
         self._broker = broker
         self._role = role
         self._wait_seconds = wait_seconds
+        self._lock = threading.Lock()
+        self._probe: psycopg.Connection[tuple[object, ...]] | None = None
 
     def start(self) -> float:
         """Start it and wait; return the monotonic stamp when it answered. Raises as :meth:`wait` does."""
@@ -104,6 +123,47 @@ class Postgres:
             self.wait()
             text = f"The service left its database so that it can't be emptied: {error}"
             raise Unproven(text, detail=self._log()) from error
+
+    def position(self) -> Position | None:
+        """Return where the log is now, None when the database says nothing. Called from many threads."""
+        import psycopg
+
+        with self._lock:
+            try:
+                self._probe = self._probe or self._connect()
+                row = self._probe.execute(_POSITION).fetchone()
+            except psycopg.Error:
+                self._forget_probe()
+                return None
+        return None if row is None else Position(end=int(str(row[0])), ended=str(row[1]))
+
+    def close(self) -> None:
+        """Close the connection that :meth:`position` keeps."""
+        with self._lock:
+            self._forget_probe()
+
+    def keep_unflushed(self) -> None:
+        """Let a kill lose all that was committed without waiting for the log (``synchronous_commit = off``).
+
+        The server's own writer would save it after a fifth of a second. Kept over restarts.
+        """
+        with self._connect() as connection:
+            connection.execute("ALTER SYSTEM SET wal_writer_delay = '10s'")
+            connection.execute("SELECT pg_reload_conf()")
+
+    def turn_page(self) -> None:
+        """Begin a new page of the log: what is committed next without waiting for the log stays unwritten.
+
+        The server writes full pages (8 kB) by itself. Kill it within few commits after this, and exactly those that
+        were promised too early are gone.
+        """
+        with self._connect() as connection:
+            connection.execute("SELECT pg_switch_wal()")
+
+    def _forget_probe(self) -> None:
+        if self._probe is not None:
+            self._probe.close()
+            self._probe = None
 
     def _connect(self) -> psycopg.Connection[tuple[object, ...]]:
         import psycopg

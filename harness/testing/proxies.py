@@ -1,16 +1,18 @@
 """A PostgreSQL proxy that knows commit points exactly, so that a kill lands before one, or right after it.
 
-``before``: nothing of the commit point has been forwarded. ``after``: the server's whole answer is here, and none
-of it has been passed back. Kill the service while it is held, make sure that it is dead, then ``release``.
+What committed is told by the database's log, not by words: a function, a CTE, a COPY or a pipeline writes like any
+INSERT, and a COMMIT of nothing is none. ``before``: nothing of a unit that has committed in earlier runs has been
+forwarded. ``after``: the log has the commit, the server's whole answer is here, and none of it has been passed back.
+Kill the service while it is held, make sure that it is dead, then ``release``.
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -18,10 +20,10 @@ from typing import Self
 
 from harness.testing import crew, pgwire
 from harness.testing.forwards import Forwarder
-from harness.testing.postgres import SERVICE
-from harness.testing.traps import AFTER, BEFORE, Action, CommitPoint, Counter, Trap
+from harness.testing.postgres import SERVICE, Position
+from harness.testing.traps import BEFORE, Action, CommitPoint, Counter, Signature, Trap
 
-__all__ = ["Forwarder", "PostgresProxy", "ProxyCounts", "Trap"]
+__all__ = ["CommitPoint", "Forwarder", "PostgresProxy", "ProxyCounts", "Trap"]
 
 CONNECT_SECONDS = 5.0
 STARTUP_SECONDS = 10.0
@@ -57,29 +59,33 @@ def only_app(source: str, user: str, database: str) -> bool:
 
 
 @dataclass(slots=True)
-class _Held:
-    """An answer that is kept from the client: from its first message to its ReadyForQuery."""
+class _Unit:
+    """What one answer of the server ends, sent and not answered yet."""
 
-    trap: Trap
-    answer: int
-    flushed: bool = False
+    signature: Signature
+    start: Position | None
+    """Where the log was before it; None: nobody wants to know."""
+    keep: bool
+    """Keep its answer from the client until it is known whether it committed."""
+    flushed: bool
     """The client asked for the answer without a Sync (Flush): it is complete at CommandComplete."""
+    undone: bool = False
+    """It failed, or was rolled back: the log may know of it, and nothing of it is there."""
 
 
 class _Link:
     """One client connection and its server connection."""
 
-    def __init__(self, proxy: PostgresProxy, number: int, client: socket.socket, source: str) -> None:
+    def __init__(self, proxy: PostgresProxy, client: socket.socket, source: str) -> None:
         self.source = source
         self.key = b""
         """What cancels its session, once the server has said it."""
         self._proxy = proxy
-        self._number = number
         self._client = client
         self._server: socket.socket | None = None
         self._lock = threading.Lock()
         self._session = pgwire.Session()
-        self._held: _Held | None = None
+        self._units: deque[_Unit] = deque()
 
     def close(self) -> None:
         """Cut both sides; their threads end."""
@@ -150,17 +156,21 @@ class _Link:
 
     def _client_to_server(self, messages: pgwire.Messages) -> None:
         assert self._server is not None  # noqa: S101 - for the type checker: _connect has set it
+        out = bytearray()
+        held_back = 0  # the end of it, which waits for the end of its unit
         while True:
-            out = bytearray()
             while (message := messages.next()) is not None:
                 trap = self._judge(message)
-                if trap is not None and trap.when == BEFORE:
-                    self._server.sendall(out)
-                    out.clear()
+                if trap is not None:
+                    # All of its unit stays here, and what came before it goes on.
+                    self._pass_on(out, held_back)
                     if trap.hold(self._proxy.closing) is Action.DROP:
                         return
                 out += message
-            self._server.sendall(out)
+                held_back = held_back + len(message) if message[:1] in pgwire.WAITS_FOR_END else 0
+            if held_back > MAX_KEPT_BYTES:
+                held_back = 0
+            self._pass_on(out, held_back)
             data = self._client.recv(65536)
             if not data:
                 return
@@ -168,17 +178,26 @@ class _Link:
                 time.sleep(self._proxy.latency_seconds)
             messages.feed(data)
 
+    def _pass_on(self, out: bytearray, held_back: int) -> None:
+        """Send and forget all but the last ``held_back`` bytes of ``out``."""
+        assert self._server is not None  # noqa: S101 - for the type checker: _connect has set it
+        done = len(out) - held_back
+        self._server.sendall(out[:done])
+        del out[:done]
+
     def _judge(self, message: bytes) -> Trap | None:
+        """Note a message of the client; return the trap that stops the unit that it ends."""
+        counter = self._proxy.counter
         with self._lock:
-            points = self._session.frontend(message)
-            if message[:1] == b"H" and self._held is not None:
-                self._held.flushed = True
-            if points is None:
-                return None
-            trap = self._proxy.counter.reached(self._number, points)
-            if trap is not None and trap.when == AFTER:
-                self._held = _Held(trap=trap, answer=points.answer)
-            return trap
+            signature = self._session.frontend(message)
+        if signature is None:
+            return None
+        trap = counter.leaves(signature)
+        start = self._proxy.position() if counter.watching else None
+        keep = start is not None and counter.wanted(signature)
+        with self._lock:
+            self._units.append(_Unit(signature=signature, start=start, keep=keep, flushed=message[:1] == pgwire.FLUSH))
+        return trap
 
     def _server_to_client(self, server: socket.socket) -> None:
         try:
@@ -195,45 +214,52 @@ class _Link:
             messages.feed(data)
             out = bytearray()
             while (message := messages.next()) is not None:
-                keep, complete = self._note(message)
+                unit, complete = self._note(message)
+                keep = unit is not None and unit.keep and message[:1] not in pgwire.ASKS_FOR_DATA
                 (kept if keep else out).extend(message)
                 if len(kept) > MAX_KEPT_BYTES:
                     text = f"an answer of more than {MAX_KEPT_BYTES} bytes is to be held"
                     raise pgwire.TooBigError(text)
-                if not complete:
+                if unit is None or not complete:
                     continue
-                self._client.sendall(out)
-                out.clear()
-                if self._hold_answer() is Action.DROP:
-                    return
-                self._client.sendall(kept)
+                trap = self._committed(unit)
+                if trap is not None:
+                    self._client.sendall(out)
+                    out.clear()
+                    if trap.hold(self._proxy.closing) is Action.DROP:
+                        return
+                out += kept
                 kept.clear()
             self._client.sendall(out)
 
-    def _note(self, message: bytes) -> tuple[bool, bool]:
-        """Return whether to keep a message of the server from the client, and whether the kept answer is complete."""
+    def _note(self, message: bytes) -> tuple[_Unit | None, bool]:
+        """Return the unit that a message of the server answers, and whether it is the end of the answer."""
         kind = message[:1]
         if kind == b"K":
             self.key = message[5:]
         with self._lock:
-            held = self._held
-            keep = held is not None and self._session.ready >= held.answer - 1
-            self._session.backend(message)
-            if held is None or not keep:
-                return False, False
-            if kind == b"E":
-                held.trap.committed = False
-            elif kind == b"C" and held.trap.committed is None:
-                held.trap.committed = not message[5:].startswith(b"ROLLBACK")
-            # A COPY FROM asks the client for data in the middle of its answer: keeping that would be a deadlock.
-            if kind in {b"G", b"W"}:
-                return False, False
-            return True, kind == b"Z" or (held.flushed and kind in {b"C", b"E"})
+            if kind == b"Z":
+                self._session.ready(message[5:6])
+            while kind == b"Z" and len(self._units) > 1 and self._units[0].flushed:
+                self._units.popleft()  # its answer had another end, which is over
+            unit = self._units[0] if self._units else None
+            if unit is None:
+                return None, False
+            if kind == b"E" or (kind == b"C" and message[5:].startswith(b"ROLLBACK")):
+                unit.undone = True
+            complete = kind == b"Z" or (unit.flushed and kind in {b"C", b"E"})
+            if complete:
+                self._units.popleft()
+            return unit, complete
 
-    def _hold_answer(self) -> Action:
-        with self._lock:
-            held, self._held = self._held, None
-        return Action.FORWARD if held is None else held.trap.hold(self._proxy.closing)
+    def _committed(self, unit: _Unit) -> Trap | None:
+        """Return the trap that stops the answer of a unit: the log says that it has committed something."""
+        if unit.start is None:
+            return None
+        end = self._proxy.position()
+        if end is None or unit.undone or not end.committed_since(unit.start):
+            return None
+        return self._proxy.counter.committed(unit.signature)
 
 
 class PostgresProxy:
@@ -251,13 +277,16 @@ class PostgresProxy:
         target: tuple[str, int],
         listen_host: str = "0.0.0.0",  # noqa: S104 - private network
         admit: Admit = only_app,
+        position: Callable[[], Position | None] = lambda: None,
     ) -> None:
         """Listen on ``listen_port`` (0 takes a free one) and connect to ``target`` for each connection.
 
         ``admit`` is asked before anything of a session is forwarded, from the thread of its connection; a session that
-        it does not let in, or whose startup is malformed, ends with error 28000.
+        it does not let in, or whose startup is malformed, ends with error 28000. ``position`` is asked where the
+        database's log is (``Postgres.position``), past the proxy; without one nothing is a commit point.
         """
         self.admit = admit
+        self.position = position
         self.target = target
         self.port = listen_port
         self.latency_seconds = 0.0
@@ -269,7 +298,6 @@ class PostgresProxy:
         self._listener: socket.socket | None = None
         self._lock = threading.Lock()
         self._links: set[_Link] = set()
-        self._numbers = itertools.count(1)
         self._seen = 0
         self._refused = 0
         self._denied = 0
@@ -300,26 +328,21 @@ class PostgresProxy:
         """Count commit points from zero, from now."""
         self.counter.arm()
 
-    def disarm(self) -> int:
-        """Stop counting, forget a trap that has not sprung, and return the count since ``arm``."""
+    def disarm(self) -> tuple[CommitPoint, ...]:
+        """Stop counting, forget a trap that has not sprung, and return the commit points since ``arm``, in order."""
         return self.counter.disarm()
 
-    def trap(self, number: int, when: str = BEFORE) -> Trap:
-        """Arm, and hold the ``number``-th commit point from now, ``before`` or ``after``. One trap at a time."""
-        return self.counter.set_trap(number, when)
+    def trap(self, point: CommitPoint, when: str = BEFORE) -> Trap:
+        """Arm, and hold ``point``, counted from now, ``before`` or ``after`` it. One trap at a time."""
+        return self.counter.set_trap(point, when)
 
     def learning(self) -> AbstractContextManager[None]:
-        """Learn the service's idle chatter: transactions committed in the body are not counted from then on.
+        """Learn the service's idle chatter: transactions that commit in the body are not counted from then on.
 
-        They are told by the text of all their statements, so work that a reconciler does only when there is some is
-        still counted, unless it is one autocommitted statement that also runs idle.
+        They are told by the text of all their statements. Work that a reconciler does only when there is some writes
+        nothing while there is none, and is still counted.
         """
         return self.counter.learning()
-
-    @property
-    def points(self) -> tuple[CommitPoint, ...]:
-        """Every commit point counted since ``arm``, for evidence."""
-        return self.counter.points
 
     def refuse(self, on: bool) -> None:  # noqa: FBT001 - reads as the sentence it is
         """Close new connections at once, or stop doing so. Open ones stay."""
@@ -360,7 +383,7 @@ class PostgresProxy:
                 held = sum(1 for link in self._links if link.source == source)
                 allowed = not self._refusing and held < MAX_CONNECTIONS
                 self._seen += 1
-                link = _Link(self, next(self._numbers), client, source)
+                link = _Link(self, client, source)
                 if allowed:
                     self._links.add(link)
             if not allowed or crew.CREW.start(link.run, name="db client") is None:

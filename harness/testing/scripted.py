@@ -19,6 +19,7 @@ from harness.testing.upstreams import Reply
 
 BEFORE, AFTER = "before", "after"
 _POLL_SECONDS = 0.005
+_HANG_POLL_SECONDS = 0.2
 HANG_UP = Reply(drop=True)
 
 
@@ -87,6 +88,7 @@ class Script(Generic[StepT]):
         self._steps: dict[Hashable, tuple[StepT, ...]] = {}
         self._holds: dict[Hashable, HeldCall] = {}
         self._every: list[HeldCall] = []
+        self._hanging: dict[Hashable, threading.Event] = {}
         self._closing = threading.Event()
         self._rule: Callable[[Hashable, int], StepT] | None = None
 
@@ -139,6 +141,33 @@ class Script(Generic[StepT]):
             return True
         note()
         return hold.wait()
+
+    @contextmanager
+    def hanging(self, keys: Collection[Hashable]) -> Iterator[None]:
+        """For the body, calls for ``keys`` get no answer, while others do: see :meth:`hangs`."""
+        with self._lock:
+            self._hanging |= {key: threading.Event() for key in keys}
+        try:
+            yield
+        finally:
+            with self._lock:
+                for key in keys:
+                    self._hanging.pop(key).set()
+
+    def hangs(self, key: Hashable) -> bool:
+        """Block while calls for ``key`` hang; return whether this one did, so that it is to be dropped.
+
+        One call of a key hangs at a time, or those of a caller that gave up and asked again would fill the upstream.
+        """
+        with self._lock:
+            mine = self._hanging.get(key)
+            if mine is None:
+                return False
+            mine.set()  # the call before
+            mine = self._hanging[key] = threading.Event()
+        while not mine.wait(_HANG_POLL_SECONDS) and not self._closing.is_set():
+            pass
+        return True
 
     def forget_holds(self) -> None:
         """Take away every hold that no call has come to."""

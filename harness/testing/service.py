@@ -20,7 +20,7 @@ from harness.testing.answers import short
 from harness.testing.broker import Broker, Interval, State
 from harness.testing.causes import Cause
 from harness.testing.check import CheckFailed, Inconclusive, Unproven
-from harness.testing.clients import HttpClient, ready
+from harness.testing.clients import Answer, HttpClient, ready
 from harness.testing.diary import Diary
 from harness.testing.ends import how_it_ended, last_lines
 
@@ -107,9 +107,16 @@ class Service:
 
     def start(self) -> bool:
         """Start the service, which does not run, and wait until it is ready. False: it was not in its declared time."""
+        self.launch()
+        return self._ready_in_time()
+
+    def launch(self) -> None:
+        """Start the service, which does not run, and do not wait: what it needs may not be there yet."""
         self._starts += 1
         self._watch.starts()
         self._broker.start(self._sandbox)
+
+    def _ready_in_time(self) -> bool:
         with self.waiting():
             up = self._healthy(self._startup + 4 * self.tick)
         if up:
@@ -145,15 +152,24 @@ class Service:
         return interval
 
     def start_again(self, *, otherwise: str = "After a kill the service did not come back.") -> float:
-        """Start the service after a kill of ours; return the monotonic stamp when it was ready.
+        """Start the service after a kill of ours, and :meth:`await_ready`."""
+        self.launch()
+        return self.await_ready(otherwise=otherwise)
 
-        Fails the check, with ``otherwise`` and the reason, when it did not become ready in its declared time: that was
-        promised, and a service that hides behind not coming back must not have more than one that shows what it did.
+    def await_ready(self, *, otherwise: str = "After a kill the service did not come back.") -> float:
+        """Wait until the service, which was launched, is ready; return the monotonic stamp when it was.
+
+        Fails the check, with ``otherwise`` and the reason, when it was not in its declared time from now: it is
+        promised, so staying away never pays.
         """
-        if not self.start():
+        if not self._ready_in_time():
             self._suspect = True
             self._say_gone(f"{otherwise} {self.why_not_ready()}", liveness=True)
         return time.monotonic()
+
+    def health(self) -> Answer:
+        """Ask once how the service is."""
+        return self.http.request("GET", self._health, timeout_seconds=PROBE_SECONDS)
 
     def running(self) -> bool:
         """Return whether the service's process is there."""
@@ -181,8 +197,7 @@ class Service:
         """Return in words why the service is not ready: how its process ended, that nothing listens, what it answers."""
         how = self._watch.trouble(self._broker.state(self._sandbox))
         if not how:
-            answer = self.http.request("GET", self._health, timeout_seconds=PROBE_SECONDS)
-            how = f"runs and takes connections, and GET {self._health} comes to {short(answer)}"
+            how = f"runs and takes connections, and GET {self._health} comes to {short(self.health())}"
         return f"GET {self._health} gave no 200 within startup_seconds = {self._startup:g} s; its process {how}."
 
     def _healthy(self, seconds: float) -> bool:

@@ -10,7 +10,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from harness.testing.proxies import PostgresProxy
+from harness.testing.broker import Broker
+from harness.testing.postgres import Postgres
+from harness.testing.proxies import CommitPoint, PostgresProxy
 
 psycopg = importlib.import_module("psycopg")  # in the grader's image, not among the developer's packages
 Way = Callable[[Any], None]
@@ -43,7 +45,48 @@ def pipeline(db: Any) -> None:
             db.execute(ROW, (number,))
 
 
-WAYS = {"block": block, "autocommit": autocommit, "simple": simple, "pipeline": pipeline}
+def function(db: Any) -> None:
+    """Write by a function that a SELECT calls."""
+    db.autocommit = True
+    db.execute("SELECT put(%s)", (1,), prepare=True)
+
+
+def cte(db: Any) -> None:
+    """Write inside a query."""
+    db.autocommit = True
+    db.execute("WITH made AS (INSERT INTO t VALUES (%s) RETURNING id) SELECT id FROM made", (1,))
+
+
+def copy(db: Any) -> None:
+    """Write by COPY."""
+    db.autocommit = True
+    with db.cursor().copy("COPY t FROM STDIN") as rows:
+        rows.write_row((1,))
+
+
+WAYS = {
+    "block": block,
+    "autocommit": autocommit,
+    "simple": simple,
+    "pipeline": pipeline,
+    "function": function,
+    "cte": cte,
+    "copy": copy,
+}
+
+
+def reading(db: Any) -> None:
+    """Write nothing, in words that sound like it."""
+    with db.transaction():
+        db.execute("SELECT 'INSERT INTO t' FROM t")
+        db.execute("UPDATE t SET id = 9 WHERE id = 8")
+
+
+class Nobody:
+    """The host: it is asked for nothing here."""
+
+    def send(self, message: dict[str, Any]) -> None:
+        raise NotImplementedError
 
 
 def main(host: str) -> None:
@@ -58,10 +101,15 @@ def main(host: str) -> None:
                 raise
             time.sleep(0.05)
     direct.execute("CREATE TABLE t (id int PRIMARY KEY)")
+    direct.execute("CREATE FUNCTION put(int) RETURNS void LANGUAGE sql AS 'INSERT INTO t VALUES ($1)'")
+    database = Postgres(Broker(Nobody()), host, sandbox="db")
     seen: dict[str, dict[str, Any]] = {}
-    with PostgresProxy(listen_port=0, target=(host, 5432), listen_host="127.0.0.1") as proxy:
+    with PostgresProxy(
+        listen_port=0, target=(host, 5432), listen_host="127.0.0.1", position=database.position
+    ) as proxy:
+        seen["reading"] = {"count": len(points(proxy, direct, reading))}
         for name, way in WAYS.items():
-            seen[name] = {"count": count(proxy, direct, way)}
+            seen[name] = {"count": len(points(proxy, direct, way))}
             for when in ("before", "after"):
                 for action in ("drop", "forward"):
                     seen[name][f"{when} {action}"] = trap(proxy, direct, way, when, action)
@@ -73,8 +121,8 @@ def connect(proxy: PostgresProxy) -> Any:
     return psycopg.connect(host="127.0.0.1", port=proxy.port, user="app", dbname="app", sslmode="prefer")
 
 
-def count(proxy: PostgresProxy, direct: Any, way: Way) -> int:
-    """Count the commit points of one way."""
+def points(proxy: PostgresProxy, direct: Any, way: Way) -> tuple[CommitPoint, ...]:
+    """Return the commit points of one way."""
     direct.execute("TRUNCATE t")
     with connect(proxy) as db:
         proxy.arm()
@@ -84,9 +132,10 @@ def count(proxy: PostgresProxy, direct: Any, way: Way) -> int:
 
 def trap(proxy: PostgresProxy, direct: Any, way: Way, when: str, action: str) -> list[Any]:
     """Return rows while held, rows afterwards, and whether the client was told that all is well."""
+    (point,) = points(proxy, direct, way)
     direct.execute("TRUNCATE t")
     told = []
-    held = proxy.trap(1, when)
+    held = proxy.trap(point, when)
 
     def work() -> None:
         try:

@@ -41,12 +41,16 @@ def scenario() -> Iterator[Scenario]:
 def test_commit_points_hold_on_a_real_database(scenario: Scenario) -> None:
     """Held before: no row is committed, and none ever is when dropped. Held after: all are, whatever the client learns."""
     scenario.put("probe", _tar(PROBE))
-    scenario.start("db", env={"ALLOW_FROM": f"{scenario.address('probe')}/32"})
+    probe = f"{scenario.address('probe')}/32"
+    scenario.start("db", env={"ALLOW_FROM": probe, "ADMIN_FROM": probe})
     argv = ("/usr/bin/python3", "-P", "/box/probe.py", scenario.address("db"))
     result = scenario.run("probe", argv, timeout_seconds=60)
     assert result.exit_code == 0, result.stderr.decode()
     seen = json.loads(result.stdout)
-    for name, written in (("block", 1), ("autocommit", 1), ("simple", 1), ("pipeline", 3)):
+    assert seen.pop("reading") == {"count": 0}
+    assert set(seen) == {"block", "autocommit", "simple", "pipeline", "function", "cte", "copy"}
+    for name in seen:
+        written = 3 if name == "pipeline" else 1
         assert seen[name] == {
             "count": 1,
             "before drop": [0, 0, False],

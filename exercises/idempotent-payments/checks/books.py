@@ -91,6 +91,7 @@ class Books:
         self._numbers = itertools.count(1)
         self._noted = 0
         self._of_ref: Counter[str] = Counter()
+        self._values: dict[str, Value] = {}
         self._by_ref: dict[str, Outcome] = {}
         self._by_value: defaultdict[Value, list[Outcome]] = defaultdict(list)
         self._calls: defaultdict[Value, list[Call]] = defaultdict(list)
@@ -105,6 +106,7 @@ class Books:
         with self._lock:
             self._noted += 1
             self._of_ref[call.ref] += 1
+            self._values.setdefault(call.ref, call.value)
             self._calls[call.value].append(call)
             return len(self._calls[call.value]) - 1, self._of_ref[call.ref] - 1
 
@@ -130,6 +132,11 @@ class Books:
         """Return what was decided about a ref so far."""
         with self._lock:
             return self._by_ref.get(ref)
+
+    def value_of(self, ref: str) -> Value | None:
+        """Return what a ref was first used for."""
+        with self._lock:
+            return self._values.get(ref)
 
     def captures(self, charge: Charge, *, status: str = "captured") -> tuple[Outcome, ...]:
         """Return every capture of a charge, whatever its refs; every decline with status ``declined``."""

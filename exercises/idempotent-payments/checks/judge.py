@@ -174,6 +174,17 @@ class Judge:
                     evidence=self.evidence(charge),
                 )
 
+    def all_final(self, told: Mapping[Charge, Said], *, of: str, promised: str) -> None:
+        """I4: charges whose time is over have their outcome. What is owed and late is a failure, not missing evidence."""
+        late = [charge for charge, said in told.items() if said.meaning is not Meaning.FINAL]
+        if late:
+            fail(
+                f"{len(late)} of {len(told)} charges{of} had no outcome in time.",
+                expected=f"201 within {promised}, once service, database and provider are well",
+                found=f"{late[0].key}: still {told[late[0]]}",
+                evidence=self.evidence(late[0]),
+            )
+
     def stays_final(self, told: Mapping[Charge, Said], later: Mapping[Charge, Said]) -> None:
         """A final outcome stays: neither old news nor a restart turns it back."""
         for charge, said in later.items():

@@ -33,6 +33,8 @@ class Round:
     points: Mapping[Charge, Point]
     silent: frozenset[Charge]
     """Charges whose client does not ask again before the service had its time to find out by itself."""
+    lose: bool = False
+    """The kill takes the files that the service wrote as well: only the database keeps anything."""
 
 
 def kill_round(world: World, plan: Round) -> dict[Charge, Said]:
@@ -50,6 +52,7 @@ def kill_round(world: World, plan: Round) -> dict[Charge, Said]:
             forward=[charge for charge, point in plan.points.items() if point is Point.BEFORE_LATE],
             within_seconds=max(world.answer_limit, world.pending_limit),
             together_seconds=ALL_HELD * world.provider_timeout,
+            lose=plan.lose,
         )
         ready = world.service.start_again()
     loud = {charge: told[charge] for charge in plan.points if charge not in plan.silent}

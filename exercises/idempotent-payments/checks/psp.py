@@ -7,7 +7,7 @@ killed right there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator
 from contextlib import contextmanager
 
 from books import Books, Call, Outcome, parse_call
@@ -57,6 +57,14 @@ class Provider(Upstream):
         finally:
             self._diary.write(None, "the provider is well again")
 
+    @contextmanager
+    def hanging(self, charges: Collection[Charge]) -> Iterator[None]:
+        """For the body, POST captures some charges and never answers, nor does GET for their refs; others are as ever."""
+        with self.calls.hanging([charge.value for charge in charges]):
+            yield
+        for charge in charges:
+            self._diary.write(charge.value, f"the provider answers again when it is asked about {charge.key}")
+
     def close(self) -> None:
         """Stop listening, and let everything that waits go."""
         super().close()
@@ -79,6 +87,8 @@ class Provider(Upstream):
     def _find(self, ref: str) -> Reply:
         if not ref:
             return _error(400, "expected a ref")
+        if self.calls.hangs(self.books.value_of(ref)):
+            return HANG_UP
         if self.calls.is_ruled:
             return _error(503, "try later")
         outcome = self.books.of_ref(ref)
@@ -103,6 +113,8 @@ class Provider(Upstream):
             self._diary.write(call.value, f"the provider sees a used ref again: {outcome.status}, nothing new")
         captured = "the provider has captured and holds its answer"
         if not self.calls.reach(hold, AFTER, lambda: self._diary.write(call.value, captured)):
+            return HANG_UP
+        if self.calls.hangs(call.value):
             return HANG_UP
         self.calls.pause(step.answer_after_seconds)
         return _answer(outcome, step, new=new)

@@ -9,8 +9,8 @@ from kills import Point, Round, kill_round
 from schedule import Charge, Step, webhook_scripts
 from world import LEAST_OK, World
 
-from harness.testing import Unproven, check
-from harness.testing.answers import Meaning, Said, enough
+from harness.testing import check, expect
+from harness.testing.answers import Meaning, Said, enough, examples
 from harness.testing.deals import deal, generator
 
 ROUNDS = 3
@@ -18,6 +18,8 @@ KEYS = 20
 COPIES = 3
 """60 keys in all, three equal requests each; 60 requests in flight."""
 KILLS = 3
+LOSES_FILES = 1
+"""Which kill takes the files that the service wrote: after it there is one more, without."""
 
 
 @check("safety/concurrent-duplicates")
@@ -43,7 +45,7 @@ def test_concurrent_duplicates(world: World) -> None:
     world.judge.money(again)
     world.judge.replays(told, again)
     world.judge.ledgers(told, until=time.monotonic() + world.pending_limit)
-    enough(told.values(), least=len(told) - 1, what="charges asked for three times at once")
+    world.settled(told, of=" asked for three times at once")
     _answered_as_promised([one for said in answers.values() for one in said])
 
 
@@ -56,10 +58,12 @@ def _best(answers: Sequence[Said]) -> Said:
 def _answered_as_promised(answers: Sequence[Said]) -> None:
     """A duplicate is answered 201 or 202 like the first: refusing it leaves the client without an answer."""
     wrong = [said for said in answers if said.meaning not in {Meaning.FINAL, Meaning.PENDING}]
-    if len(wrong) > len(answers) // 20:
-        examples = "; ".join(sorted({str(said) for said in wrong})[:3])
-        text = f"Of {len(answers)} equal requests sent at the same moment, {len(wrong)} were not answered 201 or 202: {examples}."
-        raise Unproven(text)
+    expect(
+        len(wrong) <= len(answers) // 20,
+        f"Of {len(answers)} equal requests sent at the same moment, {len(wrong)} were not answered as the first is.",
+        expected="201 or 202, within 3 x provider_timeout_seconds + 1 s",
+        found=examples(wrong),
+    )
 
 
 @check("safety/killed-mid-charge")
@@ -74,10 +78,11 @@ def test_killed_mid_charge(world: World) -> None:
         charges = purse.charges(2 * len(points))
         dealt = {charge: Point(name) for charge, name in deal(rng, charges, points).items()}
         silent = set(rng.sample(charges, len(charges) // 2))
-        told |= kill_round(world, Round(number=number + 1, points=dealt, silent=frozenset(silent)))
+        plan = Round(number=number + 1, points=dealt, silent=frozenset(silent), lose=number == LOSES_FILES)
+        told |= kill_round(world, plan)
     told |= world.crowd.ask_until_final(purse.charges(LEAST_OK), f="after kills")
+    world.settled(told, of=f" in {KILLS} kills")
     world.audit(told, of=f" in {KILLS} kills")
-    enough(told.values(), least=len(told) - 1, what="charges around the kills")
 
 
 @check("safety/webhooks")

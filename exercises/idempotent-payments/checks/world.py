@@ -30,6 +30,8 @@ APP, STARTER, DATABASE = "app", "starter", "db"
 PORT, PROVIDER_PORT = 8080, 9000
 LEAST_OK = 5
 """Final outcomes of each kind that a safety verdict needs, in every window."""
+ALLOWED_TICKS = 10
+"""For the way and for our own looks: on top of what is declared, and never shown."""
 PATIENCE_SECONDS = 130.0
 """How long all checks together wait for the service. A right one needs a third of it; the deadline is far beyond."""
 
@@ -42,6 +44,8 @@ class World:
         self.job, self.broker, self.timeline = job, broker, timeline
         self.provider_timeout = job.timeout("provider_timeout_seconds")
         self.reconcile = job.timeout("reconcile_seconds")
+        self.answer_seconds = 3 * self.provider_timeout + 1.0
+        """What the brief promises clients."""
         self.diary = Diary(timeline.since_start)
         self.history = History()
         self.books = Books()
@@ -73,29 +77,36 @@ class World:
             port=PROVIDER_PORT,
         )
         target = (self.database.address, DATABASE_PORT)
-        self.proxy = PostgresProxy(listen_port=DATABASE_PORT, target=target, admit=self._admit)
+        self.proxy = PostgresProxy(
+            listen_port=DATABASE_PORT, target=target, admit=self._admit, position=self.database.position
+        )
         self._open = ExitStack()
-        for one in (self.service, self.client, webhooks, self.crowd):
+        for one in (self.service, self.client, self.database, webhooks, self.crowd):
             self._open.enter_context(closing(one))
 
     @property
     def answer_limit(self) -> float:
         """How long an answer to POST /charges may take, with a little for the way."""
-        return 3 * self.provider_timeout + 1.0 + max(0.5, 4 * self.service.tick)
+        return self.answer_seconds + ALLOWED_TICKS * self.service.tick
 
     @property
     def read_limit(self) -> float:
-        """How long an answer may take that waits for nobody: a GET, a webhook."""
-        return self.provider_timeout + 1.5
+        """How long an answer may take that waits for nobody (a GET, a webhook): no longer than any other."""
+        return self.answer_limit
 
     @property
     def pending_limit(self) -> float:
         """How long a charge may stay pending once everything is well."""
-        return 5 * self.reconcile + 10 * self.service.tick
+        return 5 * self.reconcile + ALLOWED_TICKS * self.service.tick
+
+    def theirs(self, seconds: float) -> float:
+        """Return how much of a wait is the service's, without our allowance: what reports say beside declared times."""
+        return max(0.0, seconds - ALLOWED_TICKS * self.service.tick)
 
     def open(self) -> None:
         """Start database, proxy and provider; the service is started by the first check that begins."""
         self.database.start()
+        self.database.keep_unflushed()
         self._open.enter_context(self.proxy)
         self._open.enter_context(self.provider)
 
@@ -115,6 +126,11 @@ class World:
     def baseline(self, purse: Purse) -> dict[Charge, Said]:
         """Charge a few customers without any fault; Unproven when not one charge succeeds."""
         return self.crowd.baseline(purse.charges(LEAST_OK))
+
+    def settled(self, told: Mapping[Charge, Said], *, of: str = "") -> None:
+        """I4, for charges whose time to become final is over: a broken invariant is said first, then what is late."""
+        self.judge.money(told, of=of)
+        self.judge.all_final(told, of=of, promised=f"5 x reconcile_seconds = {5 * self.reconcile:g} s")
 
     def audit(self, told: Mapping[Charge, Said], *, of: str = "") -> dict[Charge, Said]:
         """Judge I1, I2 and I3 over charges whose time to become final is over; return what replays were told.

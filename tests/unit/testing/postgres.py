@@ -9,7 +9,7 @@ import threading
 from typing import Self
 
 from harness.testing import pgwire
-from harness.testing.sql import Effect, statements
+from harness.testing.postgres import Position
 
 
 def message(kind: str, payload: bytes = b"") -> bytes:
@@ -62,6 +62,8 @@ class FakePostgres:
         self.cancels = 0
         self.startups: list[bytes] = []
         """Messages that opened a session."""
+        self.commits = 0
+        """Of transactions that wrote: an INSERT, an UPDATE, or a function called ``writes``."""
 
     def __enter__(self) -> Self:
         """Listen."""
@@ -108,30 +110,69 @@ class FakePostgres:
             sock.sendall(message("R", b"\0\0\0\0") + message("K", key) + ready())
             self._answer(sock, messages)
 
+    def position(self) -> Position:
+        """Where its log is."""
+        return Position(end=100 * self.commits, ended=str(self.commits))
+
     def _answer(self, sock: socket.socket, messages: pgwire.Messages) -> None:
-        state, pending = b"I", b""
+        session, pending = _Session(self), b""
         while data := sock.recv(65536):
             messages.feed(data)
             while (one := messages.next()) is not None:
                 self.log.append(one)
-                kind = one[:1]
+                kind, payload = one[:1], one[5:]
                 if kind == b"X":
                     return
                 if kind == b"Q":
-                    for statement in statements(one[5:-1].decode()):
-                        state = self._next(state, statement.effect)
-                        pending += message("C", statement.text.encode() + b"\0")
+                    for text in payload[:-1].decode().split(";"):
+                        pending += message("C", session.run(text) + b"\0")
                 elif kind == b"E":
-                    pending += message("C", b"DONE\0")
+                    pending += message("C", session.run(session.portals[payload.split(b"\0")[0]]) + b"\0")
                 elif kind in {b"P", b"B"}:
+                    session.name(kind, payload)
                     pending += message("1")
                 if kind in {b"Q", b"S"}:
-                    pending += ready(state)
+                    session.sync()
+                    pending += ready(session.state)
                 if kind in {b"Q", b"S", b"H"}:
                     sock.sendall(pending)
                     pending = b""
 
-    def _next(self, state: bytes, effect: Effect) -> bytes:
-        if effect is Effect.BEGIN:
-            return b"T"
-        return b"I" if effect in {Effect.COMMIT, Effect.ROLLBACK} else state
+
+class _Session:
+    """One session's transaction."""
+
+    def __init__(self, database: FakePostgres) -> None:
+        self.state = b"I"
+        self.portals: dict[bytes, str] = {}
+        self._prepared: dict[bytes, str] = {}
+        self._database = database
+        self._wrote = False
+
+    def name(self, kind: bytes, payload: bytes) -> None:
+        """Take a Parse or a Bind."""
+        first, second, *_ = payload.split(b"\0", 2)
+        if kind == b"P":
+            self._prepared[first] = second.decode()
+        else:
+            self.portals[first] = self._prepared[second]
+
+    def run(self, text: str) -> bytes:
+        """Do one statement; return its tag."""
+        words = text.upper()
+        self._wrote = self._wrote or any(word in words for word in ("INSERT", "UPDATE", "WRITES"))
+        first = words.split()[0] if words.split() else ""
+        if first == "BEGIN":
+            self.state = b"T"
+        elif first in {"COMMIT", "ROLLBACK"}:
+            self._end(commits=first == "COMMIT")
+        return first.encode()
+
+    def sync(self) -> None:
+        """End an implicit transaction."""
+        if self.state == b"I":
+            self._end(commits=True)
+
+    def _end(self, *, commits: bool) -> None:
+        self._database.commits += self._wrote and commits
+        self._wrote, self.state = False, b"I"

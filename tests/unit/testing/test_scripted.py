@@ -174,3 +174,28 @@ def test_webhooks_that_nobody_takes_prove_nothing(hooks: Hooks) -> None:
     hooks.sent.require_taken(["a", "b"])
     with pytest.raises(Unproven, match=r"Of 1 webhooks, 0 were answered 2xx.*\(500\)"):
         hooks.sent.require_taken(["a"])
+
+
+def test_calls_that_hang_get_no_answer_while_others_do() -> None:
+    """Until the body ends, or the caller asks again: one call of a key hangs at a time."""
+    script: Script[Step] = Script()
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        with script.hanging(["a"]):
+            assert not script.hangs("b")
+            first = pool.submit(script.hangs, "a")
+            with pytest.raises(TimeoutError):
+                first.result(timeout=0.1)
+            second = pool.submit(script.hangs, "a")
+            assert first.result(timeout=5)
+            assert not second.done()
+        assert second.result(timeout=5)
+    assert not script.hangs("a")
+
+
+def test_calls_that_hang_end_with_the_upstream() -> None:
+    """Closing lets them go."""
+    script: Script[Step] = Script()
+    with script.hanging(["a"]), ThreadPoolExecutor(max_workers=1) as pool:
+        call = pool.submit(script.hangs, "a")
+        script.close()
+        assert call.result(timeout=5)

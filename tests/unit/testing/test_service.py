@@ -239,8 +239,8 @@ def test_service_that_does_not_die_is_our_trouble(app: App) -> None:
         one.kill()
 
 
-def test_service_that_does_not_come_back_failed(app: App) -> None:
-    """To be back in its declared time was promised. It is said with the reason, and the next check starts it again."""
+def test_service_that_does_not_come_back_fails(app: App) -> None:
+    """Coming back is promised: staying away is a failure, with the reason; the next check starts it again."""
     host = Host()
     one = service(host, app.port)
     one.begin()
@@ -251,6 +251,20 @@ def test_service_that_does_not_come_back_failed(app: App) -> None:
     app.status = 200
     one.begin()
     assert len(host.verbs("start")) == 3
+
+
+def test_service_is_launched_before_what_it_needs_is_there(app: App) -> None:
+    """It is not waited for until it is asked for: meanwhile its own word on its health is heard."""
+    host = Host()
+    one = service(host, app.port)
+    one.begin()
+    one.kill()
+    app.status = 503
+    one.launch()
+    assert one.health().status == 503
+    app.status = 200
+    assert one.await_ready() > 0
+    assert host.verbs("start", "kill") == [("start", "app"), ("kill", "app"), ("start", "app")]
 
 
 def test_impatience_and_restarts_end(app: App) -> None:
@@ -298,12 +312,12 @@ def test_service_is_killed_while_its_calls_are_held(app: App) -> None:
 
 
 def test_service_that_never_calls_is_not_killed(app: App) -> None:
-    """There is nothing to kill it in, and whatever waited is let go."""
+    """An outcome was promised by then, and there is none without a call; whatever waited is let go."""
     host, held = Host(), Held(calls=False)
     one = service(host, app.port)
     one.begin()
     holds = {"a": held.script.hold("a", BEFORE)}
-    with pytest.raises(Unproven, match="made none of 1 calls in which it was to be killed"):
+    with pytest.raises(CheckFailed, match="made none of 1 calls in the time"):
         kill_while_held(one, held.script, holds, held.ask, forward=(), within_seconds=60.0, together_seconds=1.0)
     assert host.process.running
     assert held.script.taken("a") is None
