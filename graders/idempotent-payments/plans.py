@@ -6,10 +6,10 @@ canary-8d41f6b2-payments-c07e95a3
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
-from schedule import AUTHORISED, CAPTURED, Script, Step
+from schedule import AUTHORISED, CAPTURED, Charge, Script, Step
 
 from harness.testing.deals import deal
 from harness.testing.proxies import CommitPoint
@@ -81,15 +81,29 @@ def moments(rng: random.Random, points: Sequence[CommitPoint], *, most: int) -> 
     return tuple(every[:most])
 
 
-def outage_script(rng: random.Random, provider_timeout: float, keys: Sequence[str]) -> dict[str, Step]:
-    """Return what the first call for each key comes to during an outage: half refused, half captured in silence."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outage:
+    """What a call comes to while the provider is out of order: the first as dealt, all later ones are refused."""
+
+    first: Mapping[Hashable, Step]
+    hanging: tuple[Charge, ...] = ()
+    """Of these nothing is heard at all, when others are refused at once."""
+
+    def __call__(self, value: Hashable, before: int) -> Step:
+        """Return the step of a call that ``before`` others with the same value came before."""
+        return self.first.get(value, REFUSED) if before == 0 else REFUSED
+
+
+REFUSED = Step(status=503)
+HANGING_SHARE = 8
+
+
+def outage(rng: random.Random, provider_timeout: float, charges: Sequence[Charge]) -> Outage:
+    """Return an outage: half of the first calls are captured in silence, half refused; one ref in eight hangs."""
     silent = Step(silent=True, answer_after_seconds=1.5 * provider_timeout)
-    return deal(rng, keys, [silent, Step(status=503)])
-
-
-def during_outage(first: Step, calls_before: int) -> Step:
-    """Return what a call during the outage comes to: the first as dealt, later ones are refused."""
-    return first if calls_before == 0 else Step(status=503)
+    values: list[Hashable] = [charge.value for charge in charges]
+    first = deal(rng, values, [silent, REFUSED])
+    return Outage(first=first, hanging=tuple(rng.sample(list(charges), len(charges) // HANGING_SHARE)))
 
 
 EXACT = {

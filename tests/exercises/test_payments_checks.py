@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +18,7 @@ from harness.testing.clients import Answer
 from harness.testing.deals import deal, generator
 from harness.testing.diary import Diary
 from harness.testing.job import Job
+from harness.testing.proxies import CommitPoint
 from harness.testing.upstreams import Request
 from harness.testing.webhooks import Webhook
 
@@ -64,8 +66,8 @@ def drawn(modules: dict[str, ModuleType], one: Job) -> list[object]:
         charges,
         deal(rng, charges, ["x", "y", "z"]),
         plans.ambiguous_scripts(rng, 1.0),
-        plans.commit_points(rng, 4, most=8),
-        plans.outage_script(rng, 1.0, [charge.key for charge in charges]),
+        plans.moments(rng, [CommitPoint(signature=("COMMIT",), number=number) for number in (1, 2, 3)], most=4),
+        plans.outage(rng, 1.0, charges),
     ]
 
 
@@ -197,6 +199,22 @@ def test_provider_that_is_unwell_does_as_it_is_told(modules: dict[str, ModuleTyp
         assert [provider.capture(charge, "r-1")[0] for _ in range(2)] == [500, 503]
         assert provider.call("GET", ref="r-1")[0] == 503
     assert provider.capture(charge, "r-1")[0] == 201
+
+
+def test_provider_that_hangs_captures_and_says_nothing(modules: dict[str, ModuleType], provider: Provider) -> None:
+    """Neither POST nor GET is answered for one charge, while others are; afterwards its outcome is told."""
+    charge, other = charge_of(modules), charge_of(modules, "13.50")
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        with provider.real.hanging([charge]):
+            post = pool.submit(provider.capture, charge, "r-1")
+            while not provider.books.captures(charge):
+                time.sleep(0.001)
+            get = pool.submit(provider.call, "GET", ref="r-1")
+            assert provider.capture(other, "r-2")[0] == 201
+            assert post.result(timeout=5)[0] is None, "the call after it ends it"
+            assert not get.done()
+        assert get.result(timeout=5)[0] is None
+    assert provider.call("GET", ref="r-1")[1]["captures"][0]["status"] == "captured"
 
 
 def test_provider_sends_early_webhooks_before_it_answers(modules: dict[str, ModuleType], provider: Provider) -> None:

@@ -31,7 +31,6 @@ PORT, PROVIDER_PORT = 8080, 9000
 LEAST_OK = 5
 """Final outcomes of each kind that a safety verdict needs, in every window."""
 ALLOWED_TICKS = 10
-"""For the way and for our own looks: on top of what is declared, and never shown."""
 PATIENCE_SECONDS = 130.0
 """How long all checks together wait for the service. A right one needs a third of it; the deadline is far beyond."""
 
@@ -50,7 +49,7 @@ class World:
         self.history = History()
         self.books = Books()
         self.database = Postgres(broker, job.address(DATABASE), sandbox=DATABASE, service=APP)
-        startup = job.timeout("startup_seconds")
+        self.startup = job.timeout("startup_seconds")
         address = job.address(APP)
         self.service = Service(
             broker,
@@ -58,7 +57,7 @@ class World:
             self.diary,
             sandbox=APP,
             port=PORT,
-            startup_seconds=startup,
+            startup_seconds=self.startup,
             patience_seconds=PATIENCE_SECONDS,
         )
         captured = job.parameters.get("captured_state", "captured")
@@ -87,7 +86,7 @@ class World:
     @property
     def answer_limit(self) -> float:
         """How long an answer to POST /charges may take, with a little for the way."""
-        return self.answer_seconds + ALLOWED_TICKS * self.service.tick
+        return self.answer_seconds + self.allowance
 
     @property
     def read_limit(self) -> float:
@@ -97,11 +96,16 @@ class World:
     @property
     def pending_limit(self) -> float:
         """How long a charge may stay pending once everything is well."""
-        return 5 * self.reconcile + ALLOWED_TICKS * self.service.tick
+        return 5 * self.reconcile + self.allowance
+
+    @property
+    def allowance(self) -> float:
+        """What every wait has beyond what is declared: for the way, and for our own looks. Reports leave it out."""
+        return ALLOWED_TICKS * self.service.tick
 
     def theirs(self, seconds: float) -> float:
-        """Return how much of a wait is the service's, without our allowance: what reports say beside declared times."""
-        return max(0.0, seconds - ALLOWED_TICKS * self.service.tick)
+        """Return how much of a wait is the service's, as reports say it beside declared times."""
+        return max(0.0, seconds - self.allowance)
 
     def open(self) -> None:
         """Start database, proxy and provider; the service is started by the first check that begins."""
