@@ -1,21 +1,27 @@
-"""What the provider leaves unclear: ambiguous outcomes, early webhooks, refs nobody knows, keys of two merchants.
+"""What the provider leaves unclear: ambiguous outcomes, early webhooks, refs nobody knows, names that look alike.
 
 canary-8d41f6b2-payments-c07e95a3
 """
 
 from __future__ import annotations
 
+import random
 import time
+from dataclasses import replace
 
 from books import Outcome
+from news import Story, tell
 from plans import ambiguous_scripts, early_webhook_scripts
 from psp import message_of
-from schedule import Charge
+from schedule import Charge, Purse
 from world import LEAST_OK, World
 
 from harness.testing import bit, check, expect
-from harness.testing.answers import Meaning, enough, short
+from harness.testing.answers import Meaning, short
 from harness.testing.deals import deal, generator
+from harness.testing.names import every_character, splits, twins
+
+LONGEST = 64
 
 
 @check("safety/ambiguous-outcomes")
@@ -47,7 +53,7 @@ def test_ambiguous_outcomes(world: World) -> None:
 
 @check("safety/webhook-before-answer")
 def test_webhook_before_answer(world: World) -> None:
-    """A webhook before the provider's answer, or for an unknown ref, leaves the ledger right."""
+    """A webhook before the answer, for an unknown ref or with other facts leaves the ledger right."""
     world.service.begin()
     purse = world.purse("early", merchants=2)
     told = dict(world.baseline(purse))
@@ -61,9 +67,21 @@ def test_webhook_before_answer(world: World) -> None:
         said = world.crowd.ask_all(charges)
         said = world.crowd.settle(said, until=time.monotonic() + world.pending_limit, repeat=charges)
         _unknown_refs(world, charges[:LEAST_OK])
-    told |= said
+        other = tell(world, _with_other_facts(purse))
+        other = world.crowd.settle(other, until=time.monotonic() + world.pending_limit, repeat=other)
+    told |= said | other
     world.audit(told)
-    enough(said.values(), least=len(said) - 2, what="charges with an early webhook")
+    world.settled(told, of=" with webhooks")
+
+
+def _with_other_facts(purse: Purse) -> dict[Charge, Story]:
+    """Refs of the service's own, in webhooks with another merchant, amount or currency: about no charge of its."""
+    stories: dict[Charge, Story] = {}
+    for kind in ("captured", "declined"):
+        for fact in ("merchant", "amount", "currency"):
+            charge, other = purse.charge(currency="EUR"), purse.charge(currency="USD")
+            stories[charge] = Story(events=(kind,), facts={fact: other.body[fact]})
+    return stories
 
 
 def _unknown_refs(world: World, charges: tuple[Charge, ...]) -> None:
@@ -90,28 +108,56 @@ def _unknown_refs(world: World, charges: tuple[Charge, ...]) -> None:
 
 @check("safety/keys-per-merchant")
 def test_keys_per_merchant(world: World) -> None:
-    """Two merchants may use the same key."""
+    """A merchant and a key name one charge, however much they look like others."""
     world.service.begin()
     purse = world.purse("scope", merchants=3)
     told = dict(world.baseline(purse))
-    charges: list[Charge] = []
-    for _ in range(LEAST_OK):
-        first = purse.charge(merchant=purse.merchants[0])
-        second = purse.charge(merchant=purse.merchants[1])
-        charges += [
-            first,
-            Charge(merchant=second.merchant, key=first.key, amount=second.amount, currency=second.currency),
-            Charge(merchant=purse.merchants[2], key=first.key, amount=first.amount, currency=first.currency),
-        ]
-    shared = world.crowd.ask_until_final(charges)
-    for charge, said in shared.items():
+    kinds = _shared(purse) | _alike(purse, generator(world.job, "names"))
+    answers = world.crowd.ask_until_final(list(kinds))
+    for charge, said in answers.items():
         expect(
             said.meaning is Meaning.FINAL,
-            f"Merchant {charge.merchant} was refused because another merchant has used the key {charge.key}.",
-            expected="201: keys belong to their merchant",
+            f"Merchant {charge.merchant} was refused with key {charge.key} because of {kinds[charge]}.",
+            expected="201: merchants and keys are exact, and a key belongs to its merchant",
             found=short(said.answer),
             evidence=world.judge.evidence(charge),
         )
-    ids = [said.id for said in shared.values()]
-    expect(len(set(ids)) == len(ids), "Charges of different merchants with the same key got the same id.")
-    world.audit(told | shared)
+    first: dict[str, Charge] = {}
+    for charge, said in answers.items():
+        other = first.setdefault(said.id, charge)
+        expect(
+            other == charge,
+            f"Two charges got one id, because of {kinds[charge]}.",
+            expected="an id for each merchant and key",
+            found=f"{said.id} for {other.merchant} {other.key} and for {charge.merchant} {charge.key}",
+        )
+    world.audit(told | answers)
+
+
+def _shared(purse: Purse) -> dict[Charge, str]:
+    """One key at three merchants, for the same amount and for another."""
+    charges: dict[Charge, str] = {}
+    for _ in range(LEAST_OK):
+        first = purse.charge(merchant=purse.merchants[0])
+        second = replace(purse.charge(merchant=purse.merchants[1]), key=first.key)
+        third = replace(first, merchant=purse.merchants[2])
+        charges |= dict.fromkeys((first, second, third), "another merchant's use of the key")
+    return charges
+
+
+def _alike(purse: Purse, rng: random.Random) -> dict[Charge, str]:
+    """Keys of one merchant, merchants with one key, and pairs of both, that loose code takes for one."""
+    charges: dict[Charge, str] = {}
+    for kind, keys in twins(rng, longest=LONGEST).items():
+        owner = purse.merchants[0]
+        charges |= {replace(purse.charge(merchant=owner), key=key): f"a key that differs in {kind}" for key in keys}
+    for kind, merchants in twins(rng, longest=LONGEST).items():
+        one = purse.charge()
+        charges |= {replace(one, merchant=name): f"a merchant that differs in {kind}" for name in merchants}
+    for separator, pairs in splits(rng).items():
+        one = purse.charge()
+        how = f"a pair that is equal when merchant and key are joined with {separator!r}"
+        charges |= {replace(one, merchant=merchant, key=key): how for merchant, key in pairs}
+    for merchant, key in zip(every_character(rng, longest=LONGEST), every_character(rng, longest=LONGEST), strict=True):
+        charges[replace(purse.charge(), merchant=merchant, key=key)] = "a character that is allowed"
+    return charges

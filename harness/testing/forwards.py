@@ -1,4 +1,7 @@
-"""A plain TCP forwarder whose target can be switched: one name and address for two services in turn."""
+"""A plain TCP forwarder whose target can be switched: one name and address for two services in turn.
+
+It may make one mistake of :mod:`harness.testing.mistakes` with every request that it passes on.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,13 @@ import threading
 import time
 from typing import Self
 
-from harness.testing import crew
+from harness.testing import crew, http1, mistakes
 
 CONNECT_SECONDS = 5.0
 MAX_CONNECTIONS = 64
 """Each has two threads of the one budget of ``crew``."""
+MAX_BODY_BYTES = 1 << 20
+"""Of a request that a mistake is made with."""
 
 
 class Forwarder:
@@ -23,6 +28,7 @@ class Forwarder:
         self.port = listen_port
         self._host = listen_host
         self._target = target
+        self._mistake: mistakes.Mistake | None = None
         self._closing = threading.Event()
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
@@ -47,9 +53,12 @@ class Forwarder:
             self._listener.close()
         self.drop_connections()
 
-    def switch(self, target: tuple[str, int]) -> None:
-        """Send later connections to ``target`` and cut the open ones, so that none still talks to the old one."""
-        self._target = target
+    def switch(self, target: tuple[str, int], *, mistake: mistakes.Mistake | None = None) -> None:
+        """Send later connections to ``target`` and cut the open ones, so that none still talks to the old one.
+
+        With a ``mistake`` every request is what it makes of it; one that can't be read ends its connection.
+        """
+        self._target, self._mistake = target, mistake
         self.drop_connections()
 
     def drop_connections(self) -> None:
@@ -85,19 +94,22 @@ class Forwarder:
     def _serve(self, client: socket.socket) -> None:
         server: socket.socket | None = None
         try:
-            target = self._target
+            target, mistake = self._target, self._mistake
             server = socket.create_connection(target, timeout=CONNECT_SECONDS)
             server.settimeout(None)
             with self._lock:
                 self._open.add(server)
-            if target != self._target:
+            if (target, mistake) != (self._target, self._mistake):
                 return
             back = crew.CREW.start(_pump, server, client, name="forwarder back")
             if back is None:
                 with self._lock:
                     self.refused += 1
                 return
-            _pump(client, server)
+            if mistake is None:
+                _pump(client, server)
+            else:
+                _pump_requests(client, server, mistake)
             back.join()
         except OSError:
             with self._lock:
@@ -117,5 +129,15 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
     with contextlib.suppress(OSError):
         while data := source.recv(65536):
             sink.sendall(data)
+    with contextlib.suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
+
+
+def _pump_requests(source: socket.socket, sink: socket.socket, mistake: mistakes.Mistake) -> None:
+    """Pass on what a mistake makes of each request until ``source`` ends or says what is no request."""
+    stream = http1.Stream(source)
+    with contextlib.suppress(OSError, http1.Broken):
+        while stream.wait_for_first():
+            sink.sendall(mistakes.encode(mistake(mistakes.read(stream, most_body_bytes=MAX_BODY_BYTES))))
     with contextlib.suppress(OSError):
         sink.shutdown(socket.SHUT_WR)

@@ -17,6 +17,7 @@ from harness.testing.check import Inconclusive, Unproven, credit, fail
 from harness.testing.ends import exit_words, last_lines
 from harness.testing.forwards import Forwarder
 from harness.testing.job import Job
+from harness.testing.mistakes import Mistake
 
 MOST_LINES = 9
 _BUILD_CHARS = 2000
@@ -34,9 +35,11 @@ class Target:
     wanted: str
     """``pass`` or ``fail``."""
     address: tuple[str, int]
-    """Where it answers: a sandbox, or a proxy of ours in the grader that makes one mistake."""
+    """Where it answers."""
     start: Callable[[], None]
     """Makes it fresh and ready before each run. Raises Unproven or Inconclusive when it does not become ready."""
+    mistake: Mistake | None = None
+    """One that is made with every request on its way there: tests that only recognise a service don't see it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,7 +107,7 @@ class OwnTests:
         with Forwarder(listen_port=self._port, target=order[0].address) as forwarder:
             for target in order:
                 target.start()
-                forwarder.switch(target.address)
+                forwarder.switch(target.address, mistake=target.mistake)
                 found.append(self._run(target))
                 if found[-1].verdict == "error":
                     break
@@ -137,7 +140,7 @@ class OwnTests:
         if wrong:
             worst = min(wrong, key=lambda run: run.verdict)  # "fail" on a right service tells why
             fail(
-                "Your own tests do not tell " + " from ".join(dict.fromkeys(_names(runs))) + ".",
+                f"Your own tests do not tell {_names(runs, 'pass')} from {_names(runs, 'fail')}.",
                 expected="; ".join(dict.fromkeys(f"{run.target.wanted} on {run.target.words}" for run in runs)),
                 found="; ".join(map(str, runs)),
                 detail=detail,
@@ -148,9 +151,9 @@ class OwnTests:
         credit(1.0, text, detail=detail)
 
 
-def _names(runs: Sequence[Run]) -> list[str]:
-    """Return the targets in words, those that should pass first."""
-    return [run.target.words for wanted in ("pass", "fail") for run in runs if run.target.wanted == wanted]
+def _names(runs: Sequence[Run], wanted: str) -> str:
+    """Return in words the targets that should end so."""
+    return " and ".join(dict.fromkeys(run.target.words for run in runs if run.target.wanted == wanted))
 
 
 def _told(run: Run) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, LiteralString
 
@@ -14,6 +15,7 @@ from harness.testing.ends import last_lines
 
 if TYPE_CHECKING:
     import psycopg
+    from psycopg import sql
 
 PORT = 5432
 SERVICE = "app"
@@ -105,20 +107,50 @@ class Postgres:
 
         Raises Unproven when the server lets us in and still can't: only the service can have made it so.
         """
-        import psycopg
+        self._alter(
+            "DROP DATABASE IF EXISTS {service} WITH (FORCE)",
+            "ALTER ROLE {service} RESET ALL",
+            "CREATE DATABASE {service} OWNER {service}",
+        )
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Put the service's database aside for the body, which has a new one; afterwards it is back as it was.
+
+        So nothing is lost of what the service did before. Its processes should not run at either moment: whoever is
+        connected is cut off. Raises as :meth:`empty` does.
+        """
+        kept = self._execute(
+            "SELECT setconfig::text FROM pg_db_role_setting WHERE setdatabase = 0 AND setrole = %s::regrole",
+            self.service,
+        )
+        self._execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", self.service)
+        self._alter("ALTER DATABASE {service} RENAME TO {aside}")
+        self.empty()
+        try:
+            yield
+        finally:
+            self._alter("DROP DATABASE IF EXISTS {service} WITH (FORCE)", "ALTER DATABASE {aside} RENAME TO {service}")
+            self._alter("ALTER ROLE {service} RESET ALL")
+            for (value,) in kept:
+                self._execute("INSERT INTO pg_db_role_setting VALUES (0, %s::regrole, %s::text[])", self.service, value)
+
+    def _alter(self, *statements: LiteralString) -> None:
         from psycopg import sql
 
-        name = sql.Identifier(self.service)
-        statements: tuple[LiteralString, ...] = (
-            "DROP DATABASE IF EXISTS {} WITH (FORCE)",
-            "ALTER ROLE {} RESET ALL",
-            "CREATE DATABASE {} OWNER {}",
-        )
+        names = {"service": sql.Identifier(self.service), "aside": sql.Identifier(f"{self.service}_aside")}
+        for statement in statements:
+            self._execute(sql.SQL(statement).format(**names))
+
+    def _execute(self, statement: LiteralString | sql.Composed, *values: object) -> list[tuple[object, ...]]:
+        """Run one statement as ourselves and return its rows. Raises Unproven when the server lets us in and can't do it."""
+        import psycopg
+
         self.wait()
         try:
             with self._connect() as connection:
-                for statement in statements:
-                    connection.execute(sql.SQL(statement).format(*[name] * statement.count("{}")))
+                cursor = connection.execute(statement, values)
+                return cursor.fetchall() if cursor.description else []
         except psycopg.Error as error:
             self.wait()
             text = f"The service left its database so that it can't be emptied: {error}"

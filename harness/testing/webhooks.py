@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from harness.model import Json
 from harness.testing.answers import examples
-from harness.testing.check import Unproven
+from harness.testing.check import fail
 from harness.testing.clients import Answer
 from harness.testing.diary import Diary
 
@@ -111,17 +111,17 @@ class Webhooks:
         return False
 
     def require_taken(self, about: Collection[Hashable]) -> None:
-        """Raise Unproven unless at least half of what was sent about some things was answered 2xx."""
+        """Fail the check unless at least half of what was sent about some things was answered 2xx: it can be used."""
         wanted = set(about)
         with self._lock:
             sent = [one for one in self._deliveries if one.about in wanted]
         taken = sum(one.taken for one in sent)
         if taken * 2 < len(sent) or not taken:
-            text = (
-                f"Of {len(sent)} webhooks, {taken} were answered 2xx: nothing can be said of the others "
-                f"({examples(one.status or 'no answer' for one in sent)})."
+            fail(
+                f"Of {len(sent)} webhooks about things of its own, the service took {taken}.",
+                expected="2xx",
+                found=examples(one.status or "no answer" for one in sent),
             )
-            raise Unproven(text)
 
     def _send_once(self, message: Message, about: Hashable) -> Delivery:
         at = time.monotonic()

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
+from urllib.parse import quote
 
 from books import parse_amount, totals
 from schedule import Charge, Value
@@ -47,6 +48,8 @@ class Client:
         self._ledgers = HttpClient(url, timeout_seconds=read, max_body_bytes=LEDGER_BYTES)
         self.asked: dict[Value, Charge] = {}
         """Every charge that was asked for, by what its captures are recognised by."""
+        self.ids: dict[Charge, str] = {}
+        """What the service calls each of them, once it has said so."""
         self.captured = captured
         self._diary = diary
         self._history = history
@@ -67,6 +70,8 @@ class Client:
         self.asked[charge.value] = charge
         start = time.monotonic()
         said = self._told(f, charge, self.send(charge), final=201, pending=202)
+        if said.id:
+            self.ids[charge] = said.id
         self._diary.write(charge.value, f"client sends POST {charge.key}", at=start)
         self._diary.write(charge.value, f"the service answers POST {charge.key}: {said}", at=said.answer.end)
         return said
@@ -78,7 +83,7 @@ class Client:
 
     def ledger(self, merchant: str) -> Ledger:
         """Ask for a merchant's ledger."""
-        answer = self._ledgers.request("GET", f"/ledger?merchant={merchant}")
+        answer = self._ledgers.request("GET", f"/ledger?merchant={quote(merchant, safe='')}")
         ledger = _ledger(answer, merchant)
         self._timeline.answered(not ledger.problem)
         return ledger
@@ -96,12 +101,12 @@ def _ledger(answer: Answer, merchant: str) -> Ledger:
         return Ledger(entries=Counter(), problem=f"expected 200, found {short(answer)}", unread=True)
     if answer.get("merchant") != merchant or not isinstance(entries, list):
         return Ledger(entries=Counter(), problem=f"expected 200 with merchant and entries, found {short(answer)}")
-    lines = [(entry, _entry(entry)) for entry in entries]
-    for entry, line in lines:
-        if line is None:
-            return Ledger(entries=Counter(), problem=f"expected charge, amount, currency in an entry, found {entry!r}")
-    found = Counter((currency, amount) for _, line in lines if line for _, currency, amount in [line])
-    charges = tuple(line[0] for _, line in lines if line)
+    charges = tuple(str(entry.get("charge")) for entry in entries if isinstance(entry, dict))
+    lines = [_line(entry) for entry in entries]
+    if None in lines:
+        problem = f"expected charge, amount, currency in an entry, found {entries[lines.index(None)]!r}"
+        return Ledger(entries=Counter(), charges=charges, problem=problem)
+    found = Counter(line for line in lines if line)
     sums = {currency: str(total) for currency, total in totals(found.elements()).items()}
     said = answer.get("totals")
     # A total of nothing may be said or left out.
@@ -114,11 +119,9 @@ def _is_zero(value: Json) -> bool:
     return isinstance(value, str) and bool(value) and not value.strip("0.")
 
 
-def _entry(entry: Json) -> tuple[str, str, Decimal] | None:
-    if not isinstance(entry, dict):
+def _line(entry: Json) -> tuple[str, Decimal] | None:
+    if not isinstance(entry, dict) or not isinstance(entry.get("charge"), str):
         return None
-    charge, currency = entry.get("charge"), entry.get("currency")
-    if not isinstance(charge, str) or not isinstance(currency, str):
-        return None
-    amount = parse_amount(entry.get("amount"), currency)
-    return None if amount is None else (charge, currency, amount)
+    currency = entry.get("currency")
+    amount = parse_amount(entry.get("amount"), currency) if isinstance(currency, str) else None
+    return None if amount is None else (str(currency), amount)

@@ -12,9 +12,10 @@ from books import Books, Outcome, totals
 from client import Client, Ledger
 from schedule import Charge
 
-from harness.testing import Unproven, expect, fail
+from harness.testing import expect, fail
 from harness.testing.answers import Meaning, Said, short, times
 from harness.testing.diary import Diary
+from harness.testing.postgres import Postgres
 from harness.testing.service import Service
 
 SETTLE_TICKS = 10
@@ -29,6 +30,7 @@ class Judge:
     diary: Diary
     client: Client
     service: Service
+    database: Postgres
 
     def money(self, told: Mapping[Charge, Said], *, of: str = "") -> None:
         """I1 and what follows from it: at most one capture a charge, and nobody was told anything else than the truth.
@@ -46,7 +48,7 @@ class Judge:
         """Return how grave it is (0 is worst) and what is wrong, None when nothing is."""
         captures = self.books.captures(charge)
         if len(captures) > 1:
-            return 0, self._double(charge, captures)
+            return 0, self.double(charge)
         if said.meaning is not Meaning.FINAL:
             return None
         if said.status == "declined" and captures:
@@ -58,7 +60,9 @@ class Judge:
             return 3, f"Charge {charge.key} was reported as declined, but the provider never declined it."
         return None
 
-    def _double(self, charge: Charge, captures: Sequence[Outcome]) -> str:
+    def double(self, charge: Charge) -> str:
+        """Say when a charge was captured more than once, and what stood next to each time."""
+        captures = self.books.captures(charge)
         when = "; ".join(
             f"{one.capture} at {self.diary.say(one.at)}{self._cause(charge, captures[:number])}"
             for number, one in enumerate(captures[:3], 1)
@@ -125,8 +129,9 @@ class Judge:
 
     def _ledger(self, merchant: str, ledger: Ledger) -> None:
         if ledger.unread:
-            text = f"The ledger of merchant {merchant} cannot be read, so nothing is proven: {ledger.problem}"
-            raise Unproven(text)
+            self.database.wait()  # raises when it is not the service that is silent
+            text = f"The ledger of merchant {merchant} cannot be read while the database answers: {ledger.problem}."
+            fail(text)
         expect(not ledger.problem, f"The ledger of merchant {merchant} cannot be right: {ledger.problem}")
         truth = self.books.captured(merchant)
         lost, invented = truth - ledger.entries, ledger.entries - truth
@@ -141,7 +146,7 @@ class Judge:
         charge = self.client.asked.get((merchant, currency, amount))
         captures = self.books.captures(charge) if charge else ()
         if charge and len(captures) > 1:
-            fail(self._double(charge, captures), evidence=self.evidence(charge))
+            fail(self.double(charge), evidence=self.evidence(charge))
         name = f"Charge {charge.key}" if charge else "An amount that nobody asked for"
         fail(
             f"{name} ({amount} {currency}) {where} of merchant {merchant}: "

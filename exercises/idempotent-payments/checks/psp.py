@@ -130,17 +130,17 @@ class Provider(Upstream):
         self.webhooks.send(outcome.value, news, answer_in_seconds=0 if step.silent else step.answer_after_seconds)
 
 
-def message_of(outcome: Outcome, kind: str) -> Message:
-    """Return the webhook about an outcome. The same news always has the same event id."""
+def message_of(call: Call, kind: str) -> Message:
+    """Return the webhook about a call, or its outcome. The same news always has the same event id."""
     return {
-        "event": f"evt-{kind[:4]}-{outcome.ref[:48]}",
+        "event": f"evt-{kind[:4]}-{call.ref[:48]}",
         "sequence": _SEQUENCE[kind],
-        "ref": outcome.ref,
+        "ref": call.ref,
         "type": kind,
-        "capture": outcome.capture if kind == "captured" else None,
-        "merchant": outcome.merchant,
-        "amount": outcome.amount,
-        "currency": outcome.currency,
+        "capture": (call.capture if isinstance(call, Outcome) else "psp-0") if kind == "captured" else None,
+        "merchant": call.merchant,
+        "amount": call.amount,
+        "currency": call.currency,
     }
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
-from schedule import Charge
+from schedule import Charge, Purse
 from world import World
 
 from harness.model import Json
-from harness.testing import check, expect
+from harness.testing import check, expect, fail
 from harness.testing.answers import Meaning, Said, short
+from harness.testing.scripted import BEFORE, await_held, releasing
 
 
 def _created(world: World, charge: Charge) -> Said:
@@ -71,39 +74,58 @@ def _unknown_things(world: World) -> None:
 
 @check("contract/key-with-other-body")
 def test_key_with_other_body(world: World) -> None:
-    """Another body under a used key is refused and nothing is captured."""
+    """Another body under a used key is refused and nothing is captured, however far the first charge is."""
     world.service.begin(liveness=True)
     purse = world.purse("body")
-    charge = purse.charge()
-    said = _created(world, charge)
-    other_currency = "USD" if charge.currency == "EUR" else "EUR"
-    others = {
-        "another amount": purse.charge().amount,
-        "another currency": charge.amount,
-    }
-    for what, amount in others.items():
-        other = Charge(
-            merchant=charge.merchant,
-            key=charge.key,
-            amount=amount,
-            currency=other_currency if what == "another currency" else charge.currency,
+    held, charge = purse.charges(2)
+    told = {held: _while_held(world, held, purse)}
+    told[charge] = _created(world, charge)
+    _refused(world, charge, purse, when="once it was final")
+    again = world.crowd.ask_all(list(told), f="replay")
+    for one, said in again.items():
+        expect(
+            said.meaning is Meaning.FINAL, f"The first request with {one.key}, repeated, got no 201.", found=str(said)
         )
+    world.judge.replays(told, again)
+    world.judge.money(again)
+    world.judge.ledgers(told, until=time.monotonic())
+
+
+def _while_held(world: World, charge: Charge, purse: Purse) -> Said:
+    """Ask for a charge, and with its key for others while the provider has the call in hand; return its outcome."""
+    hold = world.provider.hold(charge, BEFORE)
+    with ThreadPoolExecutor(max_workers=1) as pool, releasing(world.provider.calls, [hold]):
+        asked = pool.submit(world.client.post, charge)
+        if not await_held([hold], within_seconds=world.pending_limit, after_first_seconds=0):
+            fail(
+                "A charge was not sent to the provider.",
+                found=str(asked.result()),
+                evidence=world.judge.evidence(charge),
+            )
+        _refused(world, charge, purse, when="while the provider had the call in hand")
+        hold.release(forward=True)
+    said = world.crowd.settle({charge: asked.result()}, until=time.monotonic() + world.pending_limit, repeat=[charge])
+    return said[charge]
+
+
+def _refused(world: World, charge: Charge, purse: Purse, *, when: str) -> None:
+    """Ask for another amount and for another currency with a charge's key: both are refused, and nothing is captured."""
+    currency = "USD" if charge.currency == "EUR" else "EUR"
+    others = {
+        "another amount": replace(charge, amount=purse.charge().amount),
+        "another currency": replace(charge, currency=currency),
+    }
+    for what, other in others.items():
         answer = world.client.post(other, f="conflict").answer
         expect(
             answer.status == world.conflict_status,
-            f"The used key {charge.key} with {what} was not refused.",
+            f"The key {charge.key}, used again with {what} {when}, was not refused.",
             expected=world.conflict_status,
             found=short(answer),
             evidence=world.judge.evidence(charge, other),
         )
-        expect(
-            not world.books.captures(other), f"The used key {charge.key} with {what} was captured.", found="a capture"
-        )
-    again = world.crowd.ask_all([charge], f="replay")
-    expect(again[charge].meaning is Meaning.FINAL, "The first request, repeated, got no 201.", found=str(again[charge]))
-    world.judge.replays({charge: said}, again)
-    world.judge.money(again)
-    world.judge.ledgers([charge], until=time.monotonic())
+        captured = world.books.captures(other)
+        expect(not captured, f"The key {charge.key}, used again with {what} {when}, was captured.", found="a capture")
 
 
 @check("contract/malformed-requests")

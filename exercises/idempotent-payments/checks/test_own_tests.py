@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from world import APP, PORT, STARTER, World
 
 from harness.testing import Inconclusive, check
 from harness.testing.clients import HttpClient, ready
 from harness.testing.deals import generator
+from harness.testing.mistakes import fresh_values, values_by_body
 from harness.testing.own_tests import OwnTests, Target
 
 TEST_SECONDS = 20.0
@@ -14,41 +17,51 @@ TEST_SECONDS = 20.0
 STARTER_SECONDS = 30.0
 """How long our starter may need to be ready: it is not the candidate's time."""
 TESTS = "tests"
-RUNS = 3
-"""Each service at least once: tests that count their runs can't know which one they see."""
+KEY, LONGEST_KEY = "Idempotency-Key", 64
+RUNS = 4
+"""Each target at least once: tests that count their runs can't know which one they see."""
+MISTAKES = {
+    "a fresh Idempotency-Key on every request": lambda: fresh_values(KEY, longest=LONGEST_KEY),
+    "another key where a used one comes with another body": lambda: values_by_body(KEY, longest=LONGEST_KEY),
+}
+"""Made by us on the way to a service that is right: each of them breaks what the brief says that tests have to cover."""
 
 
 @check("own-tests/tell-good-from-starter")
 def test_tell_good_from_starter(world: World) -> None:
-    """Your own tests pass on your service and fail on the starter."""
+    """Your own tests pass on your service, and fail on the starter and on your service with one mistake of ours."""
     world.service.begin()
     tests = OwnTests(world.broker, world.job, sandbox=TESTS, port=PORT, limit_seconds=TEST_SECONDS)
     tests.require(STARTER)
-    # One name and one address for both: tests can only tell them apart by what they do.
-    good = Target(
-        words="your service",
-        wanted="pass",
-        address=(world.job.address(APP), PORT),
-        start=lambda: _start_service(world),
-    )
-    starter = Target(
-        words="the starter",
-        wanted="fail",
-        address=(world.job.address(STARTER), PORT),
-        start=lambda: _start_starter(world),
-    )
+    rng = generator(world.job, "own-tests")
+    mistake = rng.choice(sorted(MISTAKES))
+    # One name and one address for all: tests can only tell them apart by what they do.
+    mine, ours = (world.job.address(APP), PORT), (world.job.address(STARTER), PORT)
+    good = Target(words="your service", wanted="pass", address=mine, start=lambda: _start_service(world))
+    starter = Target(words="the starter", wanted="fail", address=ours, start=lambda: _start_starter(world))
+    words = f"your service with {mistake}"
+    broken = dataclasses.replace(good, words=words, wanted="fail", mistake=MISTAKES[mistake]())
+    world.service.kill()
     try:
-        runs = tests.run([good, starter], generator(world.job, "own-tests"), runs=RUNS)
+        # What was charged before is needed again: it is all judged in the end.
+        with world.database.aside():
+            try:
+                runs = tests.run([good, starter, broken], rng, runs=RUNS)
+            finally:
+                _stop(world)
     finally:
-        world.broker.kill(STARTER)
         world.service.suspect()
     tests.judge(runs)
 
 
-def _empty(world: World) -> None:
-    """Stop both services and make their database new."""
+def _stop(world: World) -> None:
     world.service.kill()
     world.broker.kill(STARTER)
+
+
+def _empty(world: World) -> None:
+    """Stop both services and make their database new."""
+    _stop(world)
     world.database.empty()
 
 

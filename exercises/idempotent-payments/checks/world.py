@@ -28,6 +28,7 @@ from harness.testing.timeline import Timeline
 
 APP, STARTER, DATABASE = "app", "starter", "db"
 PORT, PROVIDER_PORT = 8080, 9000
+BUSY_MERCHANTS = 9
 LEAST_OK = 5
 """Final outcomes of each kind that a safety verdict needs, in every window."""
 ALLOWED_TICKS = 10
@@ -66,7 +67,9 @@ class World:
         self.crowd: Crowd[Charge] = Crowd(
             self.service, ask=self.client.post, read=self.client.read, settle_seconds=lambda: self.pending_limit
         )
-        self.judge = Judge(books=self.books, diary=self.diary, client=self.client, service=self.service)
+        self.judge = Judge(
+            books=self.books, diary=self.diary, client=self.client, service=self.service, database=self.database
+        )
         self.conflict_status = int(job.parameters.get("conflict_status", "409"))
         webhooks = HttpClient(self.service.url, timeout_seconds=self.read_limit, max_body_bytes=CHARGE_BYTES)
         self.provider = Provider(
@@ -79,6 +82,8 @@ class World:
         self.proxy = PostgresProxy(
             listen_port=DATABASE_PORT, target=target, admit=self._admit, position=self.database.position
         )
+        self.busy = self.purse("busy", merchants=BUSY_MERCHANTS)
+        """What throughput is measured with; its first merchant gets a ledger longer than any page."""
         self._open = ExitStack()
         for one in (self.service, self.client, self.database, webhooks, self.crowd):
             self._open.enter_context(closing(one))

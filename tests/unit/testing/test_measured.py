@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from types import ModuleType, SimpleNamespace
 from typing import Self
@@ -127,6 +127,16 @@ def test_own_tests_that_know_good_from_bad_pass() -> None:
     assert tests.record.event()["status"] == "passed"
 
 
+def test_own_tests_see_a_mistake_of_ours() -> None:
+    """The same service answers, with one mistake on the way: tests that only recognise it are told so."""
+    tests = Own()
+    broken = replace(tests.good, words="your service with a mistake", wanted="fail", mistake=lambda request: request)
+    tests.host.runs = [ran(0), ran(0)]
+    with pytest.raises(CheckFailed, match="do not tell your service from your service with a mistake"):
+        tests.own.judge(tests.own.run([tests.good, broken], random.Random(0), runs=2))
+    assert tests.started == ["your service"] * 2
+
+
 def test_own_tests_that_fail_on_their_own_service_are_shown() -> None:
     """What the run on their own service printed is the candidate's to read."""
     tests = Own()
@@ -191,6 +201,7 @@ class Server:
         self.refusals = 0
         self.said: list[str] = []
         self.fails_at = ""
+        self.description: tuple[str, ...] | None = None
 
     def connect(self, **_: object) -> Server:
         if self.refusals:
@@ -198,10 +209,15 @@ class Server:
             raise TroubleError("refused")
         return self
 
-    def execute(self, statement: str) -> None:
+    def execute(self, statement: str, values: Sequence[object] = ()) -> Self:
         if self.fails_at and self.fails_at in statement:
             raise TroubleError("in the way")
-        self.said.append(statement)
+        self.said.append(" ".join([statement, *map(str, values)]))
+        self.description = ("setconfig",) if statement.startswith("SELECT setconfig") else None
+        return self
+
+    def fetchall(self) -> list[tuple[str]]:
+        return [("{work_mem=1MB}",)]
 
     def __enter__(self) -> Self:
         return self
@@ -246,7 +262,7 @@ def test_database_that_is_silent_is_ours_while_it_runs(server: Server) -> None:
 def test_database_is_emptied(server: Server) -> None:
     """Role and database of the service are made new; what keeps it from that is the service's doing."""
     Postgres(Host().broker, "10.0.0.3", sandbox="db", service="shop").empty()
-    assert server.said[1:] == [
+    assert [one for one in server.said if one != "SELECT 1"] == [
         'DROP DATABASE IF EXISTS "shop" WITH (FORCE)',
         'ALTER ROLE "shop" RESET ALL',
         'CREATE DATABASE "shop" OWNER "shop"',
@@ -254,3 +270,29 @@ def test_database_is_emptied(server: Server) -> None:
     server.fails_at = "DROP"
     with pytest.raises(Unproven, match="can't be emptied: in the way"):
         Postgres(Host().broker, "10.0.0.3", sandbox="db").empty()
+
+
+def test_database_is_put_aside_and_comes_back(server: Server) -> None:
+    """What the service did before is there afterwards, its role's own settings too, whatever happened meanwhile."""
+    database = Postgres(Host().broker, "10.0.0.3", sandbox="db", service="shop")
+    marks: list[int] = []
+
+    def wrong() -> None:
+        with database.aside():
+            marks.append(len(server.said))
+            raise CheckFailed("a wrong verdict")
+
+    with pytest.raises(CheckFailed):
+        wrong()
+    before = [one for one in server.said[: marks[0]] if one != "SELECT 1"]
+    after = [one for one in server.said[marks[0] :] if one != "SELECT 1"]
+    assert before[2:4] == [
+        'ALTER DATABASE "shop" RENAME TO "shop_aside"',
+        'DROP DATABASE IF EXISTS "shop" WITH (FORCE)',
+    ]
+    assert before[-1] == 'CREATE DATABASE "shop" OWNER "shop"'
+    assert after[:2] == [
+        'DROP DATABASE IF EXISTS "shop" WITH (FORCE)',
+        'ALTER DATABASE "shop_aside" RENAME TO "shop"',
+    ]
+    assert after[-1].endswith("shop {work_mem=1MB}")

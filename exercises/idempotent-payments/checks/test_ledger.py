@@ -1,0 +1,89 @@
+"""The books: a ledger longer than any page, and everything that was done in a grading, taken together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from client import Ledger
+from schedule import Charge
+from world import LEAST_OK, World
+
+from harness.testing import Unproven, check, fail
+from harness.testing.answers import Meaning, Said
+
+ENTRIES = 1200
+FILL_SECONDS = 30.0
+"""For those that throughput has not made, as the brief says."""
+BATCH = 200
+
+
+@check("ledger/busy-merchant")
+def test_busy_merchant(world: World) -> None:
+    """A ledger of 1 200 entries names every capture once, with exact totals."""
+    world.service.begin()
+    told = dict(world.baseline(world.purse("books")))
+    merchant, until = world.busy.merchants[0], time.monotonic() + FILL_SECONDS
+    while (missing := ENTRIES - world.books.captured(merchant).total()) > 0 and time.monotonic() < until:
+        charges = [world.busy.charge(merchant=merchant) for _ in range(min(missing, BATCH))]
+        said = world.crowd.ask_until_final(charges, f="busy")
+        told |= said
+        if not any(one.meaning is Meaning.FINAL for one in said.values()):
+            break
+    world.settled(told, of=" of a busy merchant")
+    asked = [charge for charge in world.client.asked.values() if charge.merchant in world.busy.merchants]
+    world.judge.ledgers([*told, *asked], until=time.monotonic() + world.pending_limit)
+    _long_enough(world.books.captured(merchant).total(), told)
+
+
+def _long_enough(found: int, told: dict[Charge, Said]) -> None:
+    if found < ENTRIES:
+        final = sum(said.meaning is Meaning.FINAL for said in told.values())
+        text = f"Of {ENTRIES} charges for one merchant, {found} were captured in time; of {len(told)} asked for, {final} are final."
+        raise Unproven(text)
+
+
+@check("ledger/nothing-doubled-or-lost")
+def test_nothing_doubled_or_lost(world: World) -> None:
+    """Over everything that was done, no charge was captured twice and none was lost."""
+    world.service.begin()
+    charged = [charge for charge in world.client.asked.values() if world.books.captures(charge)]
+    if len(charged) < LEAST_OK:
+        text = f"Only {len(charged)} charges were captured in the whole grading: too few to judge."
+        raise Unproven(text)
+    nameless = [charge for charge in charged if charge not in world.client.ids]
+    world.crowd.ask_until_final(nameless, f="asked in the end")
+    doubled = [charge for charge in charged if len(world.books.captures(charge)) > 1]
+    if doubled:
+        fail(
+            f"{world.judge.double(doubled[0])} Charges captured more than once in the whole grading: {len(doubled)}.",
+            evidence=world.judge.evidence(doubled[0]),
+        )
+    until = time.monotonic() + world.pending_limit
+    while lost := _lost(world, charged):
+        if time.monotonic() >= until:
+            world.database.wait()  # raises when it is not the service that is silent
+            _fail_lost(world, lost)
+        time.sleep(world.service.tick)
+
+
+def _lost(world: World, charged: Sequence[Charge]) -> list[tuple[Charge, Ledger]]:
+    """Return what was captured and is not in its merchant's ledger, told by the service's own name for it."""
+    merchants = sorted({charge.merchant for charge in charged})
+    ledgers = dict(zip(merchants, world.crowd.together(world.client.ledger, merchants), strict=True))
+    named = {merchant: set(ledger.charges) for merchant, ledger in ledgers.items()}
+    gone = [charge for charge in charged if world.client.ids.get(charge) not in named[charge.merchant]]
+    return [(charge, ledgers[charge.merchant]) for charge in gone]
+
+
+def _fail_lost(world: World, lost: Sequence[tuple[Charge, Ledger]]) -> None:
+    charge, ledger = lost[0]
+    capture = world.books.captures(charge)[0]
+    found = "no ledger" if ledger.unread else f"{len(ledger.charges)} entries without it"
+    fail(
+        f"Charge {charge.key} was captured ({capture.capture} at {world.diary.say(capture.at)}) and is not in the ledger "
+        f"of merchant {charge.merchant} in the end. Charges lost in the whole grading: {len(lost)}.",
+        expected=f"an entry for {world.client.ids.get(charge, 'the charge, whose id was never said')}",
+        found=f"{found}; {ledger.problem}" if ledger.problem else found,
+        evidence=world.judge.evidence(charge),
+    )
