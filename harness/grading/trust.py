@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
@@ -95,12 +98,28 @@ def read(pair: Pair) -> Record:
     raise ExerciseError(text)
 
 
+@contextmanager
+def changing(pair: Pair) -> Iterator[None]:
+    """Keep other processes from changing the record meanwhile: what they add between a read and a write would be lost."""
+    folder = place(pair).parent
+    with places.writing("the validation record", folder):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+
 def write(pair: Pair, record: Record, summary: Mapping[str, object]) -> None:
-    """Replace the record beside a grader in one step; an interrupted write leaves the old one."""
+    """Replace the record beside a grader in one step; an interrupted write leaves the old one.
+
+    What it leaves beside it has a name that is in no digest: else a kill would make every row stale.
+    """
     rows = sorted(record.rows, key=lambda row: (row.submission, row.variant, row.seed, row.repeat))
     document = {"schema": SCHEMA, "exercise": record.exercise, **summary, "rows": [_plain(row) for row in rows]}
     file = place(pair)
-    scratch = file.with_suffix(".json.new")
+    scratch = file.with_name(f"{RECORD}~")
     with places.writing("the validation record", file.parent):
         scratch.write_text(json.dumps(document, indent=1, sort_keys=False) + "\n", encoding="utf-8")
         scratch.replace(file)

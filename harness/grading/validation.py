@@ -157,13 +157,13 @@ def save(table: Matrix, row: Row) -> Matrix:
 
     The record is read again first: two validations of one exercise may run, and each must keep the other's rows.
     """
-    same = (row.submission, row.variant, row.seed, row.repeat)
-    there = trust.read(table.pair).rows
-    kept = tuple(one for one in there if (one.submission, one.variant, one.seed, one.repeat) != same)
-    exercise = table.pair.exercise
-    table = replace(table, record=Record(exercise=exercise.id, rows=(*kept, row)))
-    contract = {"version": exercise.version, "grading_contract": trust.GRADING_CONTRACT}
-    trust.write(table.pair, table.record, {**contract, **_summary(table)})
+    same, exercise = (row.submission, row.variant, row.seed, row.repeat), table.pair.exercise
+    with trust.changing(table.pair):
+        there = trust.read(table.pair).rows
+        kept = tuple(one for one in there if (one.submission, one.variant, one.seed, one.repeat) != same)
+        table = replace(table, record=Record(exercise=exercise.id, rows=(*kept, row)))
+        contract = {"version": exercise.version, "grading_contract": trust.GRADING_CONTRACT}
+        trust.write(table.pair, table.record, {**contract, **_summary(table)})
     return table
 
 

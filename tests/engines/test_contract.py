@@ -240,6 +240,43 @@ def test_lose_of_a_sandbox_with_a_build(opened: Opener, image: str) -> None:
         assert scenario.exec("app", ("cat", "made"), timeout_seconds=20).exit_code == 1
 
 
+def test_lose_puts_back_what_was_kept(opened: Opener, image: str) -> None:
+    """What was there when it was kept, programs and links included; what was written, changed or removed since is lost."""
+    box = SandboxSpec(name="app", image=image, command=SLEEP)
+    with opened(box, SandboxSpec(name="build", image=image, network=False, volume_of="app"), network=True) as scenario:
+        assert scenario.run("build", ("tee", "made"), stdin=b"made", timeout_seconds=20).exit_code == 0
+        assert scenario.run("build", ("tee", "left"), stdin=b"left", timeout_seconds=20).exit_code == 0
+        scenario.keep("app")
+        scenario.start("app")
+        for file in ("made", "written"):
+            scenario.exec("app", ("tee", file), stdin=b"later", timeout_seconds=20)
+        scenario.exec("app", ("rm", "left"), timeout_seconds=20)
+        for _ in range(2):
+            scenario.lose("app")
+            assert scenario.state("app").running
+            found = [scenario.exec("app", ("cat", one), timeout_seconds=20) for one in ("made", "left", "written")]
+            assert [(one.exit_code, one.stdout) for one in found] == [(0, b"made"), (0, b"left"), (1, b"")]
+
+
+def test_lose_of_what_does_not_run_starts_nothing(opened: Opener, image: str) -> None:
+    """A sandbox that was killed is lost and waits: when it starts is for whoever measures that."""
+    with opened(SandboxSpec(name="app", image=image, command=SLEEP), network=True) as scenario:
+        scenario.start("app")
+        scenario.kill("app")
+        scenario.lose("app")
+        assert not scenario.state("app").running
+        scenario.start("app")
+        assert scenario.state("app").running
+
+
+def test_keep_of_a_running_sandbox_is_refused(opened: Opener, image: str) -> None:
+    """What a process is writing just now is no state to go back to."""
+    with opened(SandboxSpec(name="app", image=image, command=SLEEP)) as scenario:
+        scenario.start("app")
+        with pytest.raises(SandboxError, match="not to be running"):
+            scenario.keep("app")
+
+
 def test_exec_returns_streams_and_code(opened: Opener, image: str) -> None:
     """An exec beside the process has its own streams and exit code."""
     with opened(SandboxSpec(name="app", image=image, command=SLEEP)) as scenario:

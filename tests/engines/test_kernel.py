@@ -14,7 +14,7 @@ from harness import owners
 from harness.engines.base import SandboxSpec, Scenario, ScenarioSpec
 from harness.engines.docker import containers, users
 from harness.engines.docker.engine import DockerEngine
-from harness.errors import EngineError, SandboxError
+from harness.errors import ContentError, EngineError, SandboxError
 from harness.images import manage as images
 from harness.model import Limits
 from harness.owners import Owner
@@ -509,3 +509,39 @@ def _nothing_left(docker_engine: DockerEngine, owner: Owner) -> Iterator[None]:
     yield
     left = containers.labelled(docker_engine.link, f"{owners.LABEL_RUN}={owner.run}")
     assert [thing.name for thing in left] == []
+
+
+def test_kept_files_come_back_as_their_user_left_them(kernel: Opener, base_image: str) -> None:
+    """Programs stay programs and links links; a file of holes and one that nobody can read keep nothing from being kept."""
+    build = (
+        "mkdir -p sub/deep && printf '#!/bin/sh\\necho runs' > sub/tool && chmod 755 sub/tool && ln -s sub/tool link && "
+        "ln sub/tool again && truncate -s 60M holes && mkfifo pipe && echo secret > closed && chmod 000 closed && "
+        "printf spaced > 'a name  with spaces' && printf -- dash > -dash"
+    )
+    app = SandboxSpec(name="app", image=base_image, command=SLEEP, limits=Limits(tmpfs_mb=64))
+    with kernel(app, SandboxSpec(name="build", image=base_image, network=False, volume_of="app")) as scenario:
+        made = scenario.run("build", ("sh", "-c", build), timeout_seconds=20)
+        assert made.exit_code == 0, made
+        scenario.keep("app")
+        scenario.start("app")
+        scenario.exec("app", ("sh", "-c", "rm -rf /box/* && echo new > /box/new"), timeout_seconds=20)
+        scenario.kill("app")
+        scenario.lose("app")
+        scenario.start("app")
+        look = "./link && ./again && cat 'a name  with spaces' -- -dash && ls && stat -c %s holes"
+        seen = scenario.exec("app", ("sh", "-c", look), timeout_seconds=20)
+    words = seen.stdout.decode().split()
+    assert words[:4] == ["runs", "runs", "spaceddash-dash", "a"], seen
+    assert "new" not in words
+    assert words[-1] == str(60 * 1024 * 1024)
+
+
+def test_more_than_a_volume_holds_is_not_kept(kernel: Opener, base_image: str) -> None:
+    """A build can make more names than bytes; it is said, and nothing of it is half kept."""
+    app = SandboxSpec(name="app", image=base_image, limits=Limits(tmpfs_mb=16, tmpfs_inodes=100_000))
+    build = SandboxSpec(name="build", image=base_image, network=False, volume_of="app")
+    with kernel(app, build) as scenario:
+        many = "mkdir d && cd d && seq -f %0200.0f 1 40000 | xargs touch"
+        assert scenario.run("build", ("sh", "-c", many), timeout_seconds=60).exit_code == 0
+        with pytest.raises(ContentError, match=r"expected files that can be read in sandbox app, at most .* found more"):
+            scenario.keep("app")
