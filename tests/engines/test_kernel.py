@@ -543,5 +543,7 @@ def test_more_than_a_volume_holds_is_not_kept(kernel: Opener, base_image: str) -
     with kernel(app, build) as scenario:
         many = "mkdir d && cd d && seq -f %0200.0f 1 40000 | xargs touch"
         assert scenario.run("build", ("sh", "-c", many), timeout_seconds=60).exit_code == 0
-        with pytest.raises(ContentError, match=r"expected files that can be read in sandbox app, at most .* found more"):
+        with pytest.raises(
+            ContentError, match=r"expected files that can be read in sandbox app, at most .* found more"
+        ):
             scenario.keep("app")

@@ -16,7 +16,7 @@ import pytest
 
 from harness import names, store
 from harness.errors import HarnessError, UsageError
-from harness.model import Grading, Json
+from harness.model import GateState, Grading, Json
 from harness.store import disk
 from tests.unit.factories import failed, grading, heron, refused, reports
 
@@ -388,6 +388,38 @@ def test_load_reads_what_an_older_version_wrote(tmp_path: Path) -> None:
 
     found = store.load(edited(tmp_path, older))
     assert (found.name, found.submission_packed_at) == ("heron", "")
+
+
+def test_load_reads_the_gates_of_an_older_version(tmp_path: Path) -> None:
+    """Schema 2 closed a gate for what failed only: that is what its result says, also with the words of today."""
+
+    def older(raw: dict[str, Json]) -> None:
+        raw["schema"] = 2
+        score = raw["score"]
+        assert isinstance(score, dict)
+        hits = score["gates"]
+        assert isinstance(hits, list)
+        for hit in hits:
+            assert isinstance(hit, dict)
+            for key in ("state", "cap", "unshown"):
+                del hit[key]
+
+    found = store.load(edited(tmp_path, older))
+    assert found.score == heron().score
+    assert [(hit.state, hit.cap) for hit in found.score.gates] == [(GateState.BROKEN, 45.0), (GateState.BROKEN, 60.0)]
+
+
+@pytest.mark.parametrize("wrong", [3, [3], [{"gate": 3}], [{"gate": {}}], None], ids=str)
+def test_load_of_gates_that_nobody_wrote_is_a_sentence(tmp_path: Path, wrong: Json) -> None:
+    """An older result is read as strictly as any."""
+
+    def older(raw: dict[str, Json]) -> None:
+        score = raw["score"]
+        assert isinstance(score, dict)
+        raw["schema"], score["gates"] = 2, wrong
+
+    with pytest.raises(HarnessError, match=r"expected a whole result, found at 'score.gates"):
+        store.load(edited(tmp_path, older))
 
 
 def of(who: str, **fields: object) -> Grading:

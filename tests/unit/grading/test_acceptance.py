@@ -10,8 +10,8 @@ import pytest
 from harness.catalogue.known import Expected
 from harness.grading import acceptance
 from harness.grading.subjects import Subject
-from harness.grading.trust import Row
-from harness.model import Check
+from harness.grading.trust import Ended, Row
+from harness.model import Check, Exercise, Gate
 from tests.unit.factories import exercise
 
 
@@ -101,6 +101,87 @@ def test_acceptance_wants_a_mutant_for_every_scored_check() -> None:
     idle = acceptance.whole((MUTANT, REFERENCE), EXERCISE, CHECKS)
     assert [line.holds for line in idle] == [False, True, False]
     assert "contract/read" in idle[0].found
+
+
+GATED = dataclasses.replace(EXERCISE, gates=(Gate(id="g", title="t", cap=5.0, checks=("safety/kill",)),))
+
+
+def scored(**ends: tuple[str, float]) -> Row:
+    """Return a row that says how its two checks ended, with the points of that."""
+    names = {"read": "contract/read", "kill": "safety/kill"}
+    outcomes = tuple(Ended(check=names[name], status=status, credit=credit) for name, (status, credit) in ends.items())
+    earned = acceptance._scored(outcomes, GATED, CHECKS)
+    return dataclasses.replace(row("mutant/m", earned, "safety/kill"), outcomes=outcomes)
+
+
+def silence(*rows: Row) -> tuple[bool | None, str]:
+    """Return what is said about hiding evidence in some rows of the mutant."""
+    (line,) = [one for one in acceptance.judge((MUTANT,), GATED, CHECKS, rows) if one.rule.startswith("hiding")]
+    return line.holds, line.found
+
+
+def test_hiding_gains_nothing_in_any_recorded_grading() -> None:
+    """The mutant that was seen to fail has 5 points; it would have no more if it had shown nothing."""
+    seen = scored(read=("passed", 1.0), kill=("failed", 0.5))
+    assert seen.earned == 5.0
+    assert silence(seen) == (True, "of none of 2")
+
+
+def test_hiding_that_gains_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it was when a gate closed for failures only: the rule names the check and both totals."""
+    monkeypatch.setattr(Exercise, "cap_not_shown", lambda self, gate: 100.0)
+    seen = scored(read=("passed", 1.0), kill=("failed", 0.0))
+    assert silence(seen) == (False, "safety/kill hidden: 10 instead of 5 (seed 1)")
+
+
+def test_row_whose_outcomes_do_not_come_to_its_points_is_found() -> None:
+    """What is recorded must be what the points followed from, or nothing can be said from it."""
+    lies = dataclasses.replace(scored(read=("passed", 1.0), kill=("failed", 0.0)), earned=7.0)
+    holds, found = silence(lies)
+    assert holds is False
+    assert "its outcomes come to 5, and 7 is recorded (seed 1)" in found
+
+
+def test_every_gate_wants_a_check_and_every_check_of_a_gate_a_mutant() -> None:
+    """Also one without points: the last check may be worth a gate alone."""
+    last = Check(id="safety/last", title="t", skill="s", points=0, public=False, last=True)
+    gates = (
+        *GATED.gates,
+        Gate(id="empty", title="t", cap=5.0, checks=()),
+        Gate(id="l", title="t", cap=5.0, checks=(last.id,)),
+    )
+    lines = acceptance.whole((MUTANT, REFERENCE), dataclasses.replace(GATED, gates=gates), (*CHECKS, last))
+    found = {line.rule: line.found for line in lines}
+    assert found["every gate has at least one check"] == "none closes empty"
+    assert found["every check with points or a gate is failed by at least one mutant"].endswith(
+        "contract/read, safety/last"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "rule"),
+    [
+        ([row("honest/h", 99.0)], "at least 100 points, as declared"),
+        ([row("honest/h", 100), row("honest/h", 100, "safety/kill")], "repeated runs agree"),
+        ([row("honest/h", 100, "safety/kill")], "fails nothing"),
+        ([row("honest/h", 0, verdict="refused")], "every run is decided"),
+    ],
+)
+def test_honest_design_loses_nothing(rows: list[Row], rule: str) -> None:
+    """Not a point in any run, and the twin that has them all is accepted."""
+    honest = Subject(name="honest/h", title="t", source=Path(), expected=Expected(permitted=(), lowest=100.0))
+    assert of(honest, *rows)[rule] is not True
+    assert set(of(honest, row("honest/h", 100), row("honest/h", 100)).values()) == {True}
+
+
+def test_cheat_is_held_against_its_control() -> None:
+    """Not against what it is a patch on, when another one is named."""
+    cheat = dataclasses.replace(CHEAT, control="control/plain")
+    control = Subject(name="control/plain", title="t", source=Path())
+    rows = (row("starter/python", 50), row("control/plain", 5), row("cheat/c", 6))
+    lines = acceptance.judge((cheat, control, STARTER), EXERCISE, CHECKS, rows)
+    (line,) = [one for one in lines if one.rule == "gains nothing over control/plain"]
+    assert (line.holds, line.found) == (False, "6 beside 5")
 
 
 def of(subject: Subject, *rows: Row, checks: tuple[Check, ...] = CHECKS) -> dict[str, bool | None]:

@@ -75,6 +75,34 @@ def test_what_a_build_makes_is_there_when_it_runs(tmp_path: Path) -> None:
     assert harbour.grade(harbour.catalogue(tmp_path), folder).grading.verdict is Verdict.PASSED
 
 
+LOSES = """
+from harness.testing import check, expect
+
+
+@check("speech/mode")
+def test_mode(broker):
+    \"\"\"What it was given and built is there after a loss; what it wrote is not.\"\"\"
+    for _ in (1, 2):
+        for name in ("made.txt", "written.txt"):
+            broker.run("berth", ["tee", name], stdin=b"written", timeout_seconds=5)
+        broker.lose("berth")
+        found = [broker.run("berth", ["cat", name], timeout_seconds=5) for name in ("made.txt", "written.txt")]
+        expect([one.stdout for one in found] == [b"built\\n", b""], "It is not as at the start.", found=found)
+"""
+
+
+@pytest.mark.parametrize("restore", [True, False])
+def test_what_was_built_is_back_after_a_loss(tmp_path: Path, *, restore: bool) -> None:
+    """A sandbox that declares it starts again from what was handed in and built, without a word of what it wrote."""
+    toml = harbour.EXERCISE.replace("main = true\n", "main = true\nrestore = true\n" if restore else "main = true\n")
+    known = harbour.catalogue(
+        tmp_path, {"exercises/harbour/exercise.toml": toml, "graders/harbour/test_mode.py": LOSES}
+    )
+    service = 'language = "python"\nbuild = ["sh", "-c", "echo built > made.txt"]\nrun = ["cat", "made.txt"]\n'
+    grading = harbour.grade(known, harbour.submission(tmp_path, service=service)).grading
+    assert statuses(grading)["speech/mode"] is (Status.PASSED if restore else Status.FAILED)
+
+
 def test_a_submission_for_another_version_is_refused(tmp_path: Path) -> None:
     folder = harbour.submission(tmp_path)
     marker = folder / ".harness" / "workspace.json"

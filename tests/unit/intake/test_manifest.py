@@ -133,6 +133,45 @@ def test_hidden_checks_must_fit_their_exercise(home: Path, catalogue: Catalogue,
     assert words in str(caught.value)
 
 
+GATE = '[[gates]]\nid = "wrong"\ntitle = "Sums can be wrong"\ncap = 40\nchecks = ["answers/sums"]\n'
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda text: text.replace('gate = "wrong"\n', ""),
+            "checks.answers/empty: expected a gate that the last check closes",
+        ),
+        (
+            lambda text: text + 'requires = ["answers/sums"]\n',
+            "checks.answers/empty.requires: expected none on the last",
+        ),
+        (
+            lambda text: text + text.replace("empty", "more"),
+            "at most one with last = true, found answers/empty, answers/more",
+        ),
+        (
+            lambda text: text + HIDDEN.replace("empty", "more") + 'requires = ["answers/empty"]\n',
+            "checks.answers/more.requires: expected checks that run before it, found answers/empty, which is last",
+        ),
+        (lambda text: text + "kept = true\n", "expected a check that is not kept"),
+    ],
+)
+def test_last_check_is_one_that_a_gate_hangs_on(home: Path, change: Edit, words: str) -> None:
+    """It waits for nothing, nothing waits for it, and there is one at most; the unchanged twin is accepted."""
+    file = home / "exercises/tiny/exercise.toml"
+    file.write_text(file.read_text(encoding="utf-8") + GATE, encoding="utf-8")
+    hidden = home / "graders/tiny/checks.toml"
+    last = HIDDEN + 'last = true\ngate = "wrong"\n'
+    hidden.write_text(last, encoding="utf-8")
+    assert [check.last for check in Catalogue([home]).pair("tiny").checks] == [False, True]
+    hidden.write_text(change(last), encoding="utf-8")
+    with pytest.raises(ExerciseError, match="tiny and its grader") as caught:
+        Catalogue([home]).pair("tiny")
+    assert words in str(caught.value)
+
+
 def test_gate_is_closed_by_hidden_checks_too(home: Path, catalogue: Catalogue) -> None:
     """A hidden check names its gate beside itself, so that candidates don't read its id."""
     file = home / "exercises/tiny/exercise.toml"

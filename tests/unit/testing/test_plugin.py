@@ -496,3 +496,44 @@ def test_check_that_did_not_run_has_no_reason(grader: Grader) -> None:
     declared: dict[str, Json] = {"id": "contract/b", "requires": ["contract/a"]}
     outcomes = grader.run(job({"test_it.py": text}, "contract/a", declared)).outcomes
     assert outcomes["contract/b"]["feedback"] == "not run: it counts only when contract/a passes"
+
+
+LAST = f"""{HEAD}
+from harness.testing.history import Kind, Op
+def note(history, what):
+    history.append(Op(process=1, f=what, start=0.0, end=0.0, type=Kind.OK, phase=history.phase))
+@check("z/last")
+def test_last(history): fail(" ".join(f"{{op.f}}:{{op.phase}}" for op in history.ops))
+@check("a/failed")
+def test_a(history):
+    note(history, "one")
+    fail("broken")
+@check("a/unproven")
+def test_b(history):
+    note(history, "two")
+    raise Unproven("silent")
+@check("z/other")
+def test_c(history):
+    with history.during("storm"):
+        note(history, "three")
+    raise ValueError("bug")
+"""
+LAST_CHECKS: tuple[dict[str, Json], ...] = (
+    {"id": "z/last", "last": True},
+    {"id": "a/failed"},
+    {"id": "a/unproven"},
+    {"id": "z/other"},
+)
+
+
+def test_last_check_runs_after_all_others_and_knows_what_they_did(grader: Grader) -> None:
+    """Declared and collected first, it comes last, though one failed, one showed nothing and one has a bug."""
+    seen = grader.run(job({"test_it.py": LAST}, *LAST_CHECKS))
+    assert list(seen.statuses.items())[-1] == ("z/last", "failed")
+    assert seen.outcomes["z/last"]["feedback"] == "three:storm one:a/failed two:a/unproven"
+
+
+@pytest.mark.parametrize(("only", "ran"), [("a/failed", ["a/failed"]), ("z/*", ["z/other", "z/last"])])
+def test_last_check_is_chosen_like_any_other(grader: Grader, only: str, ran: list[str]) -> None:
+    """Who asks for one check sees that one; with others it is the last of them."""
+    assert list(grader.run(job({"test_it.py": LAST}, *LAST_CHECKS, only=[only])).statuses) == ran

@@ -311,6 +311,21 @@ def test_service_is_killed_while_its_calls_are_held(app: App) -> None:
     assert host.process.exit_code == 137
 
 
+@pytest.mark.parametrize("lose", [False, True])
+def test_kill_may_take_the_files(app: App, *, lose: bool) -> None:
+    """The process is dead, then its files are taken; nothing runs until it is started, and that is told as a kill is."""
+    host, held = Host(), Held()
+    one = service(host, app.port)
+    one.begin()
+    holds = {"a": held.script.hold("a", BEFORE)}
+    limits = {"within_seconds": 5.0, "together_seconds": 5.0}
+    kill_while_held(one, held.script, holds, held.ask, forward=(), **limits, lose=lose)
+    assert not host.process.running
+    one.start_again()
+    verbs = ["start", "kill", "lose", "start"] if lose else ["start", "kill", "start"]
+    assert [verb for verb, _ in host.verbs("start", "kill", "lose")] == verbs
+
+
 def test_service_that_never_calls_is_not_killed(app: App) -> None:
     """An outcome was promised by then, and there is none without a call; whatever waited is let go."""
     host, held = Host(), Held(calls=False)
