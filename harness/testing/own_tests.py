@@ -37,7 +37,10 @@ class Target:
     address: tuple[str, int]
     """Where it answers."""
     start: Callable[[], None]
-    """Makes it fresh and ready before each run. Raises Unproven or Inconclusive when it does not become ready."""
+    """Makes it fresh and ready before a run, unless the run before was at the same address.
+
+    Raises Unproven or Inconclusive when it does not become ready.
+    """
     mistake: Mistake | None = None
     """One that is made with every request on its way there: tests that only recognise a service don't see it."""
 
@@ -100,13 +103,15 @@ class OwnTests:
     def run(self, targets: Sequence[Target], rng: random.Random, *, runs: int) -> list[Run]:
         """Run the tests ``runs`` times, each target at least once, in an order drawn from ``rng``.
 
-        Ends early at a run that says nothing. Tests can't count which target they see.
+        Ends early at a run that says nothing. Tests can't count which target they see; say in the brief that they may run
+        again on the same service.
         """
         found: list[Run] = []
         order = rng.choice(orders(targets, runs))
         with Forwarder(listen_port=self._port, target=order[0].address) as forwarder:
             for target in order:
-                target.start()
+                if not found or found[-1].target.address != target.address:
+                    target.start()
                 forwarder.switch(target.address, mistake=target.mistake)
                 found.append(self._run(target))
                 if found[-1].verdict == "error":

@@ -90,7 +90,7 @@ class Own:
         set_current(self.record)
 
     def _target(self, words: str, wanted: str) -> Target:
-        address = ("127.0.0.1", 1)
+        address = ("127.0.0.1", 1 if wanted == "pass" else 2)
         return Target(words=words, wanted=wanted, address=address, start=lambda: self.started.append(words))
 
     def judge(self) -> None:
@@ -118,12 +118,12 @@ def test_orders_have_every_target() -> None:
 
 
 def test_own_tests_that_know_good_from_bad_pass() -> None:
-    """Right verdicts on every run pass; each target is started anew before its run."""
+    """Right verdicts on every run pass; each target is started anew before its run, unless it is there already."""
     tests = Own(*[ran(0)] * 3)
     order = [one.words for one in random.Random(0).choice(orders([tests.good, tests.starter], 3))]
     tests.host.runs = verdicts(order, lambda words: 0 if words == "your service" else 1)
     tests.judge()
-    assert tests.started == order
+    assert tests.started == [one for one, before in zip(order, [None, *order], strict=False) if one != before]
     assert tests.record.event()["status"] == "passed"
 
 
@@ -134,7 +134,7 @@ def test_own_tests_see_a_mistake_of_ours() -> None:
     tests.host.runs = [ran(0), ran(0)]
     with pytest.raises(CheckFailed, match="do not tell your service from your service with a mistake"):
         tests.own.judge(tests.own.run([tests.good, broken], random.Random(0), runs=2))
-    assert tests.started == ["your service"] * 2
+    assert tests.started == ["your service"]
 
 
 def test_own_tests_that_fail_on_their_own_service_are_shown() -> None:
