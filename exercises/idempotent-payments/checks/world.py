@@ -39,15 +39,14 @@ PATIENCE_SECONDS = 130.0
 class World:
     """One scenario. Opened once a grading; checks bring merchants of their own and leave everything running."""
 
-    def __init__(self, job: Job, broker: Broker, timeline: Timeline) -> None:
+    def __init__(self, job: Job, broker: Broker, timeline: Timeline, history: History) -> None:
         """Prepare; :meth:`open` starts it."""
-        self.job, self.broker, self.timeline = job, broker, timeline
+        self.job, self.broker, self.timeline, self.history = job, broker, timeline, history
         self.provider_timeout = job.timeout("provider_timeout_seconds")
         self.reconcile = job.timeout("reconcile_seconds")
         self.answer_seconds = 3 * self.provider_timeout + 1.0
         """What the brief promises clients."""
         self.diary = Diary(timeline.since_start)
-        self.history = History()
         self.books = Books()
         self.database = Postgres(broker, job.address(DATABASE), sandbox=DATABASE, service=APP)
         self.startup = job.timeout("startup_seconds")
