@@ -9,12 +9,12 @@ from client import Ledger
 from schedule import Charge
 from world import LEAST_OK, World
 
-from harness.testing import Unproven, check, fail
+from harness.testing import Unproven, check, fail, measured
 from harness.testing.answers import Meaning, Said
 
 ENTRIES = 1200
-FILL_SECONDS = 30.0
-"""For those that throughput has not made, as the brief says."""
+FILL_SECONDS = 60.0
+"""For those that throughput has not made, as the brief says: 20 a second, from a provider that answers at once."""
 BATCH = 200
 
 
@@ -23,13 +23,14 @@ def test_busy_merchant(world: World) -> None:
     """A ledger of 1 200 entries names every capture once, with exact totals."""
     world.service.begin()
     told = dict(world.baseline(world.purse("books")))
-    merchant, until = world.busy.merchants[0], time.monotonic() + FILL_SECONDS
-    while (missing := ENTRIES - world.books.captured(merchant).total()) > 0 and time.monotonic() < until:
+    merchant, began = world.busy.merchants[0], time.monotonic()
+    while (missing := ENTRIES - world.books.captured(merchant).total()) > 0 and time.monotonic() < began + FILL_SECONDS:
         charges = [world.busy.charge(merchant=merchant) for _ in range(min(missing, BATCH))]
         said = world.crowd.ask_until_final(charges, f="busy")
         told |= said
         if not any(one.meaning is Meaning.FINAL for one in said.values()):
             break
+    measured("seconds until a merchant had 1 200 charges", time.monotonic() - began, limit=FILL_SECONDS, unit="s")
     world.settled(told, of=" of a busy merchant")
     asked = [charge for charge in world.client.asked.values() if charge.merchant in world.busy.merchants]
     world.judge.ledgers([*told, *asked], until=time.monotonic() + world.pending_limit)
