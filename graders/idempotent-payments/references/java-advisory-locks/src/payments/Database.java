@@ -33,7 +33,7 @@ final class Database {
         config.setMaximumPoolSize(POOL_SIZE);
         // Connections are made on demand and given up soon: no long backoff after the database was away.
         config.setMinimumIdle(0);
-        config.setConnectionTimeout(1000);
+        config.setConnectionTimeout(2000);
         config.setValidationTimeout(500);
         config.setInitializationFailTimeout(-1);
         config.addDataSourceProperty("connectTimeout", "2");
