@@ -25,6 +25,8 @@ MOST_COMMITS = 4
 MOST_MOMENTS = 2 * MOST_COMMITS
 PASSES = 2
 KILLS_PER_PASS = 2
+USUAL = 3
+"""Times what a charge took in a dry run: so long the second and later ones of a round are waited for."""
 AROUND = " around kills at commits"
 
 
@@ -47,7 +49,7 @@ def test_killed_at_commit(world: World) -> None:
     # What the service commits while it has nothing to do is none of a charge's commits.
     with world.proxy.learning():
         time.sleep(1.2 * world.reconcile)
-    points = _commits_of_a_charge(world, purse, told)
+    points, usual = _commits_of_a_charge(world, purse, told)
     rng = generator(world.job, "commits")
     reached: list[Moment] = []
     missed: set[Moment] = set()
@@ -55,7 +57,7 @@ def test_killed_at_commit(world: World) -> None:
         # Each pass stacks the same moments in another order: what is held beside what changes.
         left = list(moments(rng, points, most=MOST_MOMENTS))
         for _ in range(KILLS_PER_PASS):
-            held = _round(world, purse, left, told) if left else []
+            held = _round(world, purse, left, told, usual=usual) if left else []
             reached += held
             left = [moment for moment in left if moment not in held]
         missed |= set(left)
@@ -74,13 +76,19 @@ def _both_sides(reached: list[Moment], missed: set[Moment]) -> None:
         raise Unproven(text)
 
 
-def _commits_of_a_charge(world: World, purse: Purse, told: dict[Charge, Said]) -> list[CommitPoint]:
-    """Return the commits that most ordinary charges have, in order: others may commit meanwhile."""
+def _commits_of_a_charge(world: World, purse: Purse, told: dict[Charge, Said]) -> tuple[list[CommitPoint], float]:
+    """Return the commits that most ordinary charges have, in order, and how many seconds a charge may take for them.
+
+    Most, since others may commit meanwhile.
+    """
     runs: list[tuple[CommitPoint, ...]] = []
+    slowest = 0.0
     for _ in range(DRY_RUNS):
         charge = purse.charge()
         world.proxy.arm()
+        began = time.monotonic()
         said = _follow(world, charge)
+        slowest = max(slowest, time.monotonic() - began)
         time.sleep(2 * world.service.tick)
         runs.append(world.proxy.disarm())
         told |= world.crowd.settle({charge: said}, until=time.monotonic() + world.pending_limit, repeat=[charge])
@@ -94,7 +102,7 @@ def _commits_of_a_charge(world: World, purse: Purse, told: dict[Charge, Said]) -
             expected="what a charge needs is committed to the database",
             found="none",
         )
-    return found[:MOST_COMMITS]
+    return found[:MOST_COMMITS], min(USUAL * slowest + world.allowance, world.provider_timeout + world.reconcile)
 
 
 def _follow(world: World, charge: Charge) -> Said:
@@ -110,7 +118,7 @@ def _follow(world: World, charge: Charge) -> Said:
     return said
 
 
-def _round(world: World, purse: Purse, left: list[Moment], told: dict[Charge, Said]) -> list[Moment]:
+def _round(world: World, purse: Purse, left: list[Moment], told: dict[Charge, Said], *, usual: float) -> list[Moment]:
     """Hold a charge at as many moments as can be reached at once, kill, start, let recover. Return the moments held."""
     with world.timeline.fault("kill"), ThreadPoolExecutor(max_workers=MOST_MOMENTS) as pool:
         asked: list[Held] = []
@@ -123,7 +131,7 @@ def _round(world: World, purse: Purse, left: list[Moment], told: dict[Charge, Sa
                 if time.monotonic() >= until:
                     break
                 charge = purse.charge(merchant=purse.merchants[number % len(purse.merchants)])
-                seconds = promised if not asked else world.provider_timeout + world.reconcile
+                seconds = usual if asked else promised
                 trap = world.proxy.trap(moment.point, when=moment.when)
                 one = Held(charge=charge, moment=moment, trap=trap, answer=pool.submit(_follow, world, charge))
                 _await(world, one, seconds=seconds)

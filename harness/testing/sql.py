@@ -19,12 +19,14 @@ _MASKED = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _LIST = re.compile(r"\?(?:\s*+,\s*+\?)++")
+_ROWS = re.compile(r"\(\?\)(?:\s*+,\s*+\(\?\))++")
 
 
 @functools.lru_cache(maxsize=1024)
 def _mask(sql: str) -> str:
     text = _MASKED.sub(lambda match: "?" if match["comment"] is None else " ", sql)
-    return " ".join(_LIST.sub("?", text).upper().split())[:MAX_TEXT_CHARS]
+    text = _ROWS.sub("(?)", _LIST.sub("?", text))
+    return " ".join(text.upper().split())[:MAX_TEXT_CHARS]
 
 
 def masked(sql: str) -> str:

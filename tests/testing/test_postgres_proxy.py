@@ -60,6 +60,22 @@ def test_commit_points_hold_on_a_real_database(scenario: Scenario) -> None:
         }, name
 
 
+@pytest.mark.parametrize(("commit", "kept"), [("on", [0, 1, 2, 3, 4, 5]), ("off", [0])])
+def test_kill_loses_exactly_what_was_promised_too_early(scenario: Scenario, commit: str, kept: list[int]) -> None:
+    """What a client was told before it was in the log is gone, every time; what waited for the log is there."""
+    scenario.put("probe", _tar(PROBE.with_name("loss_probe.py")))
+    address = f"{scenario.address('probe')}/32"
+    env = {"ALLOW_FROM": address, "ADMIN_FROM": address}
+    scenario.start("db", env=env)
+    argv = ("/usr/bin/python3", "-P", "/box/probe.py", scenario.address("db"))
+    written = scenario.run("probe", (*argv, commit), timeout_seconds=60)
+    assert written.exit_code == 0, written.stderr.decode()
+    scenario.kill("db")
+    scenario.start("db", env=env)
+    found = scenario.run("probe", (*argv, "read"), timeout_seconds=60)
+    assert json.loads(found.stdout) == kept, found.stderr.decode()
+
+
 def _tar(path: Path) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:

@@ -13,7 +13,7 @@ from client import Client, Ledger
 from schedule import Charge
 
 from harness.testing import expect, fail
-from harness.testing.answers import Meaning, Said, short, times
+from harness.testing.answers import Meaning, Said, times
 from harness.testing.diary import Diary
 from harness.testing.postgres import Postgres
 from harness.testing.service import Service
@@ -84,18 +84,6 @@ class Judge:
             return f", after the client asked again at {self.diary.say(again[-1])}"
         return ", for an equal request" if len(asked) > 1 else ", by the service's own retry"
 
-    def told_once(self, answers: Mapping[Charge, Sequence[Said]]) -> None:
-        """Answers to equal requests name one charge."""
-        for charge, said in answers.items():
-            ids = sorted({one.id for one in said if one.id})
-            if len(ids) > 1:
-                fail(
-                    f"Equal requests with key {charge.key} were answered with {len(ids)} different charges.",
-                    expected="one id for one merchant and key",
-                    found=", ".join(ids[:3]),
-                    evidence=self.evidence(charge),
-                )
-
     def ledgers(self, charges: Iterable[Charge], *, until: float) -> None:
         """I2: the ledger of every merchant is exactly what the provider captured, by value and by sum.
 
@@ -162,54 +150,9 @@ class Judge:
             if (merchant, currency, amount) not in self.client.asked:
                 fail(f"The provider captured {amount} {currency} for merchant {merchant}, which no client asked for.")
 
-    def replays(self, told: Mapping[Charge, Said], again: Mapping[Charge, Said]) -> None:
-        """I3: asking again for a final charge brings the same answer and no capture."""
-        for charge, said in told.items():
-            if said.meaning is not Meaning.FINAL or charge not in again:
-                continue
-            other = again[charge]
-            if other.answer.status is None or other.answer.status >= 500:
-                continue  # no answer is no other answer; non-vacuity is judged elsewhere
-            same = other.answer.status == 201 and other.id == said.id and other.status == said.status
-            if not same or not _same_body(said, other):
-                fail(
-                    f"Charge {charge.key} was final, and the same request was answered differently afterwards.",
-                    expected=f"201 {said.status}, id {said.id}, the same body",
-                    found=f"{other}, id {other.id}" if other.id else short(other.answer),
-                    evidence=self.evidence(charge),
-                )
-
-    def all_final(self, told: Mapping[Charge, Said], *, of: str, promised: str) -> None:
-        """I4: charges whose time is over have their outcome. What is owed and late is a failure, not missing evidence."""
-        late = [charge for charge, said in told.items() if said.meaning is not Meaning.FINAL]
-        if late:
-            fail(
-                f"{len(late)} of {len(told)} charges{of} had no outcome in time.",
-                expected=f"201 within {promised}, once service, database and provider are well",
-                found=f"{late[0].key}: still {told[late[0]]}",
-                evidence=self.evidence(late[0]),
-            )
-
-    def stays_final(self, told: Mapping[Charge, Said], later: Mapping[Charge, Said]) -> None:
-        """A final outcome stays: neither old news nor a restart turns it back."""
-        for charge, said in later.items():
-            was = told[charge].status
-            if said.answer.status == 200 and said.status and said.status != was:
-                fail(
-                    f"Charge {charge.key} was {was}, and {said.status} when it was read later.",
-                    expected=was,
-                    found=short(said.answer),
-                    evidence=self.evidence(charge),
-                )
-
     def evidence(self, *charges: Charge) -> tuple[str, ...]:
         """Return the story of charges."""
         return self.diary.story(*(charge.value for charge in charges))
-
-
-def _same_body(said: Said, other: Said) -> bool:
-    """A final answer may have come from a read (200); its JSON is the same as that of the 201."""
-    return said.answer.json() == other.answer.json()
 
 
 def _say(lines: Mapping[tuple[str, Decimal], int]) -> str:

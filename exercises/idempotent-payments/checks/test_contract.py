@@ -54,7 +54,7 @@ def test_create_then_read(world: World) -> None:
     again = world.crowd.ask_all(list(told), f="replay")
     for charge, said in again.items():
         expect(said.meaning is Meaning.FINAL, f"A repeated request ({charge.key}) got no 201.", found=str(said))
-    world.judge.replays(told, again)
+    world.outcomes.repeated(told, again)
     world.judge.money(again)
     world.judge.ledgers(told, until=time.monotonic())
     _unknown_things(world)
@@ -86,7 +86,7 @@ def test_key_with_other_body(world: World) -> None:
         expect(
             said.meaning is Meaning.FINAL, f"The first request with {one.key}, repeated, got no 201.", found=str(said)
         )
-    world.judge.replays(told, again)
+    world.outcomes.repeated(told, again)
     world.judge.money(again)
     world.judge.ledgers(told, until=time.monotonic())
 
@@ -178,6 +178,6 @@ def _edge_of_the_rules(world: World, good: Charge) -> None:
     longest = Charge(merchant=good.merchant, key="k" * 64, amount="123456789012.34", currency="EUR")
     told = {charge: _created(world, charge) for charge in (good, longest)}
     again = world.crowd.ask_all([good, longest], f="replay")
-    world.judge.replays(told, again)
+    world.outcomes.repeated(told, again)
     world.judge.money(again)
     world.judge.ledgers([good, longest], until=time.monotonic())

@@ -12,7 +12,7 @@ from schedule import Charge, Purse
 from world import LEAST_OK, World
 
 from harness.testing import check, expect, fail, measured
-from harness.testing.answers import Said
+from harness.testing.answers import Said, examples
 
 CLIENTS = 8
 PROMISED, OPEN = 3, 6
@@ -31,6 +31,7 @@ def test_database_restart(world: World) -> None:
     told = dict(world.baseline(purse))
     told |= _after_a_promise(world, purse)
     told |= _under_load(world, purse)
+    _start_without_it(world)
     told |= world.crowd.ask_until_final(purse.charges(LEAST_OK), f="after the database")
     world.settled(told, of=AROUND)
     world.audit(told, of=AROUND)
@@ -65,6 +66,31 @@ def _under_load(world: World, purse: Purse) -> dict[Charge, Said]:
             time.sleep(down / 2)
         back = _return(world, after_seconds=down / 2)
     return _recovered(world, told, {charge: one.result() for charge, one in asked.items()}, back)
+
+
+def _start_without_it(world: World) -> None:
+    """Start the service while the database is away: it says so, and is ready when that is over."""
+    world.service.kill()
+    _die(world)
+    world.service.launch()
+    until = time.monotonic() + world.startup + world.allowance
+    said: list[object] = []
+    with world.service.waiting():
+        while 503 not in said and time.monotonic() < until:
+            said.append(world.service.health().status)
+            expect(200 not in said, "GET /health was 200 while the database was away.", expected="503")
+            time.sleep(world.service.tick)
+    expect(
+        503 in said,
+        "The service was started while the database was away, and did not say that it cannot work.",
+        expected=f"GET /health: 503 within startup_seconds = {world.startup:g} s",
+        found=examples(one or "no answer" for one in said),
+    )
+    world.database.start()
+    world.diary.write(None, "the database is back")
+    world.service.await_ready(
+        otherwise="Started while the database was away, the service was not ready when it was back."
+    )
 
 
 def _die(world: World) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 
 from books import Books
@@ -20,6 +20,7 @@ from harness.testing.deals import generator
 from harness.testing.diary import Diary
 from harness.testing.history import History
 from harness.testing.job import Job
+from harness.testing.outcomes import Outcomes
 from harness.testing.postgres import PORT as DATABASE_PORT
 from harness.testing.postgres import Postgres
 from harness.testing.proxies import PostgresProxy
@@ -32,7 +33,7 @@ BUSY_MERCHANTS = 9
 LEAST_OK = 5
 """Final outcomes of each kind that a safety verdict needs, in every window."""
 ALLOWED_TICKS = 10
-PATIENCE_SECONDS = 130.0
+PATIENCE_SECONDS = 200.0
 """How long all checks together wait for the service. A right one needs a third of it; the deadline is far beyond."""
 
 
@@ -68,6 +69,9 @@ class World:
         )
         self.judge = Judge(
             books=self.books, diary=self.diary, client=self.client, service=self.service, database=self.database
+        )
+        self.outcomes: Outcomes[Charge] = Outcomes(
+            name=lambda charge: f"charge {charge.key}", story=self.judge.evidence, plural="charges"
         )
         self.conflict_status = int(job.parameters.get("conflict_status", "409"))
         webhooks = HttpClient(self.service.url, timeout_seconds=self.read_limit, max_body_bytes=CHARGE_BYTES)
@@ -138,7 +142,15 @@ class World:
     def settled(self, told: Mapping[Charge, Said], *, of: str = "") -> None:
         """I4, for charges whose time to become final is over: a broken invariant is said first, then what is late."""
         self.judge.money(told, of=of)
-        self.judge.all_final(told, of=of, promised=f"5 x reconcile_seconds = {5 * self.reconcile:g} s")
+        promised = (
+            f"201 within 5 x reconcile_seconds = {5 * self.reconcile:g} s once service, database and provider are well"
+        )
+        self.outcomes.all_final(told, of=of, promised=promised)
+
+    def answered(self, said: Sequence[Said], *, what: str) -> None:
+        """Every request is answered in time: ``what`` names these in the sentence."""
+        expected = f"201 or 202 within 3 x provider_timeout_seconds + 1 s = {self.answer_seconds:g} s"
+        self.outcomes.answered(said, what=what, expected=expected)
 
     def audit(self, told: Mapping[Charge, Said], *, of: str = "") -> dict[Charge, Said]:
         """Judge I1, I2 and I3 over charges whose time to become final is over; return what replays were told.
@@ -149,5 +161,5 @@ class World:
         self.judge.ledgers(told, until=time.monotonic() + self.pending_limit)
         again = self.crowd.ask_all(list(told), f="replay")
         self.judge.money(again, of=of)
-        self.judge.replays(told, again)
+        self.outcomes.repeated(told, again)
         return again

@@ -20,6 +20,7 @@ from harness.testing.sql import MAX_TEXT_CHARS, masked
         ("/* a ** b */ commit", "COMMIT"),
         (r"select E'\'; x' || 'y'", "SELECT ? || ?"),
         ("do $a$ begin '$$' end $a$; select $$x$$", "DO ?; SELECT ?"),
+        ("insert into t values ($1, 'a'), ($2, 'b') , (3, 'c')", "INSERT INTO T VALUES (?)"),
         ("select claim('k-1', 12)", "SELECT CLAIM(?)"),
         ("/* never closed", "/* NEVER CLOSED"),
         ("", ""),
