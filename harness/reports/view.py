@@ -87,16 +87,18 @@ def build(grading: Grading, audience: Audience = Audience.ASSESSOR, company: Com
     """Return what a report of ``grading`` says to ``audience``; ``company`` is what else is stored of its sender."""
     shown = for_candidate(grading) if audience is Audience.CANDIDATE else grading
     losses = _losses(shown)
+    # Of all that is known, also for a candidate: what several held-out checks come to together says less.
+    between = scoring.bounds(grading.exercise, grading.outcomes)
     return View(
         audience=audience,
         grading=shown,
         header=words.header(shown),
         sender=words.sender(shown, company, others=audience is Audience.ASSESSOR),
-        verdict=words.verdict(shown),
+        verdict=words.verdict(shown, between),
         why=words.why(shown, [loss.outcome for loss in losses]),
         skills=_skills(shown),
         total=words.total(shown),
-        inconclusive=words.inconclusive(shown),
+        inconclusive=words.inconclusive(shown, between),
         owed=tuple(o for o in shown.outcomes if o.status is Status.INCONCLUSIVE),
         losses=losses,
         human=words.human(shown.exercise.human),

@@ -46,8 +46,8 @@ def sender(grading: Grading, company: Company | None = None, *, others: bool = T
     return "\n".join(text for text in (", ".join(filter(None, facts)), _company(company, others=others)) if text)
 
 
-def verdict(grading: Grading) -> str:
-    """Return the verdict in one sentence, with the numbers that made it."""
+def verdict(grading: Grading, between: tuple[float, float]) -> str:
+    """Return the verdict in one sentence, with the numbers that made it; ``between`` are the lowest and highest total."""
     score = grading.score
     if grading.verdict is Verdict.REFUSED:
         return "refused: nothing was graded, there is no score."
@@ -57,7 +57,7 @@ def verdict(grading: Grading) -> str:
         return f"{grading.verdict}: the grading did not come to its end, there is no score."
     points = f"{number(score.earned)} of {number(score.possible)} automatic points (bar {number(grading.bar)})"
     if grading.verdict is Verdict.INCONCLUSIVE:
-        lowest, highest = scoring.bounds(grading.exercise, grading.outcomes)
+        lowest, highest = between
         points = (
             f"between {number(lowest)} and {number(highest)} of {number(score.possible)} automatic points"
             f" (bar {number(grading.bar)})"
@@ -109,8 +109,8 @@ def check_counts(outcomes: Sequence[Outcome]) -> str:
     return ", ".join(f"{kinds[kind]} {kind}" for kind in order if kinds[kind])
 
 
-def inconclusive(grading: Grading) -> str:
-    """Return what is undecided, and what it could change."""
+def inconclusive(grading: Grading, between: tuple[float, float]) -> str:
+    """Return what is undecided, and between which totals it could still move the score."""
     owed = [o for o in grading.outcomes if o.status is Status.INCONCLUSIVE]
     if not grading.outcomes:
         return ""
@@ -120,7 +120,7 @@ def inconclusive(grading: Grading) -> str:
     if not owed:
         return "none: every check ended with evidence"
     points = sum(o.check.points for o in owed)
-    lowest, highest = scoring.bounds(grading.exercise, grading.outcomes)
+    lowest, highest = between
     return (
         f"{count(len(owed), 'check')} of {number(points)} points; however {'it turns' if len(owed) == 1 else 'they turn'} out, "
         f"the total is between {number(lowest)} and {number(highest)}"

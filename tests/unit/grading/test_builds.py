@@ -12,7 +12,7 @@ import pytest
 from harness.engines.base import ExecResult, SandboxSpec, Scenario
 from harness.engines.fake.engine import FakeEngine
 from harness.engines.fake.process import Process
-from harness.errors import SubmissionError
+from harness.errors import ContentError, SubmissionError
 from harness.grading import builds, content, plan
 from harness.grading.session import Job
 from harness.model import Limits, SandboxPlan, Service, SubmissionFile
@@ -151,3 +151,22 @@ def test_inputs_of_a_check_lie_beside_what_was_built() -> None:
     with tarfile.open(fileobj=io.BytesIO(stdin[: int(length)])) as archive:
         assert archive.getnames() == ["in", "in/a"]
     assert stdin[int(length) :] == b"own"
+
+
+class _Full:
+    """A scenario in which everything builds and nothing can be kept."""
+
+    def put(self, name: str, tar: bytes) -> None:
+        """Take files."""
+
+    def keep(self, name: str) -> None:
+        """Find too many."""
+        text = f"expected files that can be read in sandbox {name}, at most 16 bytes of them, found more"
+        raise ContentError(text)
+
+
+def test_files_that_cannot_be_kept_are_the_submissions_doing() -> None:
+    """What a build left is theirs: it is refused, and no check is owed for it."""
+    one = job(dataclasses.replace(PLAIN, main=True, restore=True), declared=service(build=()))
+    with pytest.raises(SubmissionError, match="found more: remove from /box what is not run"):
+        builds.all_of(cast("Scenario", _Full()), one)

@@ -126,6 +126,18 @@ def test_what_is_owed_names_the_lower_cap() -> None:
     assert scoring.bounds(made.exercise, made.outcomes) == (69.0, 100.0)
 
 
+@pytest.mark.parametrize("audience", Audience)
+def test_what_is_between_is_the_same_for_everybody(audience: Audience) -> None:
+    """A held-out check without a gate that showed nothing closes no gate of its neighbours for the candidate's eyes."""
+    said = reports(
+        Report(check="safety/webhook-before-answer", status="inconclusive", credit=0.0),
+        Report(check="safety/killed-at-commit", status="unproven", credit=0.0, feedback=SILENT),
+    )
+    gate = Gate(id="wrong-ledger", title="t", cap=60.0, checks=("safety/webhook-before-answer",))
+    made = grading(said, made_of=exercise(gates=(gate,), pass_mark=70.0))
+    assert "between 60 and 87 of 100 automatic points" in flat(made, audience)
+
+
 def test_what_was_measured_stands_whole() -> None:
     """A line that does not fit is wrapped: it never ends in the middle of a number."""
     words = (
