@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from harness.model import OWN_TESTS_PRINTED
 from harness.testing.broker import Broker
-from harness.testing.check import Inconclusive, Unproven, credit, fail
+from harness.testing.check import CheckFailed, Inconclusive, Unproven, credit, fail
 from harness.testing.ends import exit_words, last_lines
 from harness.testing.forwards import Forwarder
 from harness.testing.job import Job
@@ -130,8 +130,9 @@ class OwnTests:
         )
 
     def judge(self, runs: Sequence[Run]) -> None:
-        """Say what the runs come to: Unproven for one that says nothing, a failure for a wrong verdict, else a pass.
+        """Say what the runs come to: Unproven for one that says nothing, else a failure for a wrong one, else a pass.
 
+        One that took longer than the brief says has failed: that limit was theirs to keep.
         The end of what the first wrong run printed is evidence, unless the target was wrong and they found nothing.
         """
         detail = "\n\n".join(_told(run) for run in runs)
@@ -140,7 +141,8 @@ class OwnTests:
                 how = f"ran longer than {self._limit:.0f} s and were ended"
                 how = how if run.timed_out else f"ended with {exit_words(run.exit_code)}"
                 text = f"Against {run.target.words} your tests {how}: 0 is passed, 1 is failed, all else says nothing."
-                raise Unproven(text, detail=detail, evidence=_shown(run))
+                verdict = CheckFailed if run.timed_out else Unproven
+                raise verdict(text, detail=detail, evidence=_shown(run))
         wrong = [run for run in runs if run.verdict != run.target.wanted]
         if wrong:
             worst = min(wrong, key=lambda run: run.verdict)  # "fail" on a right service tells why

@@ -157,17 +157,19 @@ def test_own_tests_that_pass_everything_fail() -> None:
 
 
 @pytest.mark.parametrize(
-    ("result", "said"),
+    ("result", "said", "verdict"),
     [
-        (ran(2, out=b"usage\n"), "ended with exit code 2"),
-        (ran(127), "ended with exit code 127: its program was not found"),
-        (ran(137, timed_out=True), "ran longer than 20 s and were ended"),
+        (ran(2, out=b"usage\n"), "ended with exit code 2", Unproven),
+        (ran(127), "ended with exit code 127: its program was not found", Unproven),
+        (ran(137, timed_out=True), "ran longer than 20 s and were ended", CheckFailed),
     ],
 )
-def test_own_tests_that_say_nothing_are_unproven(result: RunResult, said: str) -> None:
-    """Anything but 0 and 1 is no verdict, and ends the runs."""
+def test_own_tests_that_say_nothing_are_unproven_and_late_ones_failed(
+    result: RunResult, said: str, verdict: type[CheckFailed | Unproven]
+) -> None:
+    """Anything but 0 and 1 is no verdict, and ends the runs; what takes longer than it may has broken a rule."""
     tests = Own(result)
-    with pytest.raises(Unproven) as caught:
+    with pytest.raises(verdict) as caught:
         tests.judge()
     assert said in caught.value.feedback
     assert len(tests.started) == 1
