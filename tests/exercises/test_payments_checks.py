@@ -24,7 +24,7 @@ from harness.testing.webhooks import Webhook
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = (ROOT / "exercises/idempotent-payments/checks", ROOT / "graders/idempotent-payments")
-NAMES = ("schedule", "books", "psp", "client", "judge", "plans")
+NAMES = ("schedule", "books", "psp", "client", "judge", "world", "news", "plans")
 CANARY = "canary-8d41f6b2-payments-c07e95a3"
 
 
@@ -225,6 +225,50 @@ def test_provider_sends_early_webhooks_before_it_answers(modules: dict[str, Modu
     provider.capture(charge, "r-1")
     assert len(provider.webhooks) == 2
     assert provider.webhooks[0] == provider.webhooks[1]
+
+
+@pytest.mark.parametrize(
+    ("events", "facts", "statuses"),
+    [
+        (("authorised",), {}, ["pending"]),
+        (("authorised", "declined"), {}, ["pending", "declined"]),
+        (("captured", "authorised"), {}, ["captured", "captured"]),
+        (("captured",), {"amount": "1.00"}, ["pending"]),
+    ],
+)
+def test_a_story_says_what_holds_after_each_webhook(
+    modules: dict[str, ModuleType], events: tuple[str, ...], facts: dict[str, str], statuses: list[str]
+) -> None:
+    """Only the first outcome counts, and none that is about another charge."""
+    assert [*modules["news"].Story(events=events, facts=facts).statuses] == statuses
+
+
+def test_webhooks_say_what_the_provider_decided(modules: dict[str, ModuleType], provider: Provider) -> None:
+    """News of a call that is under way has no capture; that of an outcome has the one in the books."""
+    charge, message_of = charge_of(modules), modules["psp"].message_of
+    provider.capture(charge, "r-1")
+    call, outcome = provider.books.calls(charge)[0], provider.books.captures(charge)[0]
+    assert message_of(call, "authorised")["capture"] is None
+    assert message_of(outcome, "captured") == {
+        "event": "evt-capt-r-1",
+        "sequence": 2,
+        "ref": "r-1",
+        "type": "captured",
+        "capture": outcome.capture,
+        **charge.body,
+    }
+
+
+def test_a_ledger_with_one_wrong_entry_still_names_its_charges(modules: dict[str, ModuleType]) -> None:
+    """What is inexact is not lost: the two are weighed apart."""
+    entries = [
+        {"charge": "c-1", "amount": "12.50", "currency": "EUR"},
+        {"charge": "c-2", "amount": "12.5", "currency": "EUR"},
+    ]
+    body = json.dumps({"merchant": "m-1", "entries": entries, "totals": {"EUR": "25.00"}}).encode()
+    ledger = modules["client"].read_ledger(Answer(status=200, body=body, start=0.0, end=0.0), "m-1")
+    assert ledger.charges == ("c-1", "c-2")
+    assert "12.5" in ledger.problem
 
 
 def test_hidden_files_carry_the_canary() -> None:

@@ -84,7 +84,7 @@ class Client:
     def ledger(self, merchant: str) -> Ledger:
         """Ask for a merchant's ledger."""
         answer = self._ledgers.request("GET", f"/ledger?merchant={quote(merchant, safe='')}")
-        ledger = _ledger(answer, merchant)
+        ledger = read_ledger(answer, merchant)
         self._timeline.answered(not ledger.problem)
         return ledger
 
@@ -95,7 +95,8 @@ class Client:
         return said
 
 
-def _ledger(answer: Answer, merchant: str) -> Ledger:
+def read_ledger(answer: Answer, merchant: str) -> Ledger:
+    """Return what an answer says of a merchant's ledger, and what is wrong with it."""
     entries = answer.get("entries")
     if answer.status != 200:
         return Ledger(entries=Counter(), problem=f"expected 200, found {short(answer)}", unread=True)
