@@ -33,7 +33,8 @@ def render(exercise: Exercise, folder: Path, reader: Reader) -> dict[str, str]:
     """Return file name -> text: ``BRIEF.md`` and every other ``*.md.j2`` at the top of ``folder`` without ``.j2``.
 
     In scope: ``exercise``, ``parameters`` (knob -> value), ``limits`` (of the candidate's sandbox), ``alias``,
-    ``variant``, ``language``. Raises ExerciseError on a template that is missing or wrong.
+    ``variant``, ``language``. What a gate leaves is ``gate.cap`` when it was seen broken and
+    ``exercise.cap_not_shown(gate)`` when it was not shown. Raises ExerciseError on a template that is missing or wrong.
     """
     templates = sorted(path.name for path in folder.glob(f"*{SUFFIX}") if not droppings.is_file(path.name))
     if len(templates) > bounds.TEMPLATES:

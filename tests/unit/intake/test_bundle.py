@@ -67,6 +67,19 @@ def test_bundles_of_the_repository_tell_nothing_of_graders(exercise_id: str, lan
     assert told == []
 
 
+def test_brief_can_say_what_a_gate_leaves(home: Path) -> None:
+    """In both of its states: a candidate knows beforehand that hiding does not pay."""
+    folder = home / "exercises/tiny"
+    toml = folder / "exercise.toml"
+    gate = '[[gates]]\nid = "wrong"\ntitle = "Sums can be wrong"\ncap = 80\nchecks = ["answers/sums"]\n'
+    toml.write_text(toml.read_text(encoding="utf-8") + gate, encoding="utf-8")
+    template = "{% for gate in exercise.gates %}{{ gate.cap }} or {{ exercise.cap_not_shown(gate) }}\n{% endfor %}"
+    (folder / "brief.md.j2").write_text(template, encoding="utf-8")
+    exercise = Catalogue([home]).exercise("tiny")
+    texts = briefs.render(exercise, folder, briefs.Reader(alias="heron", variant=0, language=""))
+    assert texts["BRIEF.md"] == f"80.0 or {exercise.pass_mark - 1}\n"
+
+
 def test_brief_is_rendered_with_the_variant(home: Path, catalogue: Catalogue) -> None:
     """Facts and knobs stand in the text; other templates at the top are rendered beside the brief."""
     folder = home / "exercises/tiny"
