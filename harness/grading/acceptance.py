@@ -16,7 +16,7 @@ from harness.model import Check, Exercise, Status
 STARTER_CEILING = 15.0
 REFERENCE_FLOOR = 95.0
 MARGIN = 10.0
-"""Points a mutant stays under the worst reference."""
+"""Points a mutant stays under the worst reference: these, or what the checks that it must fail are worth if that is less."""
 LEAST_REFERENCES = 2
 
 
@@ -37,8 +37,8 @@ def judge(
         mine = by_name[one.name]
         lines += _missing(one, mine) or [
             *_decided(one, mine),
-            *_points(one, mine, worst, by_name),
-            *_attribution(one, mine, worst),
+            *_points(one, mine, _ceiling(one, worst, checks), by_name),
+            *_attribution(one, mine, _ceiling(one, worst, checks)),
             *_untouched(one, mine, checks),
             *_silence(one, mine, exercise, checks),
             *_agreement(one, mine),
@@ -99,7 +99,7 @@ def _decided(one: Subject, rows: Sequence[Row]) -> list[Line]:
     ]
 
 
-def _points(one: Subject, rows: Sequence[Row], worst: float, by_name: Mapping[str, Sequence[Row]]) -> list[Line]:
+def _points(one: Subject, rows: Sequence[Row], ceiling: float, by_name: Mapping[str, Sequence[Row]]) -> list[Line]:
     best, least = max(row.earned for row in rows), min(row.earned for row in rows)
     lines = []
     if one.kind == "starter":
@@ -107,14 +107,13 @@ def _points(one: Subject, rows: Sequence[Row], worst: float, by_name: Mapping[st
     if one.kind == "reference":
         lines = [_line(one, f"at least {REFERENCE_FLOOR:g} points", least >= REFERENCE_FLOOR, f"{least:g}")]
     if one.kind == "mutant" and one.expected.kills == one.expected.seeds:
-        ceiling = _ceiling(one, worst)
         lines = [_line(one, f"at most {ceiling:g} points", best <= ceiling, f"{best:g}")]
     if one.expected.lowest > 0:
         floor = one.expected.lowest
         lines.append(_line(one, f"at least {floor:g} points, as declared", least >= floor, f"{least:g}"))
     if one.kind != "mutant" and one.expected.highest is not None:
-        ceiling = one.expected.highest
-        lines.append(_line(one, f"at most {ceiling:g} points, as declared", best <= ceiling, f"{best:g}"))
+        most = one.expected.highest
+        lines.append(_line(one, f"at most {most:g} points, as declared", best <= most, f"{best:g}"))
     return [*lines, *(_gain(one, best, by_name) if one.control else ())]
 
 
@@ -125,21 +124,28 @@ def _gain(one: Subject, best: float, by_name: Mapping[str, Sequence[Row]]) -> li
     return [_line(one, rule, best <= max(base), f"{best:g} beside {max(base):g}")]
 
 
-def killed(one: Subject, row: Row, worst: float) -> bool:
+def killed(one: Subject, row: Row, worst: float, checks: Sequence[Check]) -> bool:
     """Whether a grading caught a mutant: it lost what it must lose, and enough points."""
+    return _caught(one, row, _ceiling(one, worst, checks))
+
+
+def _caught(one: Subject, row: Row, ceiling: float) -> bool:
     lost = all(any(fnmatch.fnmatchcase(id_, glob) for id_ in row.failed) for glob in one.expected.required)
-    return lost and row.earned <= _ceiling(one, worst)
+    return lost and row.earned <= ceiling
 
 
-def _ceiling(one: Subject, worst: float) -> float:
-    return min(100.0 if one.expected.highest is None else one.expected.highest, worst - MARGIN)
+def _ceiling(one: Subject, worst: float, checks: Sequence[Check]) -> float:
+    """Return what a mutant has at most: a mistake that only a small check can see costs what the check is worth."""
+    owed = sum(check.points for check in checks if one.expected.requires(check.id))
+    highest = 100.0 if one.expected.highest is None else one.expected.highest
+    return min(highest, worst - (min(MARGIN, owed) or MARGIN))
 
 
-def _attribution(one: Subject, rows: Sequence[Row], worst: float) -> list[Line]:
+def _attribution(one: Subject, rows: Sequence[Row], ceiling: float) -> list[Line]:
     """What must fail fails (of a racy mutant: at as many seeds as declared), and nothing else but what may."""
     expected, lines = one.expected, []
     if one.kind == "mutant" and expected.seeds > 1:
-        caught = sum(killed(one, row, worst) for row in rows)
+        caught = sum(_caught(one, row, ceiling) for row in rows)
         rule = f"is caught at {expected.kills} of {expected.seeds} seeds at least"
         enough = caught >= expected.kills if len(rows) >= expected.seeds else None
         lines.append(Line(subject=one.name, rule=rule, holds=enough, found=f"{caught} of {len(rows)}"))

@@ -176,7 +176,7 @@ def _summary(table: Matrix) -> dict[str, object]:
     for one in known:
         mine = [row for row in rows if row.submission == one.name]
         if one.kind == "mutant" and mine:
-            count = sum(acceptance.killed(one, row, worst) for row in mine)
+            count = sum(acceptance.killed(one, row, worst, table.pair.checks) for row in mine)
             caught[one.name] = f"{count}/{len(mine)}"
     return {"caught": caught, "margins": [asdict(one) for one in margins.of(known, rows)]}
 

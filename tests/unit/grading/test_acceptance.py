@@ -222,6 +222,20 @@ def test_mutant_fails_nothing_but_what_it_must_and_may() -> None:
     assert of(mutant, row("mutant/m", 10, "contract/read"))["fails safety/*"] is False
 
 
+@pytest.mark.parametrize(("points", "most"), [(3, 97), (10, 90), (20, 90)])
+def test_mutant_that_a_small_check_sees_costs_what_that_check_is_worth(points: float, most: float) -> None:
+    """Ten points under the worst reference, but no more than what it must fail can cost it."""
+    checks = (dataclasses.replace(CHECKS[0], points=points), CHECKS[1])
+    mutant = dataclasses.replace(MUTANT, expected=Expected(required=("contract/read",)))
+    rows = (row("reference/a", 100), row("mutant/m", most + 1, "contract/read"))
+    lines = acceptance.judge((REFERENCE, mutant), EXERCISE, checks, rows)
+    assert [line.rule for line in lines if line.subject == "mutant/m" and not line.holds] == [
+        f"at most {most:g} points"
+    ]
+    assert acceptance.killed(mutant, row("mutant/m", most, "contract/read"), 100, checks)
+    assert not acceptance.killed(mutant, row("mutant/m", most + 1, "contract/read"), 100, checks)
+
+
 def test_range_of_points_has_a_lower_end_too() -> None:
     """A mutant that loses everything shows no single mistake."""
     mutant = expecting(lowest=30.0)
