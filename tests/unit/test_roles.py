@@ -13,6 +13,7 @@ VOCABULARY = {"submission", "starter", "yardstick", "grader"}
 """Words of the format itself (contents, roles) that an exercise may also use as a name."""
 ELSEWHERE = {
     ("reports/junit.py", "tests"),  # an attribute of JUnit's own format
+    ("checkers/ledgers.py", "ledger"),  # the word for one of two sides in a sentence
     ("testing/postgres.py", "app"),  # the role of services in our image of PostgreSQL
 }
 """What means something else there."""
