@@ -41,10 +41,12 @@ def tell(world: World, stories: Mapping[Charge, Story]) -> dict[Charge, Said]:
 
     Charges that no webhook settles are pending when this returns; from then on the provider answers again.
     """
-    holds = {charge: world.provider.hold(charge, BEFORE) for charge in stories}
-    with releasing(world.provider.calls, holds.values()), world.provider.unwell(lambda *_: BUSY):
+    holds = [world.provider.hold(charge, BEFORE) for charge in stories]
+    with releasing(world.provider.calls, holds), world.provider.unwell(lambda *_: BUSY):
+        for hold in holds:
+            hold.release(forward=False)  # cut off as soon as it is there: a service need not wait out its own timeout
         told = world.crowd.ask_all(list(stories), f="silence")
-        await_held(holds.values(), within_seconds=world.pending_limit, after_first_seconds=world.provider_timeout)
+        await_held(holds, within_seconds=world.pending_limit, after_first_seconds=world.pending_limit)
         told = _followed(
             world, {charge: said for charge, said in told.items() if world.books.calls(charge) and said.id}
         )
