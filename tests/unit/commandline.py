@@ -8,6 +8,7 @@ import importlib
 import io
 import os
 import pkgutil
+import secrets
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -145,7 +146,13 @@ class Scripted:
 
 
 def _named(made: Grading, task: Task) -> Grading:
-    return replace(made, submission_path=task.path, submission_alias=Path(task.path).name.partition(".")[0])
+    return replace(
+        made,
+        id=f"{made.id[:-4]}{secrets.token_hex(3)}",
+        submission_path=task.path,
+        submission_alias=Path(task.path).name.partition(".")[0],
+        submission_origin=task.path,
+    )
 
 
 def _vanished(task: Task) -> Grading:
