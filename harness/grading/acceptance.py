@@ -111,8 +111,8 @@ def _gain(one: Subject, best: float, by_name: Mapping[str, Sequence[Row]]) -> li
 
 
 def killed(one: Subject, row: Row, worst: float) -> bool:
-    """Whether a grading caught a mutant: it lost what it must lose, and enough points."""
-    lost = all(any(fnmatch.fnmatchcase(id_, glob) for id_ in row.failed) for glob in one.expected.required)
+    """Whether a grading caught a mutant: it was seen to fail what it must, and lost enough points."""
+    lost = all(_has(glob, row.seen) for glob in one.expected.required)
     return lost and row.earned <= _ceiling(one, worst)
 
 
@@ -130,15 +130,21 @@ def _attribution(one: Subject, rows: Sequence[Row], worst: float) -> list[Line]:
         lines.append(Line(subject=one.name, rule=rule, holds=enough, found=f"{caught} of {len(rows)}"))
     if expected.kills == expected.seeds:
         for glob in expected.required:
-            spared = [row for row in rows if not any(fnmatch.fnmatchcase(id_, glob) for id_ in row.failed)]
-            open_ = [row for row in spared if any(fnmatch.fnmatchcase(id_, glob) for id_ in row.inconclusive)]
+            spared = [row for row in rows if not _has(glob, row.seen)]
+            open_ = [row for row in spared if _has(glob, row.inconclusive)]
             found = "it did" if not spared else "it was inconclusive" if open_ else "it passed"
+            if any(_has(glob, row.withheld) for row in spared):
+                found = "it was not judged: what it requires did not pass"
             holds = None if open_ and len(open_) == len(spared) else not spared
             lines.append(Line(subject=one.name, rule=f"fails {glob}", holds=holds, found=found))
     if expected.smoke or expected.permitted is not None:
         broken = sorted({id_ for row in rows for id_ in expected.unexpected(row.failed)})
         lines.append(_line(one, _rule_of_rest(one), not broken, ", ".join(broken) or "nothing else failed"))
     return lines
+
+
+def _has(glob: str, ids: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatchcase(id_, glob) for id_ in ids)
 
 
 def _rule_of_rest(one: Subject) -> str:

@@ -50,6 +50,13 @@ class Row:
     """Check -> what it compared with a threshold; a check with several comes several times."""
     said: Mapping[str, str] = field(default_factory=dict)
     """What each check said whose end was not expected."""
+    withheld: tuple[str, ...] = ()
+    """Those of ``failed`` that were not judged at all, because a check that they require did not pass."""
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """Those of ``failed`` that were judged: only they show that a check can fail."""
+        return tuple(check for check in self.failed if check not in self.withheld)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -148,6 +155,7 @@ class _Row(tables.Table):
     graded_on: str
     measures: tables.Many[_Measured]
     said: dict[str, str]
+    withheld: tables.Many[str]
 
 
 def _document(data: bytes) -> dict[str, object]:
@@ -168,7 +176,7 @@ def _rows(document: Mapping[str, object]) -> list[object]:
 
 
 def _row(found: object, at: int) -> Row:
-    older: dict[str, object] = {"measures": [], "said": {}}  # schema 1 had neither
+    older: dict[str, object] = {"measures": [], "said": {}, "withheld": []}  # not written from the beginning
     whole = {**older, **found} if isinstance(found, dict) else found
     said = tables.validate(_Row, whole, f"row {at}", _DamagedError)
     date.fromisoformat(said.graded_on)

@@ -86,6 +86,17 @@ def test_acceptance_says_which_rule_does_not_hold(subject: Subject, rows: list[R
     assert rule in broken(subject, *rows)
 
 
+def test_check_that_was_not_judged_was_not_seen_to_fail() -> None:
+    """A mutant that breaks what a check requires proves nothing of the check: neither where it must fail nor how often."""
+    withheld = dataclasses.replace(row("mutant/m", 10, "safety/kill"), withheld=("safety/kill",))
+    lines = acceptance.judge((MUTANT,), CHECKS, [withheld])
+    (line,) = [line for line in lines if line.holds is not True]
+    assert (line.rule, line.found) == ("fails safety/kill", "it was not judged: what it requires did not pass")
+    assert line.holds is False
+    assert not acceptance.killed(MUTANT, withheld, 100)
+    assert acceptance.killed(MUTANT, dataclasses.replace(withheld, withheld=()), 100)
+
+
 def test_check_without_a_result_is_not_called_passed() -> None:
     """Whether the mutant is caught cannot be said: neither that it is nor that it is not."""
     rows = (row("reference/a", 100), row("mutant/m", 40, verdict="inconclusive", inconclusive=("safety/kill",)))

@@ -14,7 +14,7 @@ from harness.catalogue.finder import Catalogue, digest
 from harness.errors import ExerciseError, UsageError
 from harness.grading import subjects, trust, validation
 from harness.model import Measure
-from tests.unit.factories import failed, grading
+from tests.unit.factories import failed, grading, reports
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -137,6 +137,21 @@ def test_row_keeps_what_was_measured_and_what_was_not_expected(catalogue: Catalo
     row = validation.row_of(wanted, dataclasses.replace(graded, outcomes=outcomes))
     assert row.measures == (("recovery/retry-storm", measure),)
     assert row.said["recovery/retry-storm"] == "failed\nIt asked 9 times."
+    validation.save(table(catalogue), row)
+    assert row in table(catalogue).record.rows
+
+
+def test_row_tells_what_was_not_judged_from_what_failed(catalogue: Catalogue) -> None:
+    """Unproven because of a requirement is one thing, unproven or failed by itself another; all of them lost points."""
+    (wanted,) = [one for one in table(catalogue).wanted if one.subject.kind == "mutant"]
+    expected = dataclasses.replace(wanted.subject.expected, required=("throughput/ratio",))
+    wanted = dataclasses.replace(wanted, subject=dataclasses.replace(wanted.subject, expected=expected))
+    silent = dataclasses.replace(failed("recovery/retry-storm"), status="unproven")
+    row = validation.row_of(wanted, grading(reports(failed("safety/concurrent-duplicates"), silent)))
+    assert row.withheld == ("throughput/ratio",)
+    assert set(row.failed) == {"safety/concurrent-duplicates", "recovery/retry-storm", "throughput/ratio"}
+    assert row.seen == ("safety/concurrent-duplicates", "recovery/retry-storm")
+    assert "needs safety/concurrent-duplicates" in row.said["throughput/ratio"]
     validation.save(table(catalogue), row)
     assert row in table(catalogue).record.rows
 
