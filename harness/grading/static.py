@@ -6,6 +6,7 @@ Each returns sentences that name the file, what was expected and found, and what
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,11 +15,13 @@ from pathlib import Path
 from harness import droppings
 from harness.catalogue import briefs, known, variants
 from harness.catalogue.pair import Pair, read_file
+from harness.catalogue.rules import LANGUAGE
 from harness.catalogue.service import FILE as SERVICE_FILE
 from harness.catalogue.service import parse_service
 from harness.errors import ExerciseError, HarnessError
-from harness.grading import plan, subjects, trust
+from harness.grading import naming, plan, subjects, trust
 from harness.grading.subjects import Subject
+from harness.images import recipes
 from harness.model import Check, Exercise, SubmissionFile
 from harness.wording import quoted, suggestion
 
@@ -29,7 +32,8 @@ _LIKE_A_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 
 def problems(pair: Pair) -> list[str]:
     """Return everything that is wrong with an exercise and its grader as far as reading them shows it."""
-    found = [*_tests(pair), *_placeholders(pair.exercise), *_contents(pair), *_briefs(pair)]
+    found = [*_tests(pair), *_sandboxes(pair), *_images(pair)]
+    found += [*_placeholders(pair.exercise), *_contents(pair), *_briefs(pair)]
     try:
         everybody = subjects.all_of(pair)
     except ExerciseError as error:
@@ -39,8 +43,7 @@ def problems(pair: Pair) -> list[str]:
 
 def _tests(pair: Pair) -> Iterator[str]:
     """A check without a test, a test without a check, and what keeps a test from being read at all."""
-    public = _collected((pair.home / "checks", file) for file in pair.below("checks"))
-    hidden = _collected((trust.place(pair).parent, file) for file in pair.grader_files if "/" not in file.path)
+    public, hidden = _collected(_public(pair)), _collected(_hidden(pair))
     for places, ours, declared in (
         (public, [check.id for check in pair.exercise.checks], "exercise.toml"),
         (hidden, [check.id for check in pair.hidden], "checks.toml"),
@@ -58,6 +61,14 @@ def _tests(pair: Pair) -> Iterator[str]:
                 for check_id in ours
                 if check_id not in places.tests
             )
+
+
+def _public(pair: Pair) -> list[tuple[Path, SubmissionFile]]:
+    return [(pair.home / "checks", file) for file in pair.below("checks")]
+
+
+def _hidden(pair: Pair) -> list[tuple[Path, SubmissionFile]]:
+    return [(trust.place(pair).parent, file) for file in pair.grader_files if "/" not in file.path]
 
 
 class _Found:
@@ -118,6 +129,40 @@ def _check_id(decorator: ast.expr, constants: Mapping[str, str]) -> str | None:
     if isinstance(argument, ast.Name):
         return constants.get(argument.id, "")
     return argument.value if isinstance(argument, ast.Constant) and isinstance(argument.value, str) else ""
+
+
+def _sandboxes(pair: Pair) -> Iterator[str]:
+    """Sandboxes that tests or what they import name, and exercise.toml does not."""
+    names = [one.name for one in pair.exercise.sandboxes]
+    for one in naming.sandboxes(dict(_parsed([*_public(pair), *_hidden(pair)]))):
+        if one.name not in names and not (one.may_be_grader and one.name == plan.GRADER):
+            yield (
+                f"{one.where}:{one.line}: {one.call}: unknown sandbox {quoted(one.name)}, {suggestion(one.name, names)}: "
+                "correct it, or declare the sandbox in exercise.toml"
+            )
+
+
+def _parsed(files: Iterable[tuple[Path, SubmissionFile]]) -> Iterator[tuple[Path, ast.Module]]:
+    for folder, file in files:
+        if file.path.endswith(".py"):
+            with contextlib.suppress(SyntaxError, ValueError):  # said by :func:`_tests`
+                yield folder / file.path, ast.parse(file.content)
+
+
+def _images(pair: Pair) -> Iterator[str]:
+    """Images that no recipe makes: no machine could open such a sandbox."""
+    exercise, recipes_there = pair.exercise, recipes.names()
+    wanted = {one.image: f"sandboxes.{one.name}.image" for one in exercise.sandboxes if one.image != LANGUAGE}
+    if any(one.image == LANGUAGE for one in exercise.sandboxes):
+        wanted |= {name: f"languages: {name}" for name in exercise.languages if name not in wanted}
+    manifest = next((file.content for file in pair.files if file.path == "exercise.toml"), b"").decode(errors="replace")
+    for image, place in wanted.items():
+        if image not in recipes_there:
+            line = next((n for n, text in enumerate(manifest.splitlines(), 1) if f'"{image}"' in text), 1)
+            yield (
+                f"{pair.home / 'exercise.toml'}:{line}: {place}: unknown image {quoted(image)}, "
+                f"{suggestion(image, recipes_there)}: correct it, or add a recipe"
+            )
 
 
 def _placeholders(exercise: Exercise) -> Iterator[str]:
