@@ -69,6 +69,18 @@ def test_trust_line_of_a_part_is_a_draft(catalogue: Catalogue) -> None:
     assert "draft" in said
 
 
+@pytest.mark.parametrize("enough", [1, 2])
+def test_trust_line_of_a_whole_record_says_what_held(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, enough: int
+) -> None:
+    """As often as is asked for, or more often: neither is a part."""
+    monkeypatch.setattr(trust, "REPEATS", enough)
+    filled(catalogue)
+    said = trust.line(catalogue.pair("skeleton"))
+    assert said.startswith("validated 20")
+    assert said.endswith("2 references 100-100, 1 mutants, 0 of 4 repeats differed")
+
+
 def test_saved_rows_are_current_and_read_back(catalogue: Catalogue) -> None:
     """What was run is not run again, by this process or the next."""
     filled(catalogue)
