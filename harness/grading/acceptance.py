@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Mapping, Sequence
 
+from harness.catalogue import known
 from harness.grading import margins
 from harness.grading.margins import Line
 from harness.grading.subjects import Subject
@@ -144,7 +144,7 @@ def _attribution(one: Subject, rows: Sequence[Row], worst: float) -> list[Line]:
 
 
 def _has(glob: str, ids: Sequence[str]) -> bool:
-    return any(fnmatch.fnmatchcase(id_, glob) for id_ in ids)
+    return any(known.matches(id_, (glob,)) for id_ in ids)
 
 
 def _rule_of_rest(one: Subject) -> str:

@@ -6,7 +6,6 @@ Each returns sentences that name the file, what was expected and found, and what
 from __future__ import annotations
 
 import ast
-import contextlib
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,7 +31,9 @@ _LIKE_A_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 
 def problems(pair: Pair) -> list[str]:
     """Return everything that is wrong with an exercise and its grader as far as reading them shows it."""
-    found = [*_tests(pair), *_sandboxes(pair), *_images(pair)]
+    public = _collected((pair.home / "checks", file) for file in pair.below("checks"))
+    hidden = _collected((trust.place(pair).parent, file) for file in pair.grader_files if "/" not in file.path)
+    found = [*_tests(pair, public, hidden), *_sandboxes(pair, {**public.trees, **hidden.trees}), *_images(pair)]
     found += [*_placeholders(pair.exercise), *_contents(pair), *_briefs(pair)]
     try:
         everybody = subjects.all_of(pair)
@@ -41,9 +42,8 @@ def problems(pair: Pair) -> list[str]:
     return [*found, *_expectations(everybody, pair.checks), *_strays(pair, everybody), *_submissions(pair, everybody)]
 
 
-def _tests(pair: Pair) -> Iterator[str]:
+def _tests(pair: Pair, public: _Found, hidden: _Found) -> Iterator[str]:
     """A check without a test, a test without a check, and what keeps a test from being read at all."""
-    public, hidden = _collected(_public(pair)), _collected(_hidden(pair))
     for places, ours, declared in (
         (public, [check.id for check in pair.exercise.checks], "exercise.toml"),
         (hidden, [check.id for check in pair.hidden], "checks.toml"),
@@ -63,18 +63,11 @@ def _tests(pair: Pair) -> Iterator[str]:
             )
 
 
-def _public(pair: Pair) -> list[tuple[Path, SubmissionFile]]:
-    return [(pair.home / "checks", file) for file in pair.below("checks")]
-
-
-def _hidden(pair: Pair) -> list[tuple[Path, SubmissionFile]]:
-    return [(trust.place(pair).parent, file) for file in pair.grader_files if "/" not in file.path]
-
-
 class _Found:
-    """The tests of some files: check id -> places, and what could not be told."""
+    """The tests of some files: check id -> places, and what could not be told; and each file that is Python."""
 
     def __init__(self) -> None:
+        self.trees: dict[Path, ast.Module] = {}
         self.tests: dict[str, list[str]] = {}
         self.wrong: list[str] = []
 
@@ -92,6 +85,7 @@ def _collected(files: Iterable[tuple[Path, SubmissionFile]]) -> _Found:
             line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
             found.wrong.append(f"{where}{line}: expected Python, found: {error}. Correct that line")
             continue
+        found.trees[where] = tree
         if name.startswith("test_"):
             _read_tests(tree, where, found)
     return found
@@ -131,22 +125,15 @@ def _check_id(decorator: ast.expr, constants: Mapping[str, str]) -> str | None:
     return argument.value if isinstance(argument, ast.Constant) and isinstance(argument.value, str) else ""
 
 
-def _sandboxes(pair: Pair) -> Iterator[str]:
+def _sandboxes(pair: Pair, trees: Mapping[Path, ast.Module]) -> Iterator[str]:
     """Sandboxes that tests or what they import name, and exercise.toml does not."""
     names = [one.name for one in pair.exercise.sandboxes]
-    for one in naming.sandboxes(dict(_parsed([*_public(pair), *_hidden(pair)]))):
+    for one in naming.sandboxes(trees):
         if one.name not in names and not (one.may_be_grader and one.name == plan.GRADER):
             yield (
                 f"{one.where}:{one.line}: {one.call}: unknown sandbox {quoted(one.name)}, {suggestion(one.name, names)}: "
                 "correct it, or declare the sandbox in exercise.toml"
             )
-
-
-def _parsed(files: Iterable[tuple[Path, SubmissionFile]]) -> Iterator[tuple[Path, ast.Module]]:
-    for folder, file in files:
-        if file.path.endswith(".py"):
-            with contextlib.suppress(SyntaxError, ValueError):  # said by :func:`_tests`
-                yield folder / file.path, ast.parse(file.content)
 
 
 def _images(pair: Pair) -> Iterator[str]:
