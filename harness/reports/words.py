@@ -196,7 +196,7 @@ def _gate_lines(grading: Grading, losses: Sequence[Outcome]) -> list[str]:
         if n > 0 or hit.without <= hit.gate.cap:
             lines.append(f"{title} (see {where}; cap {number(hit.gate.cap)}).")
             continue
-        under = ", under the bar as well" if hit.gate.cap < grading.bar and hit.without < grading.bar else ""
+        under = ", under the bar as well" if hit.without < grading.bar else ""
         lines.append(
             f"{title} (see {where}). This caps the total at {number(hit.gate.cap)}; "
             f"without the cap it would be {number(hit.without)}{under}."

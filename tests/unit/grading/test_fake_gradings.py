@@ -36,6 +36,8 @@ def test_a_right_submission_passes(tmp_path: Path) -> None:
     assert set(statuses(grading).values()) == {Status.PASSED}
     assert b"loud" in graded.logs["berth"]
     assert [phase.name for phase in grading.phases][:3] == ["open", "build", "grader"]
+    assert set(grading.digests) == {"exercise", "grader", "verdict", "images"}
+    assert "no validation record" in grading.trust
 
 
 def test_a_hidden_check_closes_its_gate(tmp_path: Path) -> None:

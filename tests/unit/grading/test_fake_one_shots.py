@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import shutil
+import tarfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +17,9 @@ from harness.engines.base import Attachment, ReadyOnce, SandboxSpec
 from harness.engines.fake.engine import FakeEngine
 from harness.engines.fake.process import Process
 from harness.errors import ExerciseError
+from harness.grading import builds, content
 from harness.grading.runner import Graded, Runner, Task
-from harness.model import Status
+from harness.model import Status, SubmissionFile
 from harness.owners import Owner
 from harness.reports import junit, local, view
 from tests.unit.grading import harbour
@@ -55,7 +58,20 @@ def lingers(process: Process) -> int:
     return 0
 
 
-COMMANDS = {"adds": adds, "hungry": hungry, "lingers": lingers}
+def shell(process: Process) -> int:
+    """Play our two scripts: one packs what a build leaves, the other unpacks a check's files beside it and runs that."""
+    if process.argv[:4] == builds.PACK:
+        process.write(content.tar_of((SubmissionFile(path="program", content=b"adds"),)))
+        return 0
+    assert process.argv[:4] == builds.UNPACK_BESIDE
+    with tarfile.open(fileobj=io.BytesIO(process.stdin.read(int(process.argv[4]), exactly=True))) as archive:
+        for member in filter(tarfile.TarInfo.isfile, archive):
+            found = archive.extractfile(member)
+            process.files[f"/box/{member.name}"] = found.read() if found else b""
+    return COMMANDS[process.files[f"/box/{process.argv[5]}"].decode()](process)
+
+
+COMMANDS = {"adds": adds, "hungry": hungry, "lingers": lingers, "sh": shell}
 
 
 def known(root: Path, check: str = CHECK) -> Catalogue:
@@ -83,6 +99,13 @@ def graded(
 def test_a_program_reads_a_file_that_the_check_gave(tmp_path: Path) -> None:
     """What the submission has at its place gives way."""
     done = graded(tmp_path, "adds", files={"data/numbers.txt/README.md": "mine"})
+    assert [outcome.status for outcome in done.grading.outcomes] == [Status.PASSED], done.grading
+
+
+def test_a_built_program_reads_a_file_that_the_check_gave(tmp_path: Path) -> None:
+    """What runs is what the build left, and not the sources, with the file beside it."""
+    service = 'build = ["make"]\nrun = ["program"]\n'
+    done = graded(tmp_path, "program", files={"service.toml": service, "program": "hungry"})
     assert [outcome.status for outcome in done.grading.outcomes] == [Status.PASSED], done.grading
 
 
