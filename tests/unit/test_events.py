@@ -46,7 +46,9 @@ def test_nothing_counts_after_the_end() -> None:
 def test_grader_that_loops_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """The last event that is allowed is taken, and the one after it is an error."""
     monkeypatch.setattr(events, "MAX_EVENTS", 3)
-    evidence = said(*[{"event": "note", "text": str(n)} for n in range(3)])
+    evidence = Evidence()
+    for n in range(3):
+        evidence.take({"type": "event", "event": "note", "text": str(n)})
     with pytest.raises(GraderError, match="expected at most 3 events from a grader, found more"):
         evidence.take({"type": "event", "event": "note", "text": "3"})
     assert evidence.notes == ["0", "1", "2"]
