@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from harness.engines.fake import grader
 from tests import graders
+
+# Machines that grade are busy: how long one example takes says nothing.
+hypothesis.settings.register_profile("long", deadline=None)
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=25)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Try as many examples as Hypothesis would where whole gradings are tested too, fewer in between."""
+    hypothesis.settings.load_profile("quick" if "not e2e" in config.option.markexpr else "long")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import gc
 import importlib
 import io
 import os
@@ -60,6 +61,7 @@ def command(
     if child == 0:
         code = 99
         try:
+            gc.freeze()  # what the tests have made is not looked through again in each child
             os.chdir(cwd)
             for number in (0, 1, 2):
                 _arrange(number, (streams or {}).get(number, "open"), seen.get(number))

@@ -138,7 +138,7 @@ sys.exit(code)
 """
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("jobs", [pytest.param("1", marks=pytest.mark.e2e), "2"])
 def test_the_command_line_grades_on_the_fake_engine_without_a_socket(tmp_path: Path, jobs: str) -> None:
     harbour.catalogue(tmp_path)
     folders = [harbour.submission(tmp_path / name) for name in ("a", "b")]
