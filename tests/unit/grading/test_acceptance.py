@@ -109,7 +109,11 @@ def test_acceptance_wants_a_mutant_for_every_scored_check() -> None:
     """A check that no mutant fails may be one that can't fail."""
     idle = acceptance.whole((MUTANT, REFERENCE), CHECKS)
     assert [line.holds for line in idle] == [False, False]
-    assert "contract/read" in idle[0].found
+    assert idle[0].found == "no mutant is named after contract/read"
+    both = dataclasses.replace(MUTANT, expected=Expected(required=("safety/kill", "contract/read")))
+    assert acceptance.whole((both,), CHECKS)[0].holds
+    # What a cheat or a reference may lose says nothing of whether the check can see a mistake.
+    assert not acceptance.whole((dataclasses.replace(both, name="cheat/c"),), CHECKS)[0].holds
 
 
 def of(subject: Subject, *rows: Row, checks: tuple[Check, ...] = CHECKS) -> dict[str, bool | None]:
