@@ -2,6 +2,9 @@
 .DEFAULT_GOAL := help
 PYTHON := .venv/bin/python
 HARNESS := .venv/bin/harness
+# Tests that need no engine run on all cores, a file of them on one; those that share the engine run one after the other.
+ALONE := not docker and not images and not e2e
+SPREAD := -n auto --dist loadfile
 
 .PHONY: help venv setup images demo test test-all check bench clean
 
@@ -21,10 +24,12 @@ demo: images    ## grade two real submissions and show why each got its verdict
 	@$(PYTHON) scripts/demo.py
 
 test: images    ## the tests, without those that grade whole submissions for minutes
-	$(PYTHON) -m pytest -m "not e2e"
+	$(PYTHON) -m pytest $(SPREAD) -m "$(ALONE)"
+	$(PYTHON) -m pytest -m "(docker or images) and not e2e"
 
 test-all: images check    ## the gates and every test
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest $(SPREAD) --hypothesis-profile long -m "$(ALONE)"
+	$(PYTHON) -m pytest --hypothesis-profile long -m "docker or images or e2e"
 
 check: venv    ## lint, format, types (of every exercise's checks too), imports
 	$(PYTHON) -m ruff check .

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import io
 import os
 import signal
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 _HARNESS, _USAGE, _INTEGRITY, _INTERRUPTED, _TERMINATED = 5, 4, 6, 130, 143
 _BROKEN_PIPE = 141
 _SECOND = 2
+_RARELY = (50_000, 20, 100)
+"""How often Python looks for cycles: a command of a second is mostly imports, and nothing of those is ever collected."""
 _KEEPING = frozenset({"check", "grade", "validate"})
 """Commands that write what they find into files: standard output is only a view of it."""
 
@@ -36,6 +39,7 @@ class Terminated(BaseException):
 def main() -> None:
     """Run the command line and exit. Every way out is a documented exit code."""
     code = _HARNESS
+    gc.set_threshold(*_RARELY)
     try:
         code = _bounded(sys.argv[1:])
     except KeyboardInterrupt:
@@ -45,6 +49,7 @@ def main() -> None:
     except BaseException as error:  # noqa: BLE001  no memory even to say so: still never Python's own 1
         _say_at_once(f"error: {type(error).__name__}")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the code is decided
+    gc.freeze()  # all of it goes now: nothing is looked through once more
     sys.exit(code)
 
 

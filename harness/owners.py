@@ -1,9 +1,8 @@
 """Who is answerable for what we made outside the process, and how anybody can tell that they are gone.
 
 Containers, networks, volumes and scratch directories carry their :class:`Owner` from the moment
-they exist. They are reaped when the owner is known to be dead (same boot, same pid namespace, and no such process) or
-past its deadline, which is all that can be said of an owner on another machine, in another pid namespace, or before
-a reboot.
+they exist. They are reaped when the owner is known to be dead (same boot, same pid namespace, and no such process).
+Of an owner on another machine, in another pid namespace or before a reboot nobody can tell: it is dead past its deadline.
 """
 
 from __future__ import annotations
@@ -44,11 +43,11 @@ class Owner:
     token: str
     """``boot id:pid namespace:pid:start time`` of the process."""
     deadline: int
-    """Unix time after which anybody may reap it."""
+    """Unix time after which anybody may reap it who can't see whether its process still runs."""
 
 
 def make_owner(run: str, *, seconds: float) -> Owner:
-    """Return this process as the owner of ``run``, to be reaped by anybody ``seconds`` from now."""
+    """Return this process as the owner of ``run``, for ``seconds``: see :func:`is_dead`."""
     owner = Owner(run=run, token=token(), deadline=int(time.time() + seconds) + 1)
     _end(owner)
     return owner
@@ -72,17 +71,26 @@ def token(pid: int | None = None) -> str:
 
 
 def is_dead(owner: Owner, now: float | None = None) -> bool:
-    """Return whether anybody may remove what ``owner`` left: past its deadline, or certainly gone."""
-    if (time.time() if now is None else now) >= owner.deadline:
-        return True
+    """Return whether anybody may remove what ``owner`` left: it is gone, or past its deadline where nobody can tell.
+
+    Who is seen to be alive is not dead, whatever the clock on the wall says: it jumps, and machines sleep.
+    """
+    alive = _is_alive(owner)
+    if alive is None:
+        return (time.time() if now is None else now) >= owner.deadline
+    return not alive
+
+
+def _is_alive(owner: Owner) -> bool | None:
+    """Whether the process that owns something still runs; None where that can't be seen from here."""
     parts = owner.token.split(":")
     if len(parts) != _TOKEN_PARTS:
-        return False
+        return None
     boot, namespace, pid, started = parts
-    if _UNKNOWN in {boot, namespace} or (boot, namespace) != (_boot_id(), _pid_namespace()) or not pid.isdecimal():
-        return False
+    if _UNKNOWN in parts or (boot, namespace) != (_boot_id(), _pid_namespace()) or not pid.isdecimal():
+        return None
     found = _start_time(int(pid))
-    return found not in {_UNKNOWN, started}
+    return None if found == _UNKNOWN else found == started
 
 
 def labels(owner: Owner) -> dict[str, str]:

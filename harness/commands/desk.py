@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -55,9 +56,12 @@ class Desk:
         grading = graded.grading
         folder = ""
         try:
-            graded = self._named(graded)
-            grading = graded.grading
-            folder = str(keep(graded, self._out))
+            while not folder:
+                graded = self._named(graded)
+                grading = graded.grading
+                # Another process may give somebody the name that was free a moment ago: it is not chosen again.
+                with contextlib.suppress(store.TakenError):
+                    folder = str(keep(graded, self._out))
         except (HarnessError, OSError, MemoryError) as error:
             why = str(crashes.explained(error))
             console.notice(f"{visible(done.task.path)}: {why}")

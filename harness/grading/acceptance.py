@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from harness import scoring
+from harness.catalogue import known
 from harness.grading import margins
 from harness.grading.margins import Line
 from harness.grading.subjects import Subject
@@ -125,12 +125,12 @@ def _gain(one: Subject, best: float, by_name: Mapping[str, Sequence[Row]]) -> li
 
 
 def killed(one: Subject, row: Row, worst: float, checks: Sequence[Check]) -> bool:
-    """Whether a grading caught a mutant: it lost what it must lose, and enough points."""
+    """Whether a grading caught a mutant: it was seen to fail what it must, and lost enough points."""
     return _caught(one, row, _ceiling(one, worst, checks))
 
 
 def _caught(one: Subject, row: Row, ceiling: float) -> bool:
-    lost = all(any(fnmatch.fnmatchcase(id_, glob) for id_ in row.failed) for glob in one.expected.required)
+    lost = all(_has(glob, row.seen) for glob in one.expected.required)
     return lost and row.earned <= ceiling
 
 
@@ -151,15 +151,21 @@ def _attribution(one: Subject, rows: Sequence[Row], ceiling: float) -> list[Line
         lines.append(Line(subject=one.name, rule=rule, holds=enough, found=f"{caught} of {len(rows)}"))
     if expected.kills == expected.seeds:
         for glob in expected.required:
-            spared = [row for row in rows if not any(fnmatch.fnmatchcase(id_, glob) for id_ in row.failed)]
-            open_ = [row for row in spared if any(fnmatch.fnmatchcase(id_, glob) for id_ in row.inconclusive)]
+            spared = [row for row in rows if not _has(glob, row.seen)]
+            open_ = [row for row in spared if _has(glob, row.inconclusive)]
             found = "it did" if not spared else "it was inconclusive" if open_ else "it passed"
+            if any(_has(glob, row.withheld) for row in spared):
+                found = "it was not judged: what it requires did not pass"
             holds = None if open_ and len(open_) == len(spared) else not spared
             lines.append(Line(subject=one.name, rule=f"fails {glob}", holds=holds, found=found))
     if expected.smoke or expected.permitted is not None:
         broken = sorted({id_ for row in rows for id_ in expected.unexpected(row.failed)})
         lines.append(_line(one, _rule_of_rest(one), not broken, ", ".join(broken) or "nothing else failed"))
     return lines
+
+
+def _has(glob: str, ids: Sequence[str]) -> bool:
+    return any(known.matches(id_, (glob,)) for id_ in ids)
 
 
 def _rule_of_rest(one: Subject) -> str:

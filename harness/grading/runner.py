@@ -7,7 +7,6 @@ connection, image tags, a warm grader for exercises without a network) is closed
 from __future__ import annotations
 
 import datetime as dt
-import fnmatch
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness import __version__, owners, scoring
-from harness.catalogue import variants
+from harness.catalogue import known, variants
 from harness.catalogue.finder import Catalogue
 from harness.catalogue.pair import Pair
 from harness.catalogue.service import FILE as SERVICE_FILE
@@ -318,7 +317,7 @@ def selected(checks: tuple[Check, ...], only: Sequence[str]) -> tuple[Check, ...
     """
     if not only:
         return checks
-    chosen = tuple(check for check in checks if any(fnmatch.fnmatchcase(check.id, pattern) for pattern in only))
+    chosen = tuple(check for check in checks if known.matches(check.id, only))
     ids = {check.id for check in chosen}
     return tuple(replace(check, requires=tuple(one for one in check.requires if one in ids)) for check in chosen)
 

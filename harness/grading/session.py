@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -115,10 +115,10 @@ def run_once(engine: Engine, job: Job, progress: Progress) -> Run:
 
     def one_shots() -> Run:
         with (
-            _prepared(engine, job, progress) as ready,
+            _first(engine, job, _content(engine, job, progress)) as first,
             engine.attach_once(job.owner, plan.grader(job.exercise, job.tags)) as attachment,
         ):
-            return _serve_one_shots(engine, job, attachment, ready, eyes)
+            return _serve_one_shots(engine, job, attachment, first, eyes)
 
     return _told(eyes, one_shots)
 
@@ -128,8 +128,8 @@ def run_attached(engine: Engine, job: Job, attachment: Attachment, owner: Owner,
     eyes = Eyes(engine, job.owner, owner)
 
     def one_shots() -> Run:
-        with _prepared(engine, job, progress) as ready:
-            return _serve_one_shots(engine, job, attachment, ready, eyes)
+        with _first(engine, job, _content(engine, job, progress)) as first:
+            return _serve_one_shots(engine, job, attachment, first, eyes)
 
     return _told(eyes, one_shots)
 
@@ -148,20 +148,31 @@ def _told(eyes: Eyes, run: Callable[[], Run]) -> Run:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Ready:
+class _Content:
     """What one-shots start from."""
 
     tar: bytes
     """Of the submission, built when that is declared."""
     builds: Mapping[str, BuildResult]
-    first: Future[ReadyOnce]
     phases: tuple[Phase, ...]
 
 
-def _serve_one_shots(engine: Engine, job: Job, attachment: Attachment, prepared: _Ready, eyes: Eyes) -> Run:
-    """Serve a grader whose every ``run`` is a sandbox of its own; the first is under way already."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _First:
+    """The first one-shot sandbox."""
+
+    made: _Content
+    open: Callable[[], Future[ReadyOnce]]
+    """Begins to open it, while the grader gets ready: half of a trivial grading is starting two containers."""
+    close: Callable[[], None]
+    """Begins to close it, while others go on; what is closed stays so."""
+
+
+def _serve_one_shots(engine: Engine, job: Job, attachment: Attachment, first: _First, eyes: Eyes) -> Run:
+    """Serve a grader whose every ``run`` is a sandbox of its own; the first is made before it is asked for."""
     spec = _one_shot_spec(job)
-    unused = [prepared.first]
+    # Not before the grader runs: containers that start at once slow each other down, and its way to a request is longer.
+    prepared, unused = first.made, [first.open()]
 
     def one_shot(asked: OneShot) -> ExecResult:
         plain = not asked.argv and not asked.env and not asked.files
@@ -169,7 +180,7 @@ def _serve_one_shots(engine: Engine, job: Job, attachment: Attachment, prepared:
             ready = unused.pop() if unused and plain else None
         try:
             if ready is not None:
-                return ready.result().finish(stdin=asked.stdin, timeout_seconds=asked.seconds)
+                return _finished(ready.result(), asked, first)
             this = replace(spec, command=asked.argv or spec.command, env={**spec.env, **asked.env})
             tar, stdin = prepared.tar, asked.stdin
             if asked.files and prepared.builds:
@@ -193,10 +204,20 @@ def _serve_one_shots(engine: Engine, job: Job, attachment: Attachment, prepared:
     )
     began = time.monotonic()
     broker = Broker(attachment, None, desk, Deadline(job.exercise.deadline_seconds), lambda: bool(eyes.seen()))
-    evidence = broker.serve(job.frame({}))
+    try:
+        evidence = broker.serve(job.frame({}))
+    finally:
+        first.close()
     logs = broker.ran() | ({plan.GRADER: log} if (log := attachment.logs()) else {})
     phases = [*prepared.phases, Phase(name="grader", seconds=time.monotonic() - began)]
     return Run(evidence=evidence, phases=phases, logs=logs)
+
+
+def _finished(ready: ReadyOnce, asked: OneShot, first: _First) -> ExecResult:
+    try:
+        return ready.finish(stdin=asked.stdin, timeout_seconds=asked.seconds)
+    finally:
+        first.close()
 
 
 def _with_inputs(job: Job, spec: SandboxSpec, files: Mapping[str, bytes]) -> tuple[SubmissionFile, ...]:
@@ -220,9 +241,8 @@ def _one_shot_spec(job: Job) -> SandboxSpec:
     return replace(spec, env=plan.resolve(job.exercise.main.env, _facts(job, {})))
 
 
-@contextmanager
-def _prepared(engine: Engine, job: Job, progress: Progress) -> Iterator[_Ready]:
-    """Start the first one-shot sandbox while the grader starts: half of a trivial grading is starting two containers."""
+def _content(engine: Engine, job: Job, progress: Progress) -> _Content:
+    """Return what one-shots start from, built when that is declared. Raises SubmissionError when it does not build."""
     began = time.monotonic()
     beside = (_one_shot_spec(job), plan.grader(job.exercise, job.tags))
     plan.hold_memory(ScenarioSpec(owner=job.owner, sandboxes=beside, network=False), engine.capabilities())
@@ -230,13 +250,29 @@ def _prepared(engine: Engine, job: Job, progress: Progress) -> Iterator[_Ready]:
         progress("building the submission")
     tar, built = builds.one_shot(engine, job)
     phases = (Phase(name="build", seconds=time.monotonic() - began),) if built else ()
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="one-shot") as pool, ExitStack() as stack:
-        future = pool.submit(lambda: stack.enter_context(engine.ready_once(job.owner, _one_shot_spec(job), tar=tar)))
+    return _Content(tar=tar, builds=built, phases=phases)
+
+
+@contextmanager
+def _first(engine: Engine, job: Job, made: _Content) -> Iterator[_First]:
+    """Yield the first one-shot sandbox; at the end it is closed, whether it was opened or not."""
+    stack, closing = ExitStack(), list[Future[None]]()
+    # With one worker, what is not open yet is closed after it is, whether or not anybody wanted it.
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="one-shot") as pool:
+
+        def opened() -> Future[ReadyOnce]:
+            ready = engine.ready_once(job.owner, _one_shot_spec(job), tar=made.tar)
+            return pool.submit(lambda: stack.enter_context(ready))
+
+        def close() -> None:
+            closing.append(pool.submit(stack.close))
+
         try:
-            yield _Ready(tar=tar, builds=built, first=future, phases=phases)
+            yield _First(made=made, open=opened, close=close)
         finally:
-            # It must be there before it can be closed, whether or not anybody wanted it.
-            wait([future])
+            close()
+            for one in closing:
+                one.result()
 
 
 def _run_scenario(engine: Engine, job: Job, eyes: Eyes, progress: Progress) -> Run:

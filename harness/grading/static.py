@@ -14,11 +14,13 @@ from pathlib import Path
 from harness import droppings
 from harness.catalogue import briefs, known, variants
 from harness.catalogue.pair import Pair, read_file
+from harness.catalogue.rules import LANGUAGE
 from harness.catalogue.service import FILE as SERVICE_FILE
 from harness.catalogue.service import parse_service
 from harness.errors import ExerciseError, HarnessError
-from harness.grading import plan, subjects, trust
+from harness.grading import naming, plan, subjects, trust
 from harness.grading.subjects import Subject
+from harness.images import recipes
 from harness.model import Check, Exercise, SubmissionFile
 from harness.wording import quoted, suggestion
 
@@ -29,7 +31,10 @@ _LIKE_A_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 
 def problems(pair: Pair) -> list[str]:
     """Return everything that is wrong with an exercise and its grader as far as reading them shows it."""
-    found = [*_tests(pair), *_placeholders(pair.exercise), *_contents(pair), *_briefs(pair)]
+    public = _collected((pair.home / "checks", file) for file in pair.below("checks"))
+    hidden = _collected((trust.place(pair).parent, file) for file in pair.grader_files if "/" not in file.path)
+    found = [*_tests(pair, public, hidden), *_sandboxes(pair, {**public.trees, **hidden.trees}), *_images(pair)]
+    found += [*_placeholders(pair.exercise), *_contents(pair), *_briefs(pair)]
     try:
         everybody = subjects.all_of(pair)
     except ExerciseError as error:
@@ -37,10 +42,8 @@ def problems(pair: Pair) -> list[str]:
     return [*found, *_expectations(everybody, pair.checks), *_strays(pair, everybody), *_submissions(pair, everybody)]
 
 
-def _tests(pair: Pair) -> Iterator[str]:
+def _tests(pair: Pair, public: _Found, hidden: _Found) -> Iterator[str]:
     """A check without a test, a test without a check, and what keeps a test from being read at all."""
-    public = _collected((pair.home / "checks", file) for file in pair.below("checks"))
-    hidden = _collected((trust.place(pair).parent, file) for file in pair.grader_files if "/" not in file.path)
     for places, ours, declared in (
         (public, [check.id for check in pair.exercise.checks], "exercise.toml"),
         (hidden, [check.id for check in pair.hidden], "checks.toml"),
@@ -61,9 +64,10 @@ def _tests(pair: Pair) -> Iterator[str]:
 
 
 class _Found:
-    """The tests of some files: check id -> places, and what could not be told."""
+    """The tests of some files: check id -> places, and what could not be told; and each file that is Python."""
 
     def __init__(self) -> None:
+        self.trees: dict[Path, ast.Module] = {}
         self.tests: dict[str, list[str]] = {}
         self.wrong: list[str] = []
 
@@ -81,6 +85,7 @@ def _collected(files: Iterable[tuple[Path, SubmissionFile]]) -> _Found:
             line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
             found.wrong.append(f"{where}{line}: expected Python, found: {error}. Correct that line")
             continue
+        found.trees[where] = tree
         if name.startswith("test_"):
             _read_tests(tree, where, found)
     return found
@@ -118,6 +123,33 @@ def _check_id(decorator: ast.expr, constants: Mapping[str, str]) -> str | None:
     if isinstance(argument, ast.Name):
         return constants.get(argument.id, "")
     return argument.value if isinstance(argument, ast.Constant) and isinstance(argument.value, str) else ""
+
+
+def _sandboxes(pair: Pair, trees: Mapping[Path, ast.Module]) -> Iterator[str]:
+    """Sandboxes that tests or what they import name, and exercise.toml does not."""
+    names = [one.name for one in pair.exercise.sandboxes]
+    for one in naming.sandboxes(trees):
+        if one.name not in names and not (one.may_be_grader and one.name == plan.GRADER):
+            yield (
+                f"{one.where}:{one.line}: {one.call}: unknown sandbox {quoted(one.name)}, {suggestion(one.name, names)}: "
+                "correct it, or declare the sandbox in exercise.toml"
+            )
+
+
+def _images(pair: Pair) -> Iterator[str]:
+    """Images that no recipe makes: no machine could open such a sandbox."""
+    exercise, recipes_there = pair.exercise, recipes.names()
+    wanted = {one.image: f"sandboxes.{one.name}.image" for one in exercise.sandboxes if one.image != LANGUAGE}
+    if any(one.image == LANGUAGE for one in exercise.sandboxes):
+        wanted |= {name: f"languages: {name}" for name in exercise.languages if name not in wanted}
+    manifest = next((file.content for file in pair.files if file.path == "exercise.toml"), b"").decode(errors="replace")
+    for image, place in wanted.items():
+        if image not in recipes_there:
+            line = next((n for n, text in enumerate(manifest.splitlines(), 1) if f'"{image}"' in text), 1)
+            yield (
+                f"{pair.home / 'exercise.toml'}:{line}: {place}: unknown image {quoted(image)}, "
+                f"{suggestion(image, recipes_there)}: correct it, or add a recipe"
+            )
 
 
 def _placeholders(exercise: Exercise) -> Iterator[str]:

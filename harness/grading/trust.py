@@ -63,6 +63,13 @@ class Row:
     outcomes: tuple[Ended, ...] = ()
     said: Mapping[str, str] = field(default_factory=dict)
     """What each check said whose end was not expected."""
+    withheld: tuple[str, ...] = ()
+    """Those of ``failed`` that were not judged at all, because a check that they require did not pass."""
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """Those of ``failed`` that were judged: only they show that a check can fail."""
+        return tuple(check for check in self.failed if check not in self.withheld)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -184,6 +191,7 @@ class _Row(tables.Table):
     measures: tables.Many[_Measured]
     outcomes: tables.Many[_Ended]
     said: dict[str, str]
+    withheld: tables.Many[str]
 
 
 def _document(data: bytes) -> dict[str, object]:
@@ -204,7 +212,8 @@ def _rows(document: Mapping[str, object]) -> list[object]:
 
 
 def _row(found: object, at: int) -> Row:
-    older: dict[str, object] = {"measures": [], "said": {}, "outcomes": []}  # schema 1 had none, schema 2 no outcomes
+    # Not written from the beginning: schema 1 had neither measures nor words, schema 2 no outcomes.
+    older: dict[str, object] = {"measures": [], "said": {}, "outcomes": [], "withheld": []}
     whole = {**older, **found} if isinstance(found, dict) else found
     said = tables.validate(_Row, whole, f"row {at}", _DamagedError)
     date.fromisoformat(said.graded_on)

@@ -112,6 +112,7 @@ def run(
 
 def row_of(wanted: Wanted, grading: Grading) -> Row:
     """Return the row that a grading adds to the record."""
+    withheld = _withheld(grading.outcomes)
     return Row(
         submission=wanted.subject.name,
         variant=wanted.variant,
@@ -127,15 +128,31 @@ def row_of(wanted: Wanted, grading: Grading) -> Row:
         graded_on=dt.datetime.now(dt.UTC).date().isoformat(),
         measures=tuple((outcome.check.id, one) for outcome in grading.outcomes for one in outcome.measures),
         outcomes=tuple(Ended(check=o.check.id, status=str(o.status), credit=o.credit) for o in grading.outcomes),
-        said={outcome.check.id: _words(outcome) for outcome in grading.outcomes if _is_odd(wanted.subject, outcome)},
+        said={
+            outcome.check.id: _words(outcome)
+            for outcome in grading.outcomes
+            if _is_odd(wanted.subject, outcome, judged=outcome.check.id not in withheld)
+        },
+        withheld=withheld,
     )
 
 
-def _is_odd(subject: Subject, outcome: Outcome) -> bool:
-    """Whether somebody will ask why: what is inconclusive, fails where it should pass, or passes where it should not."""
+def _withheld(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+    """Return the checks that were not judged, because one that they require did not pass."""
+    passed = {outcome.check.id for outcome in outcomes if outcome.status is Status.PASSED}
+    there = {outcome.check.id for outcome in outcomes}
+    return tuple(
+        outcome.check.id
+        for outcome in outcomes
+        if outcome.status is Status.UNPROVEN and not passed.issuperset(there.intersection(outcome.check.requires))
+    )
+
+
+def _is_odd(subject: Subject, outcome: Outcome, *, judged: bool) -> bool:
+    """Whether somebody will ask why: what is inconclusive, fails where it should pass, or was not seen to where it should."""
     if outcome.status is Status.INCONCLUSIVE:
         return True
-    if outcome.status is Status.PASSED:
+    if outcome.status is Status.PASSED or (not judged and subject.kind == "mutant"):
         return outcome.check.id in subject.expected.required
     if subject.right:
         return True

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from harness.store.codec import RESULT, decode, encode, json_schema, plain
-from harness.store.disk import save, sweep
+from harness.store.disk import TakenError, save, sweep
 from harness.store.shelves import Company, Kept, company, decode_file, find, folder_name, load, name_for
 
 __all__ = [
     "RESULT",
     "Company",
     "Kept",
+    "TakenError",
     "company",
     "decode",
     "decode_file",

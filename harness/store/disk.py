@@ -1,15 +1,18 @@
 """Writes result folders.
 
 A folder appears whole or not at all, is never changed and never overwritten: failed attempts are evidence, and a
-re-grading adds a folder. A writer that was killed leaves a ``.partial-*`` folder that :func:`sweep` (and the next
-:func:`save` of the same name) removes; one that is still being written is locked and left alone.
+re-grading adds a folder. That of a person appears with the first result in it, so that two who write at once and are
+called the same never share one. A writer that was killed leaves a ``.partial-*`` folder that :func:`sweep` (and the next
+:func:`save`) removes; one that is still being written is locked and left alone.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
@@ -18,40 +21,58 @@ from pathlib import Path, PurePosixPath
 from harness.errors import HarnessError
 from harness.model import Grading
 from harness.store.codec import RESULT, encode
-from harness.store.shelves import folder_name
+from harness.store.shelves import folder_name, is_of
 
 _PARTIAL = ".partial-"
+_IS_PARTIAL = re.compile(rf"{re.escape(_PARTIAL)}[0-9a-f]{{16}}")
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+
+
+class TakenError(HarnessError):
+    """The folder that a result was to lie in holds what is not of its submission. Act: name it again."""
 
 
 def save(grading: Grading, out_dir: Path, files: Mapping[str, bytes] | None = None) -> Path:
     """Write a grading and return its folder.
 
     ``files`` are relative paths (``report.txt``, ``logs/app.log``) and their bytes, kept beside ``result.json``.
-    Raises HarnessError when that cannot be written in full; then nothing of it is left.
+    Raises HarnessError when that cannot be written in full; then nothing of it is left. Raises TakenError when the
+    folder that :func:`name_for` found free, or theirs, is somebody else's by now.
     """
-    folder = out_dir / folder_name(grading.name) / folder_name(grading.id)
-    return _keep(folder, {**(files or {}), RESULT: encode(grading)})
-
-
-def _keep(folder: Path, content: Mapping[str, bytes]) -> Path:
-    made = _missing_parents(folder.parent)
+    home, content = out_dir / folder_name(grading.name), {**(files or {}), RESULT: encode(grading)}
+    made = _missing_parents(out_dir)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        sweep(folder.parent)
-        with _partial(folder.parent) as partial:
-            for name, data in content.items():
-                _write(partial, name, data)
-            _sync_tree(partial)
-            _publish(partial, folder)
-            _sync(folder.parent)
+        return _keep(home, grading, content)
     except OSError as error:
         for parent in made:
             with contextlib.suppress(OSError):
                 parent.rmdir()
-        text = f"expected to write the result to {folder}, found: {error}: make room there or choose another --out"
+        text = f"expected to write the result to {home}, found: {error}: make room there or choose another --out"
         raise HarnessError(text) from error
-    return folder
+
+
+def _keep(home: Path, grading: Grading, content: Mapping[str, bytes]) -> Path:
+    name = folder_name(grading.id)
+    home.parent.mkdir(parents=True, exist_ok=True)
+    sweep(home.parent)
+    if _is_new(home):
+        with contextlib.suppress(FileExistsError):
+            _publish(home, content, below=name)
+            return home / name
+    if not is_of(home, grading):
+        text = (
+            f"expected {home} to be free, or to hold results of this submission only, found something else: grade again"
+        )
+        raise TakenError(text)
+    home.mkdir(exist_ok=True)
+    try:
+        _publish(home / name, content)
+    except FileExistsError as error:
+        text = (
+            f"expected no result at {home / name} yet, found one: results are never overwritten; choose another --out"
+        )
+        raise HarnessError(text) from error
+    return home / name
 
 
 def sweep(folder: Path) -> None:
@@ -60,6 +81,8 @@ def sweep(folder: Path) -> None:
     Where the file system has no locks, nobody can tell, and nothing is removed.
     """
     for left in [*folder.glob(f"{_PARTIAL}*"), *folder.glob(f"*/{_PARTIAL}*")]:
+        if not _IS_PARTIAL.fullmatch(left.name):
+            continue
         with contextlib.suppress(OSError):
             handle = os.open(left, _FOLDER)
             try:
@@ -123,12 +146,27 @@ def _write(folder: Path, name: str, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _publish(partial: Path, folder: Path) -> None:
-    if folder.exists():
-        text = f"expected no result at {folder} yet, found one: results are never overwritten; choose another --out"
-        raise HarnessError(text)
-    # Atomic, and refused by the kernel should a result (a folder that is not empty) have appeared meanwhile.
-    partial.rename(folder)
+def _publish(folder: Path, content: Mapping[str, bytes], below: str = "") -> None:
+    """Make ``folder`` with ``content`` (in ``below`` it) in one step. Raises FileExistsError when it holds something."""
+    with _partial(folder.parent) as partial:
+        for name, data in content.items():
+            _write(partial / below, name, data)
+        _sync_tree(partial)
+        try:
+            # Atomic, and refused by the kernel where there is a folder that is not empty.
+            partial.rename(folder)
+        except OSError as error:
+            if error.errno in {errno.ENOTEMPTY, errno.EEXIST}:
+                raise FileExistsError(*error.args) from error
+            raise
+        _sync(folder.parent)
+
+
+def _is_new(home: Path) -> bool:
+    """Whether nothing is there yet, or an empty folder, which a whole one can take the place of."""
+    if home.is_symlink() or not home.is_dir():
+        return not os.path.lexists(home)
+    return not any(home.iterdir())
 
 
 def _sync_tree(folder: Path) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from harness import names, places
 from harness.errors import HarnessError, UsageError
 from harness.model import Grading
-from harness.store.codec import RESULT, decode
+from harness.store.codec import RESULT, decode, plain
 from harness.wording import visible
 
 _SHORT = 8
@@ -113,7 +113,7 @@ def name_for(grading: Grading, out_dir: Path, *, shared: bool) -> str:
         taken = there.get(names.alike(folder_name(name)))
         if taken is None:
             return name
-        if _is_of(taken, grading.submission_origin):
+        if is_of(taken, grading):
             return name if taken.name == folder_name(name) else taken.name
     raise AssertionError  # there is always a next number
 
@@ -175,15 +175,16 @@ def _mixed(path: Path, found: Sequence[Kept]) -> str:
     return "\n".join(lines)
 
 
-def _is_of(folder: Path, origin: str) -> bool:
-    """Whether ``folder`` may take a result of ``origin``: it is empty, or holds results of that origin only."""
+def is_of(folder: Path, grading: Grading) -> bool:
+    """Whether ``folder`` may take a grading: it is empty, or holds results of the same origin only."""
     try:
         found = _kept(folder)
         if not found:
             return not any(_visible(folder, "*"))
     except (HarnessError, OSError):
         return False
-    return {one.origin for one in found} == {origin}
+    said = (plain(text) for text in (grading.submission_origin, grading.submission_alias, grading.submission_path))
+    return {one.origin for one in found} == {_origin(*map(str, said))}
 
 
 def _kept(folder: Path) -> list[Kept]:
@@ -201,12 +202,17 @@ def _facts(file: Path) -> Kept:
             sha256=str(raw["submission_sha256"]),
             packed_at=str(raw.get("submission_packed_at", "")),
             started_at=str(raw["started_at"]),
-            origin=str(raw.get("submission_origin", "")) or f"{alias} at {path}",
+            origin=_origin(str(raw.get("submission_origin", "")), alias, path),
             verdict=str(raw["verdict"]),
         )
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
         text = f"{file}: expected a result, found a damaged file: name the folder of another grading to read that"
         raise HarnessError(text) from error
+
+
+def _origin(said: str, alias: str, path: str) -> str:
+    """Return who a result is from; where it does not say so, as those of older versions, by what it was called."""
+    return said or f"{alias} at {path}"
 
 
 def _folders(folder: Path) -> list[Path]:

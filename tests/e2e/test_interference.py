@@ -57,7 +57,10 @@ class Hand(threading.Thread):
         found = self._link.api().containers(filters={"label": [f"harness.sandbox={label}"], "status": "running"})
         mine = [one for one in found if f":{self._pid}:" in one["Labels"][LABEL_OWNER]]
         # A holder is in a network of its own; what it holds joins it, and a one-shot has none.
-        kind = [one["Id"] for one in mine if one["HostConfig"]["NetworkMode"].startswith("harness-") == holder]
+        kind = [one for one in mine if one["HostConfig"]["NetworkMode"].startswith("harness-") == holder]
+        # What only sets up a network for the sandbox has its label, is gone in a moment, and runs nothing of it.
+        joined = [one for one in kind if one["HostConfig"]["NetworkMode"].startswith("container:")]
+        kind = [one["Id"] for one in kind if one not in joined or f"-{label}-" in one["Names"][0]]
         return [one for one in kind if one not in self.touched][:1]
 
     def _act(self, container: str) -> None:

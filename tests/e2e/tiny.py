@@ -26,6 +26,7 @@ name = "app"
 role = "candidate"
 image = "language"
 content = "submission"
+build = "submission"
 [submit]
 globs = ["service.toml", "*.py", "*.sh"]
 [[checks]]

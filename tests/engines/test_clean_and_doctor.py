@@ -26,6 +26,9 @@ CONFINED = "Uid:\t1879048200\t1879048200\t1879048200\t1879048200\nCapEff:\t{0}\n
     "0" * 16
 )
 
+ELSEWHERE = "elsewhere:1:1:1"
+"""Whose process can't be seen from here: dead once the deadline is over."""
+
 
 @pytest.fixture
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
@@ -47,7 +50,7 @@ def test_clean_with_nothing_to_do_says_so(alone: FakeEngine, capsys: pytest.Capt
 def test_clean_removes_the_dead_only(alone: FakeEngine, capsys: pytest.CaptureFixture[str]) -> None:
     """The scenario of a dead owner goes, that of a living one stays; each thing removed is a line."""
     living = owners.make_owner("living", seconds=100)
-    dead = replace(owners.make_owner("dead", seconds=100), deadline=1)
+    dead = replace(owners.make_owner("dead", seconds=100), token=ELSEWHERE, deadline=1)
     sandboxes = (SandboxSpec(name="app", image="i", command=("sleep", "60")),)
     with (
         alone.open_scenario(ScenarioSpec(owner=living, sandboxes=sandboxes)) as one,
@@ -71,7 +74,7 @@ def test_clean_without_an_engine_cleans_the_rest_first(
         raise EngineError(text)
 
     monkeypatch.setitem(engines.ENGINES, "fake", nothing)
-    with owners.scratch(replace(owners.make_owner("dead", seconds=9), deadline=1)):
+    with owners.scratch(replace(owners.make_owner("dead", seconds=9), token=ELSEWHERE, deadline=1)):
         with pytest.raises(EngineError, match="no engine"):
             clean(all_=False, dry_run=False, yes=False, engine="fake")
         assert list(tmp_path.iterdir()) == []
@@ -80,7 +83,7 @@ def test_clean_without_an_engine_cleans_the_rest_first(
 
 def test_clean_says_what_it_could_not_remove(alone: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     """What stays although its owner is dead is an error that names the run."""
-    dead = replace(owners.make_owner("dead", seconds=100), deadline=1)
+    dead = replace(owners.make_owner("dead", seconds=100), token=ELSEWHERE, deadline=1)
     with alone.open_scenario(ScenarioSpec(owner=dead, sandboxes=(SandboxSpec(name="app", image="i"),))):
         reap = alone.reap
 
@@ -152,7 +155,7 @@ def test_doctor_without_an_engine(
 
 def test_doctor_says_that_something_is_left(alone: FakeEngine, capsys: pytest.CaptureFixture[str]) -> None:
     """What ended runs left is advice, and nothing is removed by looking."""
-    dead = replace(owners.make_owner("dead", seconds=100), deadline=1)
+    dead = replace(owners.make_owner("dead", seconds=100), token=ELSEWHERE, deadline=1)
     with alone.open_scenario(ScenarioSpec(owner=dead, sandboxes=(SandboxSpec(name="app", image="i"),))):
         for _ in range(2):
             doctor(as_json=False, engine="fake")

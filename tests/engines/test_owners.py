@@ -24,10 +24,28 @@ def me() -> Owner:
 
 
 def test_a_living_owner_is_not_dead(me: Owner) -> None:
-    """This process is alive until its deadline."""
+    """This process is alive, also once the clock on the wall has jumped over its deadline."""
     assert not owners.is_dead(me)
-    assert not owners.is_dead(me, me.deadline - 1)
-    assert owners.is_dead(me, me.deadline)
+    assert not owners.is_dead(me, me.deadline + 1e9)
+
+
+def test_a_clock_that_jumps_reaps_nothing_of_the_living(
+    me: Owner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process cleans up after the clock went a year ahead: what this one has open stays."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    ahead = f"import time; now = time.time; time.time = lambda: now() + {365 * 86400}"
+    clean = "from harness import owners; print(owners.reap_scratch())"
+    with owners.scratch(me) as directory:
+        done = subprocess.run(
+            [sys.executable, "-c", f"{ahead}\n{clean}"],
+            env={**os.environ, "TMPDIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout == "[]\n"
+        assert directory.is_dir()
 
 
 def test_a_process_that_ended_is_dead(me: Owner) -> None:
@@ -59,10 +77,12 @@ def test_another_boot_or_namespace_cannot_be_judged(me: Owner, part: int) -> Non
     assert owners.is_dead(owner, owner.deadline)
 
 
-@pytest.mark.parametrize("token", ["", "x", "a:b:c:d", "::::", "unknown:unknown:1:1"])
+@pytest.mark.parametrize("token", ["", "x", "a:b:c:d", "::::", "unknown:unknown:1:1", "b:n:1:unknown"])
 def test_a_malformed_token_cannot_be_judged(me: Owner, token: str) -> None:
     """A token we do not understand is somebody's until its deadline."""
-    assert not owners.is_dead(replace(me, token=token))
+    owner = replace(me, token=token)
+    assert not owners.is_dead(owner)
+    assert owners.is_dead(owner, owner.deadline)
 
 
 def test_labels_round_trip(me: Owner) -> None:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -141,7 +142,8 @@ def test_reaping_from_another_pid_namespace_touches_nothing_here(
 
 
 def test_past_its_deadline_anybody_may_reap(docker_engine: DockerEngine, base_image: str, owner: Owner) -> None:
-    """A deadline is the end, also for an owner that is alive."""
+    """A deadline is the end of an owner whom nobody here can see: one of before a reboot."""
+    owner = replace(owner, token=f"another-boot:{owner.token.partition(':')[2]}")
     spec = SandboxSpec(name="app", image=base_image, command=("sleep", "60"))
     with docker_engine.open_scenario(ScenarioSpec(owner=owner, sandboxes=(spec,))) as scenario:
         scenario.start("app")

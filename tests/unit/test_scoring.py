@@ -235,7 +235,10 @@ def test_settle_makes_a_check_inconclusive_whose_requirement_is() -> None:
     found = judged(unsure("safety/concurrent-duplicates"), passed("throughput/ratio"))
 
     assert found.highest == 100.0
-    assert next(o for o in found.outcomes if o.check.id == "throughput/ratio").status is Status.INCONCLUSIVE
+    (undecided,) = [o for o in found.outcomes if o.check.id == "throughput/ratio"]
+    assert undecided.status is Status.INCONCLUSIVE
+    assert undecided.feedback == "Does not count: it needs safety/concurrent-duplicates, which has no result."
+    assert undecided.detail.startswith("requires safety/concurrent-duplicates")
 
 
 def test_settle_leaves_unproven_what_gave_no_evidence_itself() -> None:

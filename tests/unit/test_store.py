@@ -87,7 +87,7 @@ def test_save_refuses_files_outside_its_folder(tmp_path: Path, name: str) -> Non
     with pytest.raises(HarnessError, match="relative path"):
         store.save(heron(), tmp_path, {name: b"x"})
 
-    assert tree(tmp_path / "heron") == []
+    assert tree(tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -340,7 +340,7 @@ def test_save_killed_at_any_point_leaves_all_or_nothing(tmp_path: Path, after: i
 
 def test_save_removes_what_a_dead_writer_left(tmp_path: Path) -> None:
     """The next result of the same alias clears away what a killed one left half-written."""
-    (tmp_path / "heron" / ".partial-dead" / "logs").mkdir(parents=True)
+    (tmp_path / "heron" / ".partial-dead0000dead0000" / "logs").mkdir(parents=True)
 
     folder = store.save(heron(), tmp_path)
 
@@ -350,7 +350,7 @@ def test_save_removes_what_a_dead_writer_left(tmp_path: Path) -> None:
 def test_sweep_leaves_a_writer_that_is_alive(tmp_path: Path) -> None:
     """What another process is still writing is locked, and stays."""
     (tmp_path / "heron").mkdir()
-    (tmp_path / "heron" / ".partial-dead").mkdir()
+    (tmp_path / "heron" / ".partial-dead0000dead0000").mkdir()
     with disk._partial(tmp_path / "heron") as partial:
         store.sweep(tmp_path)
 
@@ -434,6 +434,13 @@ def named(made: Grading, out: Path, *, shared: bool = False) -> str:
     return name
 
 
+def laid(made: Grading, out: Path) -> None:
+    """Put a result where its alias says, whoever else has results there."""
+    folder = out / made.submission_alias / made.id
+    folder.mkdir(parents=True)
+    (folder / "result.json").write_bytes(store.encode(made))
+
+
 def test_name_is_the_alias_where_it_is_nobody_elses(tmp_path: Path) -> None:
     """One person's gradings share a folder; another of the same alias, and a third of the same bytes, have their own."""
     assert named(of("a", id="1"), tmp_path) == "heron"
@@ -449,6 +456,60 @@ def test_name_of_an_alias_that_reads_like_another(tmp_path: Path, other: str) ->
     """Folders that a file system or a reader takes for one are not used for two people."""
     named(of("a", id="1"), tmp_path)
     assert named(of("b", id="2", submission_alias=other), tmp_path) == f"{other}-6c6c6c6c"
+
+
+def test_save_into_what_is_somebody_elses_by_now_is_refused(tmp_path: Path) -> None:
+    """A name that was free when it was given leads to nobody's folder but one's own; nothing is left of the try."""
+    store.save(of("b", id="1"), tmp_path)
+
+    with pytest.raises(store.TakenError):
+        store.save(of("a", id="2"), tmp_path)
+
+    assert tree(tmp_path) == ["heron", "heron/1", "heron/1/result.json"]
+
+
+AT_ONCE = """
+    import sys, time
+    sys.path[:0] = {paths!r}
+    from pathlib import Path
+    from harness import names, store
+    from harness.commands.desk import Desk
+    from harness.grading.pool import Done
+    from harness.grading.runner import Graded, Task
+    from tests.unit.factories import heron
+    out, me, other = Path({out!r}), *sys.argv[1:]
+    choose = store.name_for
+    def together(*args, **kwargs):
+        name = choose(*args, **kwargs)
+        (out.parent / me).touch()
+        while not (out.parent / other).exists():
+            time.sleep(0.01)
+        return name
+    store.name_for = together
+    made = heron(id=me, submission_path=me, submission_origin=me)
+    desk = Desk(out, [me], as_json=True)
+    desk.finish(Done(task=Task(path=me), graded=Graded(grading=made, logs={{}})))
+"""
+
+
+def test_two_commands_at_once_never_share_a_folder(tmp_path: Path) -> None:
+    """Two processes find one alias free and write then: each result lies with those of its own submission."""
+    out = tmp_path / "out"
+    code = textwrap.dedent(AT_ONCE.format(paths=sys.path, out=str(out)))
+    both = [
+        subprocess.Popen([sys.executable, "-c", code, *who], stdout=subprocess.PIPE, text=True)
+        for who in (("a", "b"), ("b", "a"))
+    ]
+    said = [json.loads(process.communicate(timeout=60)[0]) for process in both]
+
+    assert sorted(folder.name for folder in out.iterdir()) == ["heron", "heron-6c6c6c6c"]
+    for one in said:
+        kept = store.load(Path(one["folder"]).parent)
+        assert (kept.id, kept.submission_path, kept.name) == (
+            one["grading"],
+            *map(one["submission"].get, ("path", "name")),
+        )
+    assert not list(tmp_path.rglob(".partial-*"))
 
 
 def test_name_of_many_who_are_called_the_same(tmp_path: Path) -> None:
@@ -471,14 +532,14 @@ def test_name_never_takes_a_folder_of_something_else(tmp_path: Path) -> None:
 def test_name_never_takes_a_folder_that_others_share(tmp_path: Path) -> None:
     """Where results of two people lie in one folder, neither gets more of theirs in there."""
     store.save(of("a", id="1"), tmp_path)
-    store.save(of("b", id="2"), tmp_path)
+    laid(of("b", id="2"), tmp_path)
     assert store.name_for(of("a", id="3"), tmp_path, shared=False) == "heron-6c6c6c6c"
 
 
 def test_load_of_a_folder_with_several_people_lists_them(tmp_path: Path) -> None:
-    """Results that older versions, or two commands at once, put into one folder are never shown as one person's."""
+    """Results that older versions, or somebody by hand, put into one folder are never shown as one person's."""
     store.save(of("a", id="1"), tmp_path)
-    store.save(of("b", id="2", submission_sha256="77" * 32, submission_packed_at="2026-11-24T12:00:00Z"), tmp_path)
+    laid(of("b", id="2", submission_sha256="77" * 32, submission_packed_at="2026-11-24T12:00:00Z"), tmp_path)
     with pytest.raises(UsageError) as caught:
         store.load(tmp_path / "heron")
     assert "found 2 submissions" in str(caught.value)
@@ -490,7 +551,7 @@ def test_load_of_a_folder_with_several_people_lists_them(tmp_path: Path) -> None
 def test_load_tells_people_of_older_results_apart_by_path(tmp_path: Path) -> None:
     """A result without an origin is of its path."""
     store.save(heron(id="1"), tmp_path)
-    store.save(heron(id="2", submission_path="inbox/other.tar.gz"), tmp_path)
+    laid(heron(id="2", submission_path="inbox/other.tar.gz"), tmp_path)
     with pytest.raises(UsageError, match="found 2 submissions"):
         store.load(tmp_path / "heron")
 

@@ -120,13 +120,16 @@ def test_streams_decide_no_code(
         _proven(ended, here, arguments)
 
 
-@pytest.mark.parametrize(
-    "streams", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full", "2>/dev/full", ">/dev/full 2>&1"]
-)
-@pytest.mark.parametrize(("arguments", "code"), [("list", 0), ("show nothing", 4)])
-def test_real_interpreter_agrees(tmp_path: Path, streams: str, arguments: str, code: int) -> None:
+def _each_once() -> list[object]:
+    """Return every command with every trouble; half of them, with each command and each trouble, is for the unit tests."""
+    troubles = ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full", "2>/dev/full", ">/dev/full 2>&1"]
+    pairs = [(one, *said) for said in (("list", 0), ("show nothing", 4)) for one in troubles]
+    return [pytest.param(*pair, marks=[pytest.mark.e2e] if number % 2 else []) for number, pair in enumerate(pairs)]
+
+
+@pytest.mark.parametrize(("streams", "arguments", "code"), _each_once())
+def test_real_interpreter_agrees(template: Path, tmp_path: Path, streams: str, arguments: str, code: int) -> None:
     """A forked child is told that a stream is missing; here the interpreter finds out."""
-    here = world(tmp_path)
     line = f'exec "{sys.executable}" -m harness {arguments} {streams}'
-    done = subprocess.run(["sh", "-c", line], cwd=here, env={**os.environ, "HOME": str(tmp_path)}, check=False)
+    done = subprocess.run(["sh", "-c", line], cwd=template, env={**os.environ, "HOME": str(tmp_path)}, check=False)
     assert done.returncode == (5 if code == 0 and ">/dev/full" in streams.split() else code)

@@ -11,19 +11,22 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 from harness.engines.docker.ledger import WATCHED, Ledger
 
 if TYPE_CHECKING:
     from docker.api import APIClient
-    from docker.types import CancellableStream
 
 _log = logging.getLogger(__name__)
 _OPEN_SECONDS = 5.0
 _PAUSE_SECONDS = 0.5
 _LATE_SECONDS = 2
 """How much earlier than one that was told before it an event may be stamped: engines tell some a little late."""
+
+
+class _Stream(Protocol):
+    def close(self) -> None: ...
 
 
 class Watch:
@@ -37,7 +40,7 @@ class Watch:
         self._thread: threading.Thread | None = None
         self._listening = threading.Event()
         self._over = threading.Event()
-        self._stream: CancellableStream[dict[str, Any]] | None = None
+        self._stream: _Stream | None = None
         self._newest = 0
         self._heard: dict[str, int] = {}
         """Events that come again when a stream is opened again, and their stamps."""

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Protocol
 
 from harness.engines.fake.process import NOT_FOUND, KilledError
 
@@ -27,25 +27,54 @@ _POLL_SECONDS = 0.005
 _END_SECONDS = 10.0
 
 
+class Child(Protocol):
+    """The grader's process, as far as it is used here."""
+
+    @property
+    def stdin(self) -> IO[bytes] | None:
+        """Where its frames go."""
+
+    @property
+    def stdout(self) -> IO[bytes] | None:
+        """Where its frames come from."""
+
+    @property
+    def stderr(self) -> IO[bytes] | None:
+        """What else it says."""
+
+    def poll(self) -> int | None:
+        """Return its exit code, None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return its exit code once it has ended."""
+
+    def kill(self) -> None:
+        """SIGKILL."""
+
+
 def python(process: Process) -> int:
     """Run the grader until its stdin ends or it is killed; nothing else that Python could run is there."""
     if process.argv[1:] != _MODULE:
         process.complain(f"{PROGRAM}: only the grader runs on the fake engine")
         return NOT_FOUND
     with tempfile.TemporaryDirectory(prefix="harness-fake-") as folder:
-        child = subprocess.Popen(  # noqa: S603 - our own words
-            [sys.executable, "-m", "harness.testing", "--root", str(Path(folder) / "g")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[3])},
-            bufsize=0,
-        )
-        return _serve(process, child)
+        return _serve(process, start(Path(folder), Path(folder) / "g"))
 
 
-def _serve(process: Process, child: subprocess.Popen[bytes]) -> int:
+def start(folder: Path, root: Path) -> Child:
+    """Start the grader in ``folder``, a process of its own that keeps its jobs under ``root``."""
+    return subprocess.Popen(  # noqa: S603 - our own words
+        [sys.executable, "-m", "harness.testing", "--root", str(root)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[3])},
+        bufsize=0,
+    )
+
+
+def _serve(process: Process, child: Child) -> int:
     if child.stdin is None or child.stdout is None or child.stderr is None:
         text = "expected pipes to the grader, found none"
         raise RuntimeError(text)
@@ -65,10 +94,10 @@ def _serve(process: Process, child: subprocess.Popen[bytes]) -> int:
         child.kill()
         raise
     finally:
-        child.wait(_END_SECONDS)
+        code = child.wait(_END_SECONDS)
         for copy in copies[1:]:
             copy.join(_END_SECONDS)
-    return child.returncode
+    return code
 
 
 def _feed(source: Pipe, target: IO[bytes]) -> None:

@@ -129,6 +129,25 @@ def test_a_folder_without_a_name_is_named_in_full(
     assert f"FROM      {tmp_path / 'egret'}" in capsys.readouterr().out.replace("\n          ", "")
 
 
+def test_results_inside_a_submission_are_no_part_of_it(
+    catalogue: Catalogue, grade: Grade, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Graded from inside, with results where they go by default: the next time the same is graded, and packed."""
+    manifest = tmp_path / "catalogue/exercises/tiny/exercise.toml"
+    manifest.write_text(re.sub("(?m)^globs = .*", 'globs = ["**"]', manifest.read_text("utf-8")), "utf-8")
+    monkeypatch.chdir(plain(tmp_path / "egret"))
+
+    for _ in range(2):
+        grade(".", exercise="tiny", out="results")
+    monkeypatch.chdir(tmp_path)
+    grade("egret", exercise="tiny")
+
+    inside = sorted((tmp_path / "egret" / "results" / "egret").iterdir())
+    (outside,) = (tmp_path / "res" / "egret").iterdir()
+    assert len(inside) == 2
+    assert len({store.load(folder).submission_sha256 for folder in (*inside, outside)}) == 1
+
+
 def test_two_of_one_alias_are_called_by_their_content_both(
     catalogue: Catalogue, grade: Grade, tmp_path: Path, capsys: Capture
 ) -> None:

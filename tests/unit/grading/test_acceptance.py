@@ -88,6 +88,17 @@ def test_acceptance_says_which_rule_does_not_hold(subject: Subject, rows: list[R
     assert rule in broken(subject, *rows)
 
 
+def test_check_that_was_not_judged_was_not_seen_to_fail() -> None:
+    """A mutant that breaks what a check requires proves nothing of the check: neither where it must fail nor how often."""
+    withheld = dataclasses.replace(row("mutant/m", 10, "safety/kill"), withheld=("safety/kill",))
+    lines = acceptance.judge((MUTANT,), EXERCISE, CHECKS, [withheld])
+    (line,) = [line for line in lines if line.holds is not True]
+    assert (line.rule, line.found) == ("fails safety/kill", "it was not judged: what it requires did not pass")
+    assert line.holds is False
+    assert not acceptance.killed(MUTANT, withheld, 100, CHECKS)
+    assert acceptance.killed(MUTANT, dataclasses.replace(withheld, withheld=()), 100, CHECKS)
+
+
 def test_check_without_a_result_is_not_called_passed() -> None:
     """Whether the mutant is caught cannot be said: neither that it is nor that it is not."""
     rows = (row("reference/a", 100), row("mutant/m", 40, verdict="inconclusive", inconclusive=("safety/kill",)))
@@ -101,6 +112,10 @@ def test_acceptance_wants_a_mutant_for_every_scored_check() -> None:
     idle = acceptance.whole((MUTANT, REFERENCE), EXERCISE, CHECKS)
     assert [line.holds for line in idle] == [False, True, False]
     assert "contract/read" in idle[0].found
+    both = dataclasses.replace(MUTANT, expected=Expected(required=("safety/kill", "contract/read")))
+    assert acceptance.whole((both,), EXERCISE, CHECKS)[0].holds
+    # What a cheat or a reference may lose says nothing of whether the check can see a mistake.
+    assert not acceptance.whole((dataclasses.replace(both, name="cheat/c"),), EXERCISE, CHECKS)[0].holds
 
 
 GATED = dataclasses.replace(EXERCISE, gates=(Gate(id="g", title="t", cap=5.0, checks=("safety/kill",)),))

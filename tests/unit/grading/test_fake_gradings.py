@@ -36,6 +36,8 @@ def test_a_right_submission_passes(tmp_path: Path) -> None:
     assert set(statuses(grading).values()) == {Status.PASSED}
     assert b"loud" in graded.logs["berth"]
     assert [phase.name for phase in grading.phases][:3] == ["open", "build", "grader"]
+    assert set(grading.digests) == {"exercise", "grader", "verdict", "images"}
+    assert "no validation record" in grading.trust
 
 
 def test_a_hidden_check_closes_its_gate(tmp_path: Path) -> None:
@@ -164,7 +166,7 @@ sys.exit(code)
 """
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("jobs", [pytest.param("1", marks=pytest.mark.e2e), "2"])
 def test_the_command_line_grades_on_the_fake_engine_without_a_socket(tmp_path: Path, jobs: str) -> None:
     harbour.catalogue(tmp_path)
     folders = [harbour.submission(tmp_path / name) for name in ("a", "b")]

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import shutil
+import tarfile
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from harness.catalogue.finder import Catalogue
+from harness.engines.base import Attachment, ReadyOnce, SandboxSpec
 from harness.engines.fake.engine import FakeEngine
 from harness.engines.fake.process import Process
 from harness.errors import ExerciseError
+from harness.grading import builds, content
 from harness.grading.runner import Graded, Runner, Task
-from harness.model import Status
+from harness.model import Status, SubmissionFile
+from harness.owners import Owner
 from harness.reports import junit, local, view
 from tests.unit.grading import harbour
 
@@ -50,7 +58,20 @@ def lingers(process: Process) -> int:
     return 0
 
 
-COMMANDS = {"adds": adds, "hungry": hungry, "lingers": lingers}
+def shell(process: Process) -> int:
+    """Play our two scripts: one packs what a build leaves, the other unpacks a check's files beside it and runs that."""
+    if process.argv[:4] == builds.PACK:
+        process.write(content.tar_of((SubmissionFile(path="program", content=b"adds"),)))
+        return 0
+    assert process.argv[:4] == builds.UNPACK_BESIDE
+    with tarfile.open(fileobj=io.BytesIO(process.stdin.read(int(process.argv[4]), exactly=True))) as archive:
+        for member in filter(tarfile.TarInfo.isfile, archive):
+            found = archive.extractfile(member)
+            process.files[f"/box/{member.name}"] = found.read() if found else b""
+    return COMMANDS[process.files[f"/box/{process.argv[5]}"].decode()](process)
+
+
+COMMANDS = {"adds": adds, "hungry": hungry, "lingers": lingers, "sh": shell}
 
 
 def known(root: Path, check: str = CHECK) -> Catalogue:
@@ -61,14 +82,16 @@ def known(root: Path, check: str = CHECK) -> Catalogue:
     return Catalogue((root,))
 
 
-def graded(root: Path, run: str, *, check: str = CHECK, files: dict[str, str] | None = None) -> Graded:
+def graded(
+    root: Path, run: str, *, check: str = CHECK, files: dict[str, str] | None = None, engine: FakeEngine | None = None
+) -> Graded:
     """Grade a submission whose command is ``run``."""
     folder = root / "heron"
     for name, text in {"service.toml": f'run = ["{run}"]\n', **(files or {})}.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    engine = FakeEngine(COMMANDS)
+    engine = engine or FakeEngine(COMMANDS)
     runner = Runner(known(root, check), engine, lambda names: engine.images(names, lambda _: None), lambda _: None)
     return runner.grade(Task(path=str(folder), exercise_id="skeleton", mode="check"))
 
@@ -76,6 +99,13 @@ def graded(root: Path, run: str, *, check: str = CHECK, files: dict[str, str] | 
 def test_a_program_reads_a_file_that_the_check_gave(tmp_path: Path) -> None:
     """What the submission has at its place gives way."""
     done = graded(tmp_path, "adds", files={"data/numbers.txt/README.md": "mine"})
+    assert [outcome.status for outcome in done.grading.outcomes] == [Status.PASSED], done.grading
+
+
+def test_a_built_program_reads_a_file_that_the_check_gave(tmp_path: Path) -> None:
+    """What runs is what the build left, and not the sources, with the file beside it."""
+    service = 'build = ["make"]\nrun = ["program"]\n'
+    done = graded(tmp_path, "program", files={"service.toml": service, "program": "hungry"})
     assert [outcome.status for outcome in done.grading.outcomes] == [Status.PASSED], done.grading
 
 
@@ -101,6 +131,49 @@ def test_how_a_program_ended_is_told_everywhere(tmp_path: Path, run: str, wanted
     log = done.logs["submission"].decode()
     assert "== run 1: " in log
     assert "-- stderr" in log
+
+
+class Ordered(FakeEngine):
+    """Writes down what is opened and closed; the grader is not closed before the first one-shot is."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        super().__init__(COMMANDS)
+        self.seen: list[str] = []
+        self._closed = threading.Event()
+
+    @contextlib.contextmanager
+    def ready_once(self, owner: Owner, spec: SandboxSpec, *, tar: bytes) -> Iterator[ReadyOnce]:
+        """Note a one-shot."""
+        with super().ready_once(owner, spec, tar=tar) as ready:
+            self.seen.append("one-shot opened")
+            yield ready
+        self.seen.append("one-shot closed")
+        self._closed.set()
+
+    @contextlib.contextmanager
+    def attach_once(self, owner: Owner, spec: SandboxSpec) -> Iterator[Attachment]:
+        """Note the grader."""
+        with super().attach_once(owner, spec) as attachment:
+            self.seen.append("grader opened")
+            yield attachment
+            self._closed.wait(30)
+        self.seen.append("grader closed")
+
+
+@pytest.mark.parametrize("asks", [True, False], ids=["used", "unused"])
+def test_the_first_one_shot_is_made_while_the_grader_gets_ready_and_goes_while_it_does(
+    tmp_path: Path, *, asks: bool
+) -> None:
+    """Neither waits for the other: whoever closed them in turn would wait here until the time is over."""
+    check = (
+        CHECK.replace(', files={"data/numbers.txt": b"1 2 3"}', "")
+        if asks
+        else CHECK.split("    ran", maxsplit=1)[0] + "    pass\n"
+    )
+    engine = Ordered()
+    graded(tmp_path, "adds", check=check, engine=engine)
+    assert engine.seen == ["grader opened", "one-shot opened", "one-shot closed", "grader closed"]
 
 
 def test_a_mistake_of_the_author_ends_a_check_at_once(tmp_path: Path) -> None:

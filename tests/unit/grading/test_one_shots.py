@@ -79,6 +79,7 @@ def test_run_log_tells_how_each_run_ended_and_is_capped() -> None:
     assert "-- stderr\nsh: Permission denied\n" in kept["submission"]
     assert "run 2 'ls -l': exit code 0" in kept["submission"]
     assert "begin" in kept["submission"]
+    assert f"\n[{10**6 + 8 - 4096} bytes left out]\n" in kept["submission"]
     assert "end\n" in kept["submission"]
     assert len(kept["submission"]) < 5000
     assert "exit code 137, out of memory" in kept["tests"]

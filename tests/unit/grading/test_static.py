@@ -123,6 +123,75 @@ def test_mistake_is_named_with_its_place(home: Path, edit: Edit, words: list[str
     assert all(word in "\n".join(found) for word in words), found
 
 
+HEAD = "from harness.testing import check\n"
+TEST = '@check("answers/hidden-sums")\ndef test_x(broker, job, world):\n'
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "name"),
+    [
+        (f'{HEAD}{TEST}    broker.kill("ap")\n', 4, "ap"),
+        (f'{HEAD}{TEST}    world.broker.start("ap", env={{}})\n', 4, "ap"),
+        (f'{HEAD}{TEST}    broker.run(["true"], sandbox="ap")\n', 4, "ap"),
+        (f'{HEAD}{TEST}    with broker.paused("ap"):\n        pass\n', 4, "ap"),
+        (f"{HEAD}{TEST}    print(f\"http://{{job.address('ap')}}\")\n", 4, "ap"),
+        (f'{HEAD}{TEST}    broker.partition("submission", ["grader", "ap"])\n', 4, "ap"),
+        (f'{HEAD}{TEST}    broker.partition("submission", peers=("ap",))\n', 4, "ap"),
+        (f'{HEAD}{TEST}    broker.kill("grader")\n', 4, "grader"),
+        (f'{HEAD}APP, _ = "ap", 1\n{TEST}    broker.kill(APP)\n', 5, "ap"),
+        (f"from names import APP as ME\n{HEAD}{TEST}    broker.kill(ME)\n", 5, "ap"),
+    ],
+)
+def test_sandbox_that_nobody_declared_is_named_with_its_place(home: Path, source: str, line: int, name: str) -> None:
+    """Written out or as a constant, at the fixture or at what holds it."""
+    write(HIDDEN, source)(home)
+    write("exercises/skeleton/checks/names.py", 'APP = "ap"\n')(home)
+    found = [one for one in static.problems(Catalogue([home]).pair("skeleton")) if "unknown sandbox" in one]
+    (said,) = found
+    assert f"test_hidden.py:{line}: " in said
+    assert f'unknown sandbox "{name}", ' in said
+    assert "declare the sandbox in exercise.toml" in said
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        f'{HEAD}{TEST}    broker.kill("submission"), job.address("grader"), broker.partition("submission", ["grader"])\n',
+        f'{HEAD}{TEST}    broker.locked(), broker.request("ap"), job.timeout("ap"), world.kill("ap"), "a".partition("ap")\n',
+        f'{HEAD}def of(APP, broker):\n    broker.kill(APP)\nAPP = "ap"\n{TEST}    pass\n',
+        f'{HEAD}APP = "ap"\nAPP = "submission"\n{TEST}    broker.kill(APP)\n',
+        f'{HEAD}{TEST}    broker = world.queue\n    broker.stop("ap")\n',
+        f"{HEAD}def broker():\n    return 1\n{TEST}    broker.stop('ap')\n",
+    ],
+)
+def test_what_may_be_another_name_is_left_alone(home: Path, source: str) -> None:
+    """An exercise about message brokers, a helper's argument, a name that is given twice: none can be told."""
+    write(HIDDEN, source)(home)
+    assert not [one for one in static.problems(Catalogue([home]).pair("skeleton")) if "unknown sandbox" in one]
+
+
+def test_image_that_nobody_has_is_named_with_its_place(home: Path) -> None:
+    """No recipe makes it: that is said before any engine is asked, with the nearest that there is."""
+    change(MANIFEST, 'image = "python"', 'image = "pyhton"')(home)
+    (said,) = static.problems(Catalogue([home]).pair("skeleton"))
+    line = (home / MANIFEST).read_text(encoding="utf-8").splitlines().index('image = "pyhton"') + 1
+    assert said.startswith(f"{home / MANIFEST}:{line}: sandboxes.submission.image: unknown image ")
+    assert '"pyhton", did you mean "python"?: correct it, or add a recipe' in said
+
+
+def test_language_that_nobody_has_is_named_with_its_place(home: Path) -> None:
+    """Where the image is that of the candidate's language, each language needs one."""
+    change(MANIFEST, 'image = "python"', 'image = "language"')(home)
+    change(MANIFEST, "languages = []  # empty:", 'languages = ["cobol"]  # empty\n#')(home)
+    (home / "exercises/skeleton/starter").rename(home / "cobol")
+    (home / "exercises/skeleton/starter").mkdir()
+    (home / "cobol").rename(home / "exercises/skeleton/starter/cobol")
+    found = [one for one in static.problems(Catalogue([home]).pair("skeleton")) if "unknown image" in one]
+    (said,) = found
+    line = (home / MANIFEST).read_text(encoding="utf-8").splitlines().index('languages = ["cobol"]  # empty') + 1
+    assert f'exercise.toml:{line}: languages: cobol: unknown image "cobol", ' in said
+
+
 def test_brief_is_rendered_for_every_variant(tmp_path: Path) -> None:
     """A hole that only some candidates would get is found, and says for which values."""
     brief = "# {{ exercise.title }} {% if parameters.colour == 'green' %}{{ nothing }}{% endif %}\n"

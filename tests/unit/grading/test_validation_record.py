@@ -14,7 +14,7 @@ from harness.catalogue.finder import Catalogue, digest
 from harness.errors import ExerciseError, UsageError
 from harness.grading import subjects, trust, validation
 from harness.model import Measure
-from tests.unit.factories import failed, grading
+from tests.unit.factories import failed, grading, reports
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -67,6 +67,18 @@ def test_trust_line_of_a_part_is_a_draft(catalogue: Catalogue) -> None:
     said = trust.line(catalogue.pair("skeleton"))
     assert f"validated in part (2 of {trust.REPEATS} runs of a reference)" in said
     assert "draft" in said
+
+
+@pytest.mark.parametrize("enough", [1, 2])
+def test_trust_line_of_a_whole_record_says_what_held(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, enough: int
+) -> None:
+    """As often as is asked for, or more often: neither is a part."""
+    monkeypatch.setattr(trust, "REPEATS", enough)
+    filled(catalogue)
+    said = trust.line(catalogue.pair("skeleton"))
+    assert said.startswith("validated 20")
+    assert said.endswith("2 references 100-100, 1 mutants, 0 of 4 repeats differed")
 
 
 def test_saved_rows_are_current_and_read_back(catalogue: Catalogue) -> None:
@@ -137,6 +149,21 @@ def test_row_keeps_what_was_measured_and_what_was_not_expected(catalogue: Catalo
     row = validation.row_of(wanted, dataclasses.replace(graded, outcomes=outcomes))
     assert row.measures == (("recovery/retry-storm", measure),)
     assert row.said["recovery/retry-storm"] == "failed\nIt asked 9 times."
+    validation.save(table(catalogue), row)
+    assert row in table(catalogue).record.rows
+
+
+def test_row_tells_what_was_not_judged_from_what_failed(catalogue: Catalogue) -> None:
+    """Unproven because of a requirement is one thing, unproven or failed by itself another; all of them lost points."""
+    (wanted,) = [one for one in table(catalogue).wanted if one.subject.kind == "mutant"]
+    expected = dataclasses.replace(wanted.subject.expected, required=("throughput/ratio",))
+    wanted = dataclasses.replace(wanted, subject=dataclasses.replace(wanted.subject, expected=expected))
+    silent = dataclasses.replace(failed("recovery/retry-storm"), status="unproven")
+    row = validation.row_of(wanted, grading(reports(failed("safety/concurrent-duplicates"), silent)))
+    assert row.withheld == ("throughput/ratio",)
+    assert set(row.failed) == {"safety/concurrent-duplicates", "recovery/retry-storm", "throughput/ratio"}
+    assert row.seen == ("safety/concurrent-duplicates", "recovery/retry-storm")
+    assert "needs safety/concurrent-duplicates" in row.said["throughput/ratio"]
     validation.save(table(catalogue), row)
     assert row in table(catalogue).record.rows
 

@@ -10,16 +10,11 @@ import tarfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import hypothesis
 import pytest
 
 from harness.catalogue.finder import Catalogue
 from harness.commands.new import skeleton
 from harness.model import Exercise, Json
-
-# Machines that grade are busy: how long one example takes says nothing.
-hypothesis.settings.register_profile("patient", deadline=None)
-hypothesis.settings.load_profile("patient")
 
 Members = Iterable[tuple[tarfile.TarInfo, bytes]]
 SERVICE = b'run = ["python3", "solve.py"]\n'

@@ -29,6 +29,7 @@ from harness.errors import (
     SubmissionError,
     UsageError,
 )
+from tests.unit.commandline import command
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -44,9 +45,20 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def run(environment: dict[str, str], tmp_path: Path) -> Run:
-    """Run ``harness`` as a user would; ``before`` is Python that runs first in the same process."""
+    """Run ``harness`` as a user would; ``before`` is Python that runs first, in an interpreter started for it."""
 
     def call(*arguments: str, before: str = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        return started(*arguments, before=before, cwd=cwd) if before else forked(*arguments, cwd=cwd)
+
+    def forked(*arguments: str, cwd: Path | None) -> subprocess.CompletedProcess[str]:
+        def become() -> None:
+            os.environ.clear()
+            os.environ.update(environment)
+
+        ended = command(*arguments, cwd=cwd or tmp_path, before=become)
+        return subprocess.CompletedProcess(arguments, ended.code, ended.out, ended.err)
+
+    def started(*arguments: str, before: str, cwd: Path | None) -> subprocess.CompletedProcess[str]:
         program = f"import sys; sys.argv[0] = 'harness'\n{before}\nfrom harness.__main__ import main; main()"
         return subprocess.run(
             [sys.executable, "-c", program, *arguments],
@@ -280,7 +292,7 @@ def test_terminal_that_is_ascii_is_no_error(run: Run, environment: dict[str, str
     environment |= {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
     file = home / "exercises/tiny/exercise.toml"
     file.write_text(file.read_text(encoding="utf-8").replace("Add the", "Zähle die"), encoding="utf-8")
-    done = run("--catalogue", str(home), "list")
+    done = run("--catalogue", str(home), "list", before="pass")
     assert done.returncode == 0
     assert "Z\\xe4hle die" in done.stdout
 

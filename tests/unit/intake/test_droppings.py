@@ -35,12 +35,14 @@ FOLDERS = [
     *("__MACOSX", ".Spotlight-V100", ".Trashes", ".fseventsd", "$RECYCLE.BIN", "System Volume Information", ".idea"),
     *(".vscode", ".vs", "venv", ".venv", "node_modules", "__pycache__", ".git", ".hg", ".svn", ".pytest_cache"),
     *(".mypy_cache", ".ruff_cache", ".tox", ".hypothesis", ".ipynb_checkpoints", ".Trash-1000"),
+    *("20261126T174236Z-0a1b2c", ".partial-0123456789abcdef"),
 ]
 HONEST_FILES = [
     *("venv.py", "venv", "node_modules", "~.py", "Thumbs.database", "desktop.init", "__MACOSX.py", "_.py", "a.swp"),
     *(".gitignore", ".gitattributes", ".env", "#1.py", "x#", "icon.py", ".swift", "~x", ".DS_Store.md", "idea"),
 ]
 HONEST_FOLDERS = ["lib", "src", "vendor", "target", "build", "bin", "env", "venvs", "idea", "vscode", "git", "macosx"]
+HONEST_FOLDERS += ["results", "20261126T174236Z", "20261126T174236Z-0a1b2c-notes", "20261126", ".partial-work"]
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -148,6 +149,15 @@ def test_render_repeats_the_command_for_a_shell() -> None:
     text = " ".join(terminal.render(build(made)).split())
 
     assert "AGAIN harness grade --exercise idempotent-payments --seed 4711 --bar 80 \\ 'in box/zoë'\"'\"'s'" in text
+
+
+def test_skills_have_a_row_where_something_was_judged() -> None:
+    """One without points that has a check has one, too; one that has neither has none."""
+    small = exercise(skills={"all": 100.0, "manners": 0.0, "nothing": 0.0}, gates=())
+    declared = [replace(one, skill="all") for one in checks()]
+    declared.append(replace(declared[0], id="manners/polite", skill="manners", points=0.0, requires=()))
+    made = grading([*reports(), passed("manners/polite")], made_of=small, declared=declared)
+    assert [row.name for row in build(made).skills] == ["all", "manners"]
 
 
 def test_render_of_an_exercise_without_skills_or_gates() -> None:

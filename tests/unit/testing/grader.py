@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from harness import wire
 from harness.model import Json
+from tests import graders
 
 REPOSITORY = Path(__file__).parents[3]
 Answerer = Callable[[str, dict[str, Json]], dict[str, Json]]
@@ -97,23 +98,27 @@ class Seen:
 class Grader:
     """One grader process; use it in ``with``."""
 
-    def __init__(self, root: Path) -> None:
-        """Keep its jobs under ``root``."""
+    def __init__(self, root: Path, *, forked: bool = True) -> None:
+        """Keep its jobs under ``root``; ``forked`` from a process that has imported what it needs, or started as a host does."""
         self.root = root / "g"
         self.stderr = root / "stderr"
+        self._forked = forked
 
     def __enter__(self) -> Self:
         """Start it."""
         with self.stderr.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "harness.testing", "--root", str(self.root)],
-                cwd=REPOSITORY,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                bufsize=0,
-            )
+            self.process = graders.start(REPOSITORY, self.root, log) if self._forked else self._started(log)
         return self
+
+    def _started(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "harness.testing", "--root", str(self.root)],
+            cwd=REPOSITORY,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            bufsize=0,
+        )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -11,6 +11,7 @@ import builtins
 import contextlib
 import dataclasses
 import enum
+import functools
 import importlib
 import inspect
 import re
@@ -124,6 +125,7 @@ def test_whole_example_is_a_check_that_passes(name: str, block: str, tmp_path: P
     assert seen.statuses == dict.fromkeys(ids, "passed"), seen.outcomes
 
 
+@functools.cache
 def exported() -> dict[str, object]:
     """Return every public name of the API as a stand-in with the same signature, and its modules by name."""
     found: dict[str, object] = {}

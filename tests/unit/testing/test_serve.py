@@ -33,7 +33,7 @@ def test_b():
     assert sorted(os.listdir(".")) == [".tmp", "pytest.ini", "test_b.py"]
     assert os.listdir(".tmp") == []
 """
-    with Grader(tmp_path) as grader:
+    with Grader(tmp_path, forked=False) as grader:
         assert grader.run(job({"test_a.py": first}, "a/b")).statuses == {"a/b": "passed"}
         assert not grader.root.exists()
         seen = grader.run(job({"test_b.py": second}, "a/b"))
@@ -90,7 +90,7 @@ def test_a():
     open("{tmp_path}/pid", "w").write(str(child.pid))
     time.sleep(600)
 """
-    with Grader(tmp_path) as grader:
+    with Grader(tmp_path, forked=False) as grader:
         grader.send({"type": "job", "job": job({"test_a.py": text}, "a/b")})
         deadline = time.monotonic() + 10
         while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():

@@ -1,0 +1,24 @@
+"""What all tests share: graders on the fake engine start in milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import hypothesis
+import pytest
+
+from harness.engines.fake import grader
+from tests import graders
+
+# Machines that grade are busy: how long one example takes says nothing.
+hypothesis.settings.register_profile("long", deadline=None)
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=25)
+hypothesis.settings.load_profile("quick")  # make test-all asks for the long one
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quick_graders() -> Iterator[None]:
+    """Fork the graders of the fake engine; those of commands in a process of their own start as they do elsewhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(grader, "start", graders.start)
+        yield
