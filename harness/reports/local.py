@@ -48,8 +48,9 @@ def _checks(grading: Grading, path: str) -> list[str]:
 
 
 def _check(outcome: Outcome, folded: Folded, first: str | None) -> list[str]:
-    head = f"{_WORDS[outcome.status]} {outcome.seconds:5.1f} s  "
-    lines = wrapped(f"{outcome.check.id}  {one_line(outcome.check.title, WHOLE)}", first=head, rest=_MARGIN)
+    # Word and id first: what a script looks for begins the line.
+    head = f"{_WORDS[outcome.status]}  {outcome.check.id}  {outcome.seconds:.1f} s  "
+    lines = wrapped(one_line(outcome.check.title, WHOLE), first=head, rest=_MARGIN)
     if outcome.status is Status.PASSED:
         return [*lines, *_words(outcome.feedback)]
     # What is for the assessor (detail) is not shown: it may hold lines of checks, and tracebacks of ours.
