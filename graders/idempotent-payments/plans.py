@@ -25,6 +25,7 @@ def ambiguous_scripts(rng: random.Random, provider_timeout: float) -> dict[str, 
     return {
         "an answer of 500, nothing captured": (Step(status=500),),
         "503 twice, nothing captured": (Step(status=503), Step(status=503)),
+        "429, then 503, nothing captured": (Step(status=429), Step(status=503)),
         "captured, the answer comes late": (Step(answer_after_seconds=late),),
         "captured, the answer never comes": (Step(silent=True, answer_after_seconds=never),),
         "captured late, after the caller gave up": (Step(wait_seconds=1.4 * provider_timeout),),

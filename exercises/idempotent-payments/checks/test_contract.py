@@ -14,6 +14,10 @@ from harness.testing import check, expect, fail
 from harness.testing.answers import Meaning, Said, short
 from harness.testing.scripted import BEFORE, await_held, releasing
 
+ODD_AMOUNTS = ("00.50", "007.10", ".50", "1.", "+1.00", " 1.00", "1.00 ", "1.00\n", "1,00", "1_0.00", "\u0661.00", "")
+"""What number parsers take and the brief refuses: zeros, points, signs, spaces, a line end, other digits."""
+ODD_NAMES: tuple[Json, ...] = ("", "m 1", "m-\u00e9", "m-1\n", "m" * 65, 7)
+
 
 def _created(world: World, charge: Charge) -> Said:
     """Return the final answer about a charge that nothing disturbs."""
@@ -166,6 +170,9 @@ def _malformed(good: Charge) -> list[tuple[str, str | None, Json | bytes]]:
         ("the amount 1e2", amount("1e2")),
         ("the amount NaN", amount("NaN")),
         ("13 digits before the point", amount("1234567890123.00")),
+        *((f"the amount {text!r}", amount(text)) for text in ODD_AMOUNTS),
+        *((f"the merchant {name!r}", {**good.body, "merchant": name}) for name in ODD_NAMES),
+        ("the currency in small letters", amount("1.00", good.currency.lower())),
     ]
     keyed: list[tuple[str, str | None, Json | bytes]] = [
         (what, f"k-{number:02d}-none", body) for number, (what, body) in enumerate(cases)
