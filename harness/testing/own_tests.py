@@ -57,8 +57,14 @@ class Run:
 
     @property
     def verdict(self) -> str:
-        """``pass``, ``fail``, or ``error``: anything but a clean 0 or 1 says nothing about a service."""
-        return "error" if self.timed_out else VERDICTS.get(self.exit_code, "error")
+        """``pass``, ``fail``, or ``error``: anything but a clean 0 or 1 says nothing about a service.
+
+        Tests that wait too long for what a wrong service never does have not taken it for right: ``fail``. A right
+        service is never recognised so, since the wrong one with a mistake of ours is the same in all but behaviour.
+        """
+        if self.timed_out:
+            return "fail" if self.target.wanted == "fail" else "error"
+        return VERDICTS.get(self.exit_code, "error")
 
     def __str__(self) -> str:
         """Say it in a few words: ``fail on your service in 0.4 s``."""
@@ -132,7 +138,7 @@ class OwnTests:
     def judge(self, runs: Sequence[Run]) -> None:
         """Say what the runs come to: Unproven for one that says nothing, else a failure for a wrong one, else a pass.
 
-        One that took longer than the brief says has failed: that limit was theirs to keep.
+        One that took longer than the brief says on a right service has failed: that limit was theirs to keep.
         The end of what the first wrong run printed is evidence, unless the target was wrong and they found nothing.
         """
         detail = "\n\n".join(_told(run) for run in runs)
@@ -153,7 +159,7 @@ class OwnTests:
                 detail=detail,
                 evidence=_shown(worst),
             )
-        slowest = max(run.seconds for run in runs)
+        slowest = max((run.seconds for run in runs if not run.timed_out), default=0.0)
         text = f"The slowest of {len(runs)} runs took {slowest:.1f} s of at most {self._limit:.0f}."
         credit(1.0, text, detail=detail)
 
