@@ -23,8 +23,10 @@ from harness.testing.proxies import CommitPoint, Trap
 DRY_RUNS = 3
 MOST_COMMITS = 4
 MOST_MOMENTS = 2 * MOST_COMMITS
-PASSES = 2
+PASSES, MOST_PASSES = 2, 4
+"""More than two only while one side of a commit was never reached: on a bad day that is chance, and it costs the gate."""
 KILLS_PER_PASS = 2
+SIDES = {"before", "after"}
 USUAL = 3
 """Times what a charge took in a dry run: so long the second and later ones of a round are waited for."""
 AROUND = " around kills at commits"
@@ -53,7 +55,9 @@ def test_killed_at_commit(world: World) -> None:
     rng = generator(world.job, "commits")
     reached: list[Moment] = []
     missed: set[Moment] = set()
-    for _ in range(PASSES):
+    for number in range(MOST_PASSES):
+        if number >= PASSES and _sides(reached) == SIDES:
+            break
         # Each pass stacks the same moments in another order: what is held beside what changes.
         left = list(moments(rng, points, most=MOST_MOMENTS))
         for _ in range(KILLS_PER_PASS):
@@ -67,11 +71,15 @@ def test_killed_at_commit(world: World) -> None:
     _both_sides(reached, missed - set(reached))
 
 
+def _sides(moments: list[Moment]) -> set[str]:
+    return {moment.when for moment in moments}
+
+
 def _both_sides(reached: list[Moment], missed: set[Moment]) -> None:
     """Both sides of a commit were reached, or nothing is proven; the assessor is told which."""
     held, not_held = ", ".join(map(str, reached)) or "nowhere", ", ".join(sorted(map(str, missed))) or "none"
     credit(1.0, detail=f"killed while held {held}; not reached: {not_held}")
-    if {moment.when for moment in reached} != {"before", "after"}:
+    if _sides(reached) != SIDES:
         text = f"The service could not be stopped on both sides of a commit, so nothing is proven. Not reached: {not_held}."
         raise Unproven(text)
 
