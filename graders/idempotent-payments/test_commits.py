@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 
+from kills import await_unasked
 from plans import Moment, moments
 from schedule import Charge, Purse
 from world import LEAST_OK, World
@@ -176,5 +177,6 @@ def _recover(world: World, charges: list[Charge], told: dict[Charge, Said], read
     told |= world.crowd.settle(
         {charge: told[charge] for charge in loud}, until=ready + world.pending_limit, repeat=loud
     )
+    await_unasked(world, {charge: told[charge] for charge in quiet}, until=ready + world.pending_limit, of=AROUND)
     world.judge.ledgers(charges, until=ready + world.pending_limit)
     told |= world.crowd.ask_until_final(quiet, f="asked again late")

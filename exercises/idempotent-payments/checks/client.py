@@ -12,7 +12,7 @@ from books import parse_amount, totals
 from schedule import Charge, Value
 
 from harness.model import Json
-from harness.testing.answers import Said, note, short, understand
+from harness.testing.answers import Meaning, Said, note, short, understand
 from harness.testing.clients import Answer, HttpClient
 from harness.testing.diary import Diary
 from harness.testing.history import History
@@ -50,6 +50,8 @@ class Client:
         """Every charge that was asked for, by what its captures are recognised by."""
         self.ids: dict[Charge, str] = {}
         """What the service calls each of them, once it has said so."""
+        self.final: dict[Charge, Said] = {}
+        """What clients were told of each of them when they were first told how it ended."""
         self.captured = captured
         self._diary = diary
         self._history = history
@@ -92,6 +94,8 @@ class Client:
         outcomes = {self.captured, "declined"}
         said = understand(answer, final=final, pending=pending, outcomes=outcomes, echo=charge.body)
         note(said, f, charge.key, history=self._history, timeline=self._timeline)
+        if said.meaning is Meaning.FINAL:
+            self.final.setdefault(charge, said)
         return said
 
 

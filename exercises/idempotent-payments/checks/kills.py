@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import enum
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from schedule import Charge
 from world import World
 
+from harness.testing import fail
 from harness.testing.answers import Said
 from harness.testing.killing import kill_while_held
 from harness.testing.scripted import AFTER, BEFORE
@@ -58,6 +60,32 @@ def kill_round(world: World, plan: Round) -> dict[Charge, Said]:
     loud = {charge: told[charge] for charge in plan.points if charge not in plan.silent}
     loud = world.crowd.settle(loud, until=ready + world.pending_limit, repeat=loud)
     world.judge.money({**told, **loud}, of=f" in kill {plan.number}")
+    untold = {charge: told[charge] for charge in plan.silent}
+    await_unasked(world, untold, until=ready + world.pending_limit, of=f" in kill {plan.number}")
     world.judge.ledgers(plan.points, until=ready + world.pending_limit)
     quiet = world.crowd.ask_until_final(plan.silent, f="asked again late")
     return {**loud, **quiet}
+
+
+def await_unasked(world: World, told: Mapping[Charge, Said], *, until: float, of: str) -> None:
+    """Wait until charges of which no client asks again are captured; fail for those that are not by then.
+
+    Only those that the service had taken: it gave their client an id, or made a call for them. Forgotten ones have no
+    capture, so their ledger is right, and a client that asks again would make them anew.
+    """
+    taken = [charge for charge, said in told.items() if said.id or world.books.calls(charge)]
+    forgotten = taken
+    with world.service.waiting():
+        while forgotten := [charge for charge in forgotten if not world.books.captures(charge)]:
+            if time.monotonic() >= until:
+                break
+            time.sleep(world.service.tick)
+    if forgotten:
+        world.database.wait()  # raises when it is not the service that is silent
+        fail(
+            f"Charge {forgotten[0].key} was taken before the service was killed, no client asked again, and it got no "
+            f"outcome. Charges forgotten{of}: {len(forgotten)} of {len(taken)}.",
+            expected=f"captured within 5 x reconcile_seconds = {5 * world.reconcile:g} s after the start",
+            found="not captured in that time",
+            evidence=world.judge.evidence(forgotten[0]),
+        )

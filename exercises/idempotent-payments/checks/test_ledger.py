@@ -16,6 +16,8 @@ ENTRIES = 1200
 FILL_SECONDS = 60.0
 """For those that throughput has not made, as the brief says: 20 a second, from a provider that answers at once."""
 BATCH = 200
+OLD = 150
+"""How many charges are asked for again in the end, over the whole grading, and one of each merchant more."""
 
 
 @check("ledger/busy-merchant")
@@ -54,6 +56,7 @@ def test_nothing_doubled_or_lost(world: World) -> None:
         raise Unproven(text)
     nameless = [charge for charge in charged if charge not in world.client.ids]
     world.crowd.ask_until_final(nameless, f="asked in the end")
+    _ask_for_old(world)
     doubled = [charge for charge in charged if len(world.books.captures(charge)) > 1]
     if doubled:
         fail(
@@ -66,6 +69,16 @@ def test_nothing_doubled_or_lost(world: World) -> None:
             world.database.wait()  # raises when it is not the service that is silent
             _fail_lost(world, lost)
         time.sleep(world.service.tick)
+
+
+def _ask_for_old(world: World) -> None:
+    """A key names one charge for ever: long afterwards, and after many others, it is answered as it was at first."""
+    final = dict(world.client.final)
+    first = {charge.merchant: charge for charge in reversed(final)}
+    old = {*first.values(), *list(final)[:: max(1, len(final) // OLD)]}
+    again = world.crowd.ask_all([charge for charge in final if charge in old], f="asked long afterwards")
+    world.judge.money(again, of=" asked for long afterwards")
+    world.outcomes.repeated(final, again)
 
 
 def _lost(world: World, charged: Sequence[Charge]) -> list[tuple[Charge, Ledger]]:
