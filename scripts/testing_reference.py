@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "reference" / "testing-api.md"
 PLUGIN = ROOT / "harness" / "testing" / "_run" / "plugin.py"
-INTERNAL = frozenset({"__init__", "__main__", "exits", "http1", "pgwire", "sql", "text"})
+INTERNAL = frozenset({"__init__", "__main__", "exits", "http1", "pgwire", "pulse", "sql", "text"})
 """Modules that lie beside the authors' API and are no part of it."""
 FIRST = ("check", "properties", "measure", "job", "broker", "timeline", "ends", "clients", "history", "load")
 """What every author needs comes first, the rest by name."""

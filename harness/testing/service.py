@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import re
 import socket
-import statistics
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from harness.testing import causes
+from harness.testing import causes, pulse
 from harness.testing.answers import short
 from harness.testing.broker import Broker, Interval, State
 from harness.testing.causes import Cause
@@ -27,8 +26,6 @@ from harness.testing.ends import how_it_ended, last_lines
 PROBE_SECONDS = 1.0
 MOMENT_SECONDS = 0.3
 MOST_RESTARTS = 3
-LEAST_TICK, MOST_TICK = 0.05, 1.0
-_TICK_ROUNDS = 20
 _LOG_KB = 16
 _MARK_BYTES = 2048
 
@@ -55,8 +52,8 @@ class Service:
         """
         self.url = f"http://{address}:{port}"
         self.http = HttpClient(self.url)
-        self.tick = LEAST_TICK
-        """Seconds: 20 x the median round trip without faults, at least 50 ms, at most 1 s."""
+        self.tick = pulse.tick()
+        """Seconds to pause between looks, by how busy this machine was when the check began: see :func:`pulse.tick`."""
         self._broker = broker
         self._address = (address, port)
         self._diary = diary
@@ -83,6 +80,7 @@ class Service:
         other rule. After too many starts, or too much waiting, it is not waited for again.
         """
         self._watch.begin()
+        self.tick = pulse.tick()
         if not self._hopeless and self._waited > self._patience:
             self._hopeless = (
                 f"The service is so slow that the checks before this one have waited for it for {self._waited:.0f} s, "
@@ -118,11 +116,9 @@ class Service:
 
     def _ready_in_time(self) -> bool:
         with self.waiting():
-            up = self._healthy(self._startup + 4 * self.tick)
+            up = self._healthy(self._startup + self.allowance(self._startup))
         if up:
             self._diary.write(None, "your service is ready" + (" again" if self._was_ready else ""))
-            if not self._was_ready:
-                self._measure_tick()
             self._was_ready = True
         return up
 
@@ -167,6 +163,14 @@ class Service:
             self._say_gone(f"{otherwise} {self.why_not_ready()}", liveness=True)
         return time.monotonic()
 
+    def allowance(self, seconds: float) -> float:
+        """Return how much longer than ``seconds``, which are declared or promised, a wait for the service goes on.
+
+        Half a second; on a busy machine at most a fifth of ``seconds``, if that is more. Nothing that the service does
+        lengthens it, so no slowness buys time.
+        """
+        return pulse.allowance(seconds, tick=self.tick)
+
     def health(self) -> Answer:
         """Ask once how the service is."""
         return self.http.request("GET", self._health, timeout_seconds=PROBE_SECONDS)
@@ -202,10 +206,6 @@ class Service:
 
     def _healthy(self, seconds: float) -> bool:
         return ready(self.http, self._health, timeout_seconds=seconds, alive=self.running)
-
-    def _measure_tick(self) -> None:
-        seconds = [self.http.request("GET", self._health).seconds for _ in range(9)]
-        self.tick = max(LEAST_TICK, min(MOST_TICK, _TICK_ROUNDS * statistics.median(seconds)))
 
     def _say_gone(self, text: str, *, liveness: bool) -> NoReturn:
         evidence = self._watch.told(text)

@@ -73,7 +73,7 @@ def _start_without_it(world: World) -> None:
     world.service.kill()
     _die(world)
     world.service.launch()
-    until = time.monotonic() + world.startup + world.allowance
+    until = time.monotonic() + world.startup + world.service.allowance(world.startup)
     said: list[object] = []
     with world.service.waiting():
         while 503 not in said and time.monotonic() < until:

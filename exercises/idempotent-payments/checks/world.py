@@ -32,7 +32,6 @@ PORT, PROVIDER_PORT = 8080, 9000
 BUSY_MERCHANTS = 9
 LEAST_OK = 5
 """Final outcomes of each kind that a safety verdict needs, in every window."""
-ALLOWED_TICKS = 10
 PATIENCE_SECONDS = 200.0
 """How long all checks together wait for the service. A right one needs a third of it; the deadline is far beyond."""
 
@@ -94,7 +93,7 @@ class World:
     @property
     def answer_limit(self) -> float:
         """How long an answer to POST /charges may take, with a little for the way."""
-        return self.answer_seconds + self.allowance
+        return self.answer_seconds + self.service.allowance(self.answer_seconds)
 
     @property
     def read_limit(self) -> float:
@@ -108,8 +107,8 @@ class World:
 
     @property
     def allowance(self) -> float:
-        """What every wait has beyond what is declared: for the way, and for our own looks. Reports leave it out."""
-        return ALLOWED_TICKS * self.service.tick
+        """What the wait for pending charges has beyond what is declared. Reports leave it out."""
+        return self.service.allowance(5 * self.reconcile)
 
     def theirs(self, seconds: float) -> float:
         """Return how much of a wait is the service's, as reports say it beside declared times."""

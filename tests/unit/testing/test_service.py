@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from harness.testing import CheckFailed, Inconclusive, Unproven, causes
+from harness.testing import CheckFailed, Inconclusive, Unproven, causes, pulse
 from harness.testing.answers import Meaning, Said
 from harness.testing.clients import Answer
 from harness.testing.diary import Diary
@@ -22,8 +23,10 @@ class App(Upstream):
     """A candidate's service that answers one status."""
 
     status = 200
+    seconds = 0.0
 
     def handle(self, request: Request) -> Reply:
+        time.sleep(self.seconds)
         return Reply(status=self.status, json={"path": request.path})
 
 
@@ -80,14 +83,38 @@ def dies(code: int, log: bytes = b"", *, oom: bool = False) -> Host:
     return Host(on_start=end)
 
 
-def test_begin_starts_once_and_measures_the_tick(app: App) -> None:
+def test_begin_starts_once(app: App) -> None:
     """The first check starts the service, later ones find it there."""
     host = Host()
     one = service(host, app.port)
     one.begin()
     one.begin()
     assert host.verbs("start", "kill") == [("start", "app")]
-    assert one.tick >= 0.05
+
+
+def test_slow_answers_buy_no_time(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long waits go on is told by how busy the machine is, whatever the service does."""
+    monkeypatch.setattr(pulse, "_slowdown", lambda: 1.02)
+    app.seconds = 0.02
+    one = service(Host(), app.port)
+    one.begin()
+    assert one.tick == pytest.approx(0.051)
+    assert one.allowance(5.0) == pytest.approx(0.51)
+
+
+@pytest.mark.parametrize(("slowdown", "short", "long"), [(1.0, 0.5, 0.5), (3.0, 0.5, 1.5), (50.0, 0.5, 2.0)])
+def test_busy_machine_gives_waits_a_share_of_what_is_declared(
+    monkeypatch: pytest.MonkeyPatch, slowdown: float, short: float, long: float
+) -> None:
+    """Half a second at least, a fifth of the declared time at most."""
+    monkeypatch.setattr(pulse, "_slowdown", lambda: slowdown)
+    assert pulse.allowance(1.0, tick=pulse.tick()) == pytest.approx(short)
+    assert pulse.allowance(10.0, tick=pulse.tick()) == pytest.approx(long)
+
+
+def test_slowdown_is_that_of_our_own_work() -> None:
+    """Nothing works faster than its processor."""
+    assert pulse._slowdown() >= 0.99
 
 
 @pytest.mark.parametrize(
