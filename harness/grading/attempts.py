@@ -15,7 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.errors import ExerciseError, GraderError, SubmissionError
-from harness.grading.session import Job, Progress, Run
+from harness.grading.job import Job
+from harness.grading.session import Progress, Run
 from harness.model import Phase
 
 _log = logging.getLogger(__name__)

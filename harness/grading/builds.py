@@ -10,16 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from harness.engines.base import Engine, SandboxSpec, Scenario
 from harness.errors import ContentError, SubmissionError
 from harness.grading import content, plan
 from harness.grading.broker import BuildResult
+from harness.grading.job import Job
 from harness.model import SubmissionFile
-
-if TYPE_CHECKING:
-    from harness.grading.session import Job
 
 MAX_BUILT_MB = 64
 """Of what a build leaves, in an exercise without a network: it is held in memory, and sent to every one-shot sandbox."""

@@ -24,6 +24,7 @@ from harness.engines.base import Attachment, Engine
 from harness.errors import ExerciseError, ExitCode, SubmissionError
 from harness.events import Evidence
 from harness.grading import attempts, plan, session, trust
+from harness.grading.job import Job
 from harness.intake import senders, submission
 from harness.model import Check, Exercise, Grading, Limits, Score, Submission, SubmissionFile, Verdict
 
@@ -144,7 +145,7 @@ class Runner:
             return None
         return self._catalogue.pair(taken.exercise.id, whole=task.mode == "grade")
 
-    def _job(self, taken: Taken, task: Task, identity: str) -> session.Job:
+    def _job(self, taken: Taken, task: Task, identity: str) -> Job:
         exercise, pair = taken.exercise, self._catalogue.pair(taken.exercise.id, whole=task.mode == "grade")
         services = {"submission": submission.service(exercise, taken.submission)}
         contents = {"submission": taken.submission.files}
@@ -156,7 +157,7 @@ class Runner:
         contents["yardstick"] = pair.below("yardstick")
         tags = self._images(plan.images_needed(exercise, language))
         parameters = variants.parameters(exercise, taken.submission.variant)
-        return session.Job(
+        return Job(
             exercise=exercise,
             services=services,
             checks=pair.checks,
@@ -171,13 +172,13 @@ class Runner:
             owner=owners.make_owner(identity, seconds=_lifetime(exercise)),
         )
 
-    def _control(self, job: session.Job) -> session.Job:
+    def _control(self, job: Job) -> Job:
         """Return the same job on the starter: does the grader complete on something we know?"""
         contents = {**job.contents, "submission": job.contents.get("starter", ())}
         services = {**job.services, "submission": job.services.get("starter", job.services["submission"])}
         return replace(job, contents=contents, services=services)
 
-    def _run(self, job: session.Job) -> session.Run:
+    def _run(self, job: Job) -> session.Run:
         # Each run has all of its time: what is opened for it ends by itself when that is over.
         job = replace(job, owner=owners.make_owner(job.owner.run, seconds=_lifetime(job.exercise)))
         if job.exercise.network or not self._keep_warm:
@@ -193,7 +194,7 @@ class Runner:
                 self.close()
         return run
 
-    def _warm_grader(self, job: session.Job) -> Attachment:
+    def _warm_grader(self, job: Job) -> Attachment:
         spec = plan.grader(job.exercise, job.tags)
         if spec.image not in self._warm_graders or time.monotonic() > self._warm_until:
             self.close()
@@ -204,7 +205,7 @@ class Runner:
             self._warm_graders[spec.image] = self._warm.enter_context(self._engine.attach_once(owner, spec))
         return self._warm_graders[spec.image]
 
-    def _with_engine(self, base: Grading, job: session.Job) -> Grading:
+    def _with_engine(self, base: Grading, job: Job) -> Grading:
         able = self._engine.capabilities()
         return replace(
             base,
@@ -275,7 +276,7 @@ def _unreadable(task: Task, exercise: Exercise) -> Submission:
     )
 
 
-def _judged(base: Grading, job: session.Job, settled: attempts.Settled, seconds: float) -> Grading:
+def _judged(base: Grading, job: Job, settled: attempts.Settled, seconds: float) -> Grading:
     # What a run says that somebody else interfered with is not read: each of its checks is still owed.
     evidence = Evidence() if settled.interfered else settled.run.evidence
     judgement = scoring.judge(
@@ -304,7 +305,7 @@ def _judged(base: Grading, job: session.Job, settled: attempts.Settled, seconds:
     )
 
 
-def _collected(evidence: Evidence, job: session.Job) -> list[str]:
+def _collected(evidence: Evidence, job: Job) -> list[str]:
     """Return the ids of the tests that were found, without those of declared checks that nobody asked for."""
     unasked = {check.id for check in job.checks} - {check.id for check in selected(job.checks, job.only)}
     return [name for name in evidence.collected if name not in unasked]

@@ -12,7 +12,8 @@ from harness.engines.base import Interference
 from harness.errors import EngineError, ExerciseError, GraderError, SubmissionError
 from harness.events import Evidence
 from harness.grading.attempts import settle
-from harness.grading.session import Job, Run
+from harness.grading.job import Job
+from harness.grading.session import Run
 
 SUBMISSION, STARTER = cast("Job", "submission"), cast("Job", "starter")
 

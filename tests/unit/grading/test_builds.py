@@ -14,7 +14,7 @@ from harness.engines.fake.engine import FakeEngine
 from harness.engines.fake.process import Process
 from harness.errors import ContentError, SubmissionError
 from harness.grading import builds, content, plan
-from harness.grading.session import Job
+from harness.grading.job import Job
 from harness.model import Limits, SandboxPlan, Service, SubmissionFile
 from harness.owners import Owner
 from tests.unit.factories import exercise
