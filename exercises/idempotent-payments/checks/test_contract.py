@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,7 +17,29 @@ from harness.testing.scripted import BEFORE, await_held, releasing
 
 ODD_AMOUNTS = ("00.50", "007.10", ".50", "1.", "+1.00", " 1.00", "1.00 ", "1.00\n", "1,00", "1_0.00", "\u0661.00", "")
 """What number parsers take and the brief refuses: zeros, points, signs, spaces, a line end, other digits."""
-ODD_NAMES: tuple[Json, ...] = ("", "m 1", "m-\u00e9", "m-1\n", "m" * 65, 7)
+ODD_NAMES: tuple[Json, ...] = ("", "m 1", "m-\u00e9", "m-1\n", "m" * 65, 7, None)
+ODD_CURRENCIES: tuple[Json, ...] = ("XXX", "", None, ["EUR"])
+ODD_KEYS = ("", "k 1", "k-\u00e9", "k" * 65)
+ODD_IDS = (
+    "no-such-charge",
+    "1",
+    "-1",
+    "9" * 20,
+    "x" * 65,
+    "x" * 1000,
+    "0" * 8 + "-0000" * 3 + "-" + "0" * 12,
+    "%27",
+    "%C3%A9",
+)
+"""Which no charge has, whatever a service uses for its own: numbers, UUIDs, columns of so many characters."""
+ERRORS = 100
+"""More refusals of one kind than a pool has connections: what each of them keeps is missed afterwards."""
+AT_ONCE = 5
+"""So many of them: it is their number that is asked for, not how fast they are."""
+ROUNDS = 3
+"""Of all malformed requests: as many as ``ERRORS``."""
+PAIRS = 12
+"""Keys that come with two bodies at the same moment."""
 
 
 def _created(world: World, charge: Charge) -> Said:
@@ -61,12 +84,41 @@ def test_create_then_read(world: World) -> None:
     world.outcomes.repeated(told, again)
     world.judge.money(again)
     world.judge.ledgers(told, until=time.monotonic())
+    _in_other_words(world, first, told[first])
     _unknown_things(world)
+    last = purse.charge()
+    _in_other_words(world, last, _created(world, last))
+
+
+def _in_other_words(world: World, charge: Charge, said: Said) -> None:
+    """A request is what its fields say: their order, spaces, escapes and fields that are not ours change nothing."""
+    others: dict[str, Json] = {"note": "again", "id": "ch-1", "status": "declined", "more": {"amount": ["1.00"]}}
+    escaped = json.dumps(charge.body, indent=2).replace("m-", "\\u006d-")
+    same: dict[str, Json | bytes] = {
+        "other fields": {**others, **charge.body},
+        "its fields in another order": dict(reversed(charge.body.items())),
+        "spaces and an escape": escaped.encode(),
+    }
+    for what, body in same.items():
+        headers = {"Content-Type": "application/json", "Idempotency-Key": charge.key}
+        answer = world.client.http.request("POST", "/charges", body, headers=headers)
+        expect(
+            answer.status == 201 and answer.json() == said.answer.json(),
+            f"The request with {charge.key}, repeated with {what}, was not answered as before.",
+            expected=short(said.answer),
+            found=short(answer),
+            evidence=world.judge.evidence(charge),
+        )
 
 
 def _unknown_things(world: World) -> None:
-    missing = world.client.http.request("GET", "/charges/no-such-charge")
-    expect(missing.status == 404, "GET /charges/{id} of an unknown id", expected=404, found=short(missing))
+    names = [*ODD_IDS, *(f"no-such-{number}" for number in range(ERRORS))]
+    for name in names:
+        missing = world.client.http.request("GET", f"/charges/{name}")
+        expect(missing.status == 404, f"GET /charges/{name[:70]}, an unknown id", expected=404, found=short(missing))
+    for query in ("", "?limit=10"):
+        answer = world.client.http.request("GET", f"/ledger{query}")
+        expect(answer.status == 400, f"GET /ledger{query} names no merchant", expected=400, found=short(answer))
     empty = world.client.ledger("m-nobody")
     expect(
         not empty.problem and not empty.entries,
@@ -82,9 +134,13 @@ def test_key_with_other_body(world: World) -> None:
     world.service.begin(liveness=True)
     purse = world.purse("body")
     held, charge = purse.charges(2)
+    declined = purse.charge(amount="402.30", currency="EUR")
     told = {held: _while_held(world, held, purse)}
-    told[charge] = _created(world, charge)
-    _refused(world, charge, purse, when="once it was final")
+    told |= {one: _created(world, one) for one in (charge, declined)}
+    _refused(world, charge, purse, when="once it was captured")
+    _refused(world, declined, purse, when="once it was declined")
+    told |= _at_once(world, purse)
+    _refused(world, charge, purse, when="again and again", times=ERRORS)
     again = world.crowd.ask_all(list(told), f="replay")
     for one, said in again.items():
         expect(
@@ -112,24 +168,39 @@ def _while_held(world: World, charge: Charge, purse: Purse) -> Said:
     return said[charge]
 
 
-def _refused(world: World, charge: Charge, purse: Purse, *, when: str) -> None:
-    """Ask for another amount and for another currency with a charge's key: both are refused, and nothing is captured."""
+def _refused(world: World, charge: Charge, purse: Purse, *, when: str, times: int = 1) -> None:
+    """Ask for another currency and for other amounts with a charge's key: all are refused, and nothing is captured."""
     currency = "USD" if charge.currency == "EUR" else "EUR"
-    others = {
-        "another amount": replace(charge, amount=purse.charge().amount),
-        "another currency": replace(charge, currency=currency),
-    }
-    for what, other in others.items():
-        answer = world.client.post(other, f="conflict").answer
-        expect(
-            answer.status == world.conflict_status,
-            f"The key {charge.key}, used again with {what} {when}, was not refused.",
-            expected=world.conflict_status,
-            found=short(answer),
-            evidence=world.judge.evidence(charge, other),
-        )
-        captured = world.books.captures(other)
-        expect(not captured, f"The key {charge.key}, used again with {what} {when}, was captured.", found="a capture")
+    others = {replace(charge, amount=purse.charge().amount): "another amount" for _ in range(times)}
+    others[replace(charge, currency=currency)] = "another currency"
+    asked = list(others)
+    for start in range(0, len(asked), AT_ONCE):
+        for other, said in world.crowd.ask_all(asked[start : start + AT_ONCE], f="conflict").items():
+            _no_charge(world, said, charge, other, how=f"used again with {others[other]} {when}")
+
+
+def _no_charge(world: World, said: Said, charge: Charge, other: Charge, *, how: str) -> None:
+    expect(
+        said.answer.status == world.conflict_status,
+        f"The key {charge.key}, {how}, was not refused.",
+        expected=world.conflict_status,
+        found=short(said.answer),
+        evidence=world.judge.evidence(charge, other),
+    )
+    captured = world.books.captures(other)
+    expect(not captured, f"The key {charge.key}, {how}, was captured.", found="a capture")
+
+
+def _at_once(world: World, purse: Purse) -> dict[Charge, Said]:
+    """Ask for two charges with one key at the same moment, often: one is taken, the other refused. Return the first."""
+    pairs = [(one, replace(one, amount=purse.charge().amount)) for one in purse.charges(PAIRS)]
+    asked = world.crowd.ask_all([charge for pair in pairs for charge in pair], f="conflict")
+    taken: dict[Charge, Said] = {}
+    for pair in pairs:
+        one, other = sorted(pair, key=lambda charge: asked[charge].meaning is Meaning.REFUSED)
+        taken[one] = asked[one]
+        _no_charge(world, asked[other], one, other, how="used at the same moment with another amount")
+    return world.crowd.settle(taken, until=time.monotonic() + world.pending_limit, repeat=taken)
 
 
 @check("contract/malformed-requests")
@@ -139,8 +210,8 @@ def test_malformed_requests(world: World) -> None:
     purse = world.purse("form")
     since = time.monotonic()
     good = purse.charge()
-    for what, key, body in _malformed(good):
-        headers = {} if key is None else {"Idempotency-Key": key}
+    for what, key, body in _malformed(good) * ROUNDS:
+        headers = {"Content-Type": "application/json"} | ({} if key is None else {"Idempotency-Key": key})
         answer = world.client.http.request("POST", "/charges", body, headers=headers)
         expect(answer.status == 400, f"A request with {what} was not refused.", expected=400, found=short(answer))
     stray = world.books.captured_since(since)
@@ -155,13 +226,15 @@ def _malformed(good: Charge) -> list[tuple[str, str | None, Json | bytes]]:
         return {**good.body, "amount": text, "currency": currency}
 
     cases: list[tuple[str, Json | bytes]] = [
+        ("no body", b""),
         ("a body that is not JSON", b'{"merchant": '),
         ("a body that is no object", ["m-1"]),
         ("no merchant", {"amount": "1.00", "currency": "EUR"}),
         ("no amount", {"merchant": good.merchant, "currency": "EUR"}),
         ("no currency", {"merchant": good.merchant, "amount": "1.00"}),
-        ("an unknown currency", amount("1.00", "XXX")),
+        *((f"the currency {name!r}", {**good.body, "currency": name}) for name in ODD_CURRENCIES),
         ("a number as amount", amount(12.5)),
+        ("null as amount", amount(None)),
         ("the amount 12.5 in EUR", amount("12.5")),
         ("the amount 12.505 in EUR", amount("12.505")),
         ("the amount 12 in EUR", amount("12")),
@@ -177,7 +250,8 @@ def _malformed(good: Charge) -> list[tuple[str, str | None, Json | bytes]]:
     keyed: list[tuple[str, str | None, Json | bytes]] = [
         (what, f"k-{number:02d}-none", body) for number, (what, body) in enumerate(cases)
     ]
-    return [("no Idempotency-Key", None, good.body), ("a key of 65 characters", "k" * 65, good.body), *keyed]
+    odd = [(f"the key {key!r}", key, good.body) for key in ODD_KEYS]
+    return [("no Idempotency-Key", None, good.body), *odd, *keyed]
 
 
 def _edge_of_the_rules(world: World, good: Charge) -> None:
