@@ -72,14 +72,17 @@ class Moment:
 
 
 def moments(rng: random.Random, points: Sequence[CommitPoint], *, most: int) -> tuple[Moment, ...]:
-    """Return both sides of each commit of a charge in random order, at most ``most`` moments."""
-    every = [
-        Moment(number=number, point=point, when=when)
-        for number, point in enumerate(points, 1)
-        for when in ("before", "after")
-    ]
+    """Return both sides of commits of a charge in random order, at most ``most`` moments.
+
+    Of too many commits those in the middle are drawn, and the first two and the last two are always among them.
+    """
+    numbers = list(range(1, len(points) + 1))
+    middle = numbers[2:-2]
+    rng.shuffle(middle)
+    chosen = [*numbers[:2], *numbers[2:][-2:], *middle][: most // 2]
+    every = [Moment(number=one, point=points[one - 1], when=when) for one in chosen for when in ("before", "after")]
     rng.shuffle(every)
-    return tuple(every[:most])
+    return tuple(every)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

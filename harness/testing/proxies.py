@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Self
@@ -337,12 +337,17 @@ class PostgresProxy:
         return self.counter.set_trap(point, when)
 
     def learning(self) -> AbstractContextManager[None]:
-        """Learn the service's idle chatter: transactions that commit in the body are not counted from then on.
-
-        They are told by the text of all their statements. Work that a reconciler does only when there is some writes
-        nothing while there is none, and is still counted.
-        """
+        """Begin anew to learn what the service commits, in the body while it is idle: see :meth:`common`."""
         return self.counter.learning()
+
+    def common(self, runs: Sequence[Sequence[CommitPoint]]) -> tuple[CommitPoint, ...]:
+        """Return the commit points of equal works: those that most of ``runs`` have, in order. ``disarm`` gives each run.
+
+        What an idle service commits as well is one only when every run has it: what is beside the work comes now and
+        then. Commits whose text is no majority's, since it changes each time, are told by their number among those, and
+        from now on a trap for one of them takes any text that was not seen before, or that has committed.
+        """
+        return self.counter.common(runs)
 
     def refuse(self, on: bool) -> None:  # noqa: FBT001 - reads as the sentence it is
         """Close new connections at once, or stop doing so. Open ones stay."""

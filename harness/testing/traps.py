@@ -6,9 +6,10 @@ import enum
 import threading
 import time
 from collections import Counter as Tally
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 
 from harness.errors import GraderError
 
@@ -16,6 +17,10 @@ BEFORE = "before"
 AFTER = "after"
 Signature = tuple[str, ...]
 """The statements of a transaction in upper case, literals masked: equal for equal work on other values."""
+CHANGING: Signature = ("a text of its own",)
+"""Stands for all that commits with a text which equal works before it did not have."""
+_MOST_TEXTS = 5000
+"""That are kept: who changes texts without end fills no memory of ours."""
 
 
 class Action(enum.Enum):
@@ -80,7 +85,10 @@ class Counter:
         self._seen: Tally[Signature] = Tally()
         self._trap: Trap | None = None
         self._learning = False
-        self._chatter: set[Signature] = set()
+        self._idle: set[Signature] = set()
+        self._left: set[Signature] = set()
+        self._wrote: set[Signature] = set()
+        self._known: set[Signature] | None = None
 
     @property
     def watching(self) -> bool:
@@ -113,34 +121,58 @@ class Counter:
 
     @contextmanager
     def learning(self) -> Iterator[None]:
-        """Take every transaction that commits in the body for idle chatter: it is not counted from then on."""
-        self._learning = True
+        """Begin to learn texts anew: what commits in the body is something that an idle service commits."""
+        with self._lock:
+            self._learning, self._known = True, None
+            for texts in (self._idle, self._left, self._wrote):
+                texts.clear()
         try:
             yield
         finally:
             self._learning = False
 
+    def common(self, runs: Sequence[Sequence[CommitPoint]]) -> tuple[CommitPoint, ...]:
+        """Return what most runs have, and idleness explains not; texts that no majority has count as ``CHANGING`` from now."""
+        times = Tally(chain.from_iterable({point.signature for point in run} for run in runs))
+        with self._lock:
+            idle = {signature for signature in self._idle if times[signature] < len(runs)}
+            stable = {signature for signature, count in times.items() if 2 * count > len(runs)} - idle
+            self._known = stable | idle | (self._left - self._wrote)
+        named = [_named(run, stable, idle) for run in runs]
+        found = Tally(chain.from_iterable(named))
+        return tuple(point for point in dict.fromkeys(chain.from_iterable(named)) if 2 * found[point] > len(runs))
+
     def leaves(self, signature: Signature) -> Trap | None:
         """A unit is about to reach the server: return the trap that stops it ``before``."""
         with self._lock:
-            return self._sprung(signature, BEFORE, self._seen[signature] + 1)
+            if self._known is None and self.watching and len(self._left) < _MOST_TEXTS:
+                self._left.add(signature)
+            name = self._name(signature)
+            return self._sprung(name, BEFORE, self._seen[name] + 1)
 
     def wanted(self, signature: Signature) -> bool:
         """Return whether the answer to a unit is to be kept until it is known whether it committed."""
         trap = self._trap
-        return trap is not None and trap.when == AFTER and trap.point.signature == signature
+        return trap is not None and trap.when == AFTER and trap.point.signature == self._name(signature)
 
     def committed(self, signature: Signature) -> Trap | None:
         """The log says that a unit has committed: return the trap that stops its answer."""
         with self._lock:
-            if self._learning:
-                self._chatter.add(signature)
-            if not self._armed or signature in self._chatter:
+            if self._known is None and len(self._wrote) < _MOST_TEXTS:
+                self._wrote.add(signature)
+            if self._learning and len(self._idle) < _MOST_TEXTS:
+                self._idle.add(signature)
+            if not self._armed:
                 return None
-            self._seen[signature] += 1
-            number = self._seen[signature]
-            self._points.append(CommitPoint(signature=signature, number=number))
-            return self._sprung(signature, AFTER, number)
+            name = self._name(signature)
+            self._seen[name] += 1
+            number = self._seen[name]
+            self._points.append(CommitPoint(signature=name, number=number))
+            return self._sprung(name, AFTER, number)
+
+    def _name(self, signature: Signature) -> Signature:
+        """Return by what name commits of a text are counted."""
+        return signature if self._known is None or signature in self._known else CHANGING
 
     def _begin(self) -> None:
         self._armed = True
@@ -153,3 +185,16 @@ class Counter:
             return None
         self._trap = None
         return trap
+
+
+def _named(run: Sequence[CommitPoint], stable: set[Signature], idle: set[Signature]) -> tuple[CommitPoint, ...]:
+    """Return what a run has beside idle work, texts of its own under their common name."""
+    seen: Tally[Signature] = Tally()
+    points = []
+    for point in run:
+        if point.signature in idle:
+            continue
+        name = point.signature if point.signature in stable else CHANGING
+        seen[name] += 1
+        points.append(CommitPoint(signature=name, number=seen[name]))
+    return tuple(points)

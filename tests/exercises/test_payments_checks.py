@@ -82,6 +82,19 @@ def test_schedule_differs_for_another_seed_and_for_check(modules: dict[str, Modu
     assert drawn(modules, job()) != drawn(modules, other)
 
 
+def test_first_and_last_commits_are_always_among_the_moments(modules: dict[str, ModuleType]) -> None:
+    """Of many commits some are drawn; few are all taken, on both sides."""
+    plans = modules["plans"]
+    rng = generator(job(), "a")
+    for count in range(1, 20):
+        points = [CommitPoint(signature=("COMMIT",), number=number) for number in range(1, count + 1)]
+        drawn = plans.moments(rng, points, most=10)
+        numbers = {moment.number for moment in drawn}
+        assert len(drawn) == len(set(drawn)) == 2 * len(numbers) == 2 * min(count, 5)
+        assert {1, count} | {min(2, count), max(1, count - 1)} <= numbers
+        assert all(moment.point == points[moment.number - 1] for moment in drawn)
+
+
 def test_purse_hands_out_charges_that_are_recognised_by_value(modules: dict[str, ModuleType]) -> None:
     """No two charges share merchant, currency and amount, and none is a documented test amount."""
     schedule = modules["schedule"]

@@ -13,6 +13,7 @@ import pytest
 from harness.errors import GraderError
 from harness.testing import pgwire
 from harness.testing.proxies import CommitPoint, PostgresProxy
+from harness.testing.traps import CHANGING
 from tests.unit.testing.postgres import (
     FLUSH,
     SYNC,
@@ -230,23 +231,56 @@ def test_proxy_without_a_position_has_no_commit_points(database: FakePostgres) -
         assert blind.disarm() == ()
 
 
-def test_proxy_does_not_count_what_it_learnt_as_chatter(proxy: PostgresProxy) -> None:
-    """A heartbeat is not counted; a reconciler that writes only when it has work is."""
+BEAT = "update heartbeat set at = now()"
+
+
+def test_commits_of_an_idle_service_are_no_commit_points(proxy: PostgresProxy) -> None:
+    """A heartbeat is none, unless it is in every run; a reconciler that writes only when it has work is one."""
     client = Client(proxy.port)
 
-    def poll(*work: str) -> None:
-        client.ask(query("update heartbeat set at = now()"))
-        for sql in ("begin", "select * from t where id > 3", *work, "commit"):
+    def run(*work: str) -> tuple[CommitPoint, ...]:
+        proxy.arm()
+        for sql in work:
             client.ask(query(sql))
+        return proxy.disarm()
 
+    poll = ("begin", "select * from t where id > 3", "commit")
+    work = ("begin", "select * from t where id > 3", "update t set a = 1", "commit")
     with proxy.learning():
-        poll()
-    proxy.arm()
-    poll()
-    assert proxy.disarm() == ()
-    proxy.arm()
-    poll("update t set a = 1")
-    assert [point.statement for point in proxy.disarm()] == ["COMMIT"]
+        run(BEAT, *poll)
+    found = proxy.common([run(BEAT, *work), run(*work, BEAT), run(*poll, *work)])
+    assert [point.statement for point in found] == ["COMMIT"]
+    with proxy.learning():
+        run(BEAT)
+    assert [point.statement for point in proxy.common([run(*work, BEAT)] * 3)] == ["COMMIT", BEAT.upper()]
+
+
+def test_commits_are_found_whatever_their_text(proxy: PostgresProxy) -> None:
+    """Texts that change with each work are told by their number, before and after; what only reads is let pass."""
+    first, second = Client(proxy.port), Client(proxy.port)
+    letters = iter("abcdefgh")
+
+    def work(client: Client) -> list[str]:
+        name = next(letters)
+        texts = ("insert into t values (1)", "select * from t", f"update t as {name} set a = 1")
+        return [client.ask(query(text)) for text in texts]
+
+    def run() -> tuple[CommitPoint, ...]:
+        proxy.arm()
+        work(first)
+        return proxy.disarm()
+
+    points = proxy.common([run(), run(), run()])
+    assert points == (CommitPoint(signature=("INSERT INTO T VALUES (?)",)), CommitPoint(signature=CHANGING))
+    before = proxy.trap(points[1], "before")
+    threading.Thread(target=work, args=(first,), daemon=True).start()
+    assert before.held.wait(2)
+    after = proxy.trap(points[1], "after")
+    threading.Thread(target=work, args=(second,), daemon=True).start()
+    assert after.held.wait(2)
+    for trap in (before, after):
+        trap.release("drop")
+    assert first.closed()
 
 
 CASES = {
