@@ -19,9 +19,16 @@ ANSWER_BYTES = 190
 """About as long as the provider's whole answer: cuts are drawn over status line, headers and body."""
 
 
-def ambiguous_scripts(rng: random.Random, provider_timeout: float) -> dict[str, Script]:
+def undecided_seconds(provider_timeout: float, reconcile: float) -> float:
+    """Return how long a call may wait to be repeated: whoever repeats it does so when it has timed out and a look is due."""
+    return provider_timeout + 2 * reconcile
+
+
+def ambiguous_scripts(rng: random.Random, provider_timeout: float, reconcile: float) -> dict[str, Script]:
     """Return one script for each way in which an outcome can stay unclear, by words of the evidence."""
     late, never = 1.6 * provider_timeout, 3.0 * provider_timeout
+    undecided = undecided_seconds(provider_timeout, reconcile)
+    in_work = Step(wait_seconds=0.3 * provider_timeout)
     return {
         "an answer of 500, nothing captured": (Step(status=500),),
         "503 twice, nothing captured": (Step(status=503), Step(status=503)),
@@ -34,6 +41,9 @@ def ambiguous_scripts(rng: random.Random, provider_timeout: float) -> dict[str, 
             Step(cut_after_bytes=rng.randrange(ANSWER_BYTES - 60, ANSWER_BYTES - 20)),
         ),
         "captured, cut, and the repeated call fails": (Step(cut_after_bytes=0), Step(status=500), Step(status=429)),
+        "captured while the repeated call is in work": (Step(until_repeated_seconds=undecided), in_work),
+        "declined while the repeated call is in work": (Step(status=402, until_repeated_seconds=undecided), in_work),
+        "declined late, after the caller gave up": (Step(status=402, wait_seconds=1.4 * provider_timeout),),
         "declined, the answer never comes": (Step(status=402, silent=True, answer_after_seconds=never),),
         "slow, in time": (Step(wait_seconds=0.3 * provider_timeout, answer_after_seconds=0.3 * provider_timeout),),
     }

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from books import Outcome
 from news import Story, tell
-from plans import ambiguous_scripts, early_webhook_scripts
+from plans import ambiguous_scripts, early_webhook_scripts, undecided_seconds
 from psp import message_of
 from schedule import Charge, Purse
 from world import LEAST_OK, World
@@ -31,7 +31,7 @@ def test_ambiguous_outcomes(world: World) -> None:
     purse = world.purse("amb", merchants=4)
     told = dict(world.baseline(purse))
     rng = generator(world.job, "ambiguous")
-    scripts = ambiguous_scripts(rng, world.provider_timeout)
+    scripts = ambiguous_scripts(rng, world.provider_timeout, world.reconcile)
     charges = purse.charges(LEAST_OK * len(scripts))
     kinds = deal(rng, charges, list(scripts))
     for charge, kind in kinds.items():
@@ -42,7 +42,9 @@ def test_ambiguous_outcomes(world: World) -> None:
         said = world.crowd.ask_all(charges)
         # A client without an id can do nothing but ask again.
         repeating |= {charge for charge, one in said.items() if not one.id}
-        said = world.crowd.settle(said, until=time.monotonic() + world.pending_limit, repeat=repeating)
+        # The provider is well once it has decided.
+        until = time.monotonic() + undecided_seconds(world.provider_timeout, world.reconcile) + world.pending_limit
+        said = world.crowd.settle(said, until=until, repeat=repeating)
     told |= said | world.crowd.ask_until_final(purse.charges(LEAST_OK), f="after")
     world.settled(told, of=" with ambiguous outcomes")
     world.audit(told, of=" with ambiguous outcomes")

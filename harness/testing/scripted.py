@@ -179,6 +179,12 @@ class Script(Generic[StepT]):
         if seconds > 0:
             self._closing.wait(seconds)
 
+    def await_that(self, condition: Callable[[], bool], *, seconds: float) -> None:
+        """Wait until something has happened, but not longer than so many seconds, nor than the upstream is open."""
+        deadline = time.monotonic() + seconds
+        while not condition() and time.monotonic() < deadline and not self._closing.wait(_POLL_SECONDS):
+            pass
+
     def close(self) -> None:
         """Let everything that waits go."""
         self._closing.set()

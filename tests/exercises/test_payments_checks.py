@@ -65,7 +65,7 @@ def drawn(modules: dict[str, ModuleType], one: Job) -> list[object]:
         purse.merchants,
         charges,
         deal(rng, charges, ["x", "y", "z"]),
-        plans.ambiguous_scripts(rng, 1.0),
+        plans.ambiguous_scripts(rng, 1.0, 1.0),
         plans.moments(rng, [CommitPoint(signature=("COMMIT",), number=number) for number in (1, 2, 3)], most=4),
         plans.outage(rng, 1.0, charges),
     ]
@@ -210,8 +210,22 @@ def test_provider_that_is_unwell_does_as_it_is_told(modules: dict[str, ModuleTyp
     charge, schedule = charge_of(modules), modules["schedule"]
     with provider.real.unwell(lambda _call, before: schedule.Step(status=503 if before else 500)):
         assert [provider.capture(charge, "r-1")[0] for _ in range(2)] == [500, 503]
-        assert provider.call("GET", ref="r-1")[0] == 503
+        assert [provider.call("GET", ref="r-1")[0] for _ in range(2)] == [503, 429]
     assert provider.capture(charge, "r-1")[0] == 201
+
+
+def test_provider_decides_when_a_call_is_repeated(modules: dict[str, ModuleType], provider: Provider) -> None:
+    """A call that waits for the next one with its ref is decided first; the later one is told what came of it."""
+    charge, step = charge_of(modules), modules["schedule"].Step
+    provider.real.script(charge, (step(status=402, until_repeated_seconds=5.0), step(wait_seconds=0.05)))
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        first = pool.submit(provider.capture, charge, "r-1")
+        while not provider.books.calls(charge):
+            time.sleep(0.001)
+        assert provider.call("GET", ref="r-1")[1]["captures"] == [], "it is still being worked on"
+        status, body = provider.capture(charge, "r-1")[:2]
+        assert (status, body["status"], body["capture"]) == (409, "declined", None)
+        assert first.result(timeout=5)[0] == 402
 
 
 def test_provider_that_hangs_captures_and_says_nothing(modules: dict[str, ModuleType], provider: Provider) -> None:

@@ -133,6 +133,11 @@ class Books:
         with self._lock:
             return self._by_ref.get(ref)
 
+    def calls_of(self, ref: str) -> int:
+        """Return how many calls there were with a ref."""
+        with self._lock:
+            return self._of_ref[ref]
+
     def value_of(self, ref: str) -> Value | None:
         """Return what a ref was first used for."""
         with self._lock:

@@ -7,6 +7,7 @@ killed right there.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Collection, Hashable, Iterator
 from contextlib import contextmanager
 
@@ -38,6 +39,7 @@ class Provider(Upstream):
         self.webhooks = Webhooks(post, diary)
         self.calls: scripted.Script[Step] = scripted.Script()
         self._diary = diary
+        self._busy = itertools.cycle((503, 429))
 
     def script(self, charge: Charge, script: Script) -> None:
         """Set what the first calls for a charge come to."""
@@ -49,7 +51,7 @@ class Provider(Upstream):
 
     @contextmanager
     def unwell(self, rule: Callable[[Hashable, int], Step]) -> Iterator[None]:
-        """For the body, every POST /captures goes as ``rule(value, calls before)`` says, and GET answers 503."""
+        """For the body, every POST /captures goes as ``rule(value, calls before)`` says, and GET answers 503 and 429 in turn."""
         self._diary.write(None, "the provider is unwell")
         try:
             with self.calls.ruled(rule):
@@ -90,7 +92,7 @@ class Provider(Upstream):
         if self.calls.hangs(self.books.value_of(ref)):
             return HANG_UP
         if self.calls.is_ruled:
-            return _error(503, "try later")
+            return _error(next(self._busy), "try later")
         outcome = self.books.of_ref(ref)
         if outcome is not None:
             self._diary.write(outcome.value, f"your service asks for the outcome of its ref: {outcome.status}")
@@ -99,6 +101,7 @@ class Provider(Upstream):
     def _capture(self, call: Call) -> Reply:
         step = self._step(call)
         self.calls.pause(self.latency_seconds + step.wait_seconds)
+        self.calls.await_that(lambda: self.books.calls_of(call.ref) > 1, seconds=step.until_repeated_seconds)
         hold = self.calls.taken(call.value)
         received = "the provider has received the call and holds it before capturing"
         if not self.calls.reach(hold, BEFORE, lambda: self._diary.write(call.value, received)):

@@ -80,6 +80,8 @@ class Step(scripted.Step):
 
     webhooks: tuple[Webhook, ...] = ()
     """Types are ``authorised``, ``captured`` and ``declined``."""
+    until_repeated_seconds: float = 0.0
+    """Decide when the next call with the same ref has come, or after so many seconds: the later call finds a used ref."""
 
 
 NORMAL = Step()
