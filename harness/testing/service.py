@@ -171,9 +171,9 @@ class Service:
         """
         return pulse.allowance(seconds, tick=self.tick)
 
-    def health(self) -> Answer:
+    def health(self, *, timeout_seconds: float = PROBE_SECONDS) -> Answer:
         """Ask once how the service is."""
-        return self.http.request("GET", self._health, timeout_seconds=PROBE_SECONDS)
+        return self.http.request("GET", self._health, timeout_seconds=timeout_seconds)
 
     def running(self) -> bool:
         """Return whether the service's process is there."""

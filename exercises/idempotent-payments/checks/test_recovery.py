@@ -7,12 +7,14 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from http import HTTPStatus
 
 from schedule import Charge, Purse
 from world import LEAST_OK, World
 
 from harness.testing import check, expect, fail, measured
-from harness.testing.answers import Said, examples
+from harness.testing.answers import Said, examples, short
+from harness.testing.scripted import AFTER, await_held, releasing
 
 CLIENTS = 8
 PROMISED, OPEN = 3, 6
@@ -31,7 +33,7 @@ def test_database_restart(world: World) -> None:
     told = dict(world.baseline(purse))
     told |= _after_a_promise(world, purse)
     told |= _under_load(world, purse)
-    _start_without_it(world)
+    told |= _start_without_it(world, purse)
     told |= world.crowd.ask_until_final(purse.charges(LEAST_OK), f="after the database")
     world.settled(told, of=AROUND)
     world.audit(told, of=AROUND)
@@ -64,14 +66,30 @@ def _under_load(world: World, purse: Purse) -> dict[Charge, Said]:
             time.sleep(world.reconcile / 2)
             _die(world)
             time.sleep(down / 2)
-        back = _return(world, after_seconds=down / 2)
+        began = time.monotonic()
+        _says_so(world)
+        back = _return(world, after_seconds=max(0.0, began + down / 2 - time.monotonic()))
     return _recovered(world, told, {charge: one.result() for charge, one in asked.items()}, back)
 
 
-def _start_without_it(world: World) -> None:
-    """Start the service while the database is away: it says so, and is ready when that is over."""
-    world.service.kill()
-    _die(world)
+def _says_so(world: World) -> None:
+    """A database that has been away for a while, with clients waiting: whoever asks is told that the service can't work."""
+    with world.service.waiting():
+        answer = world.service.health(timeout_seconds=world.read_limit)
+    expect(
+        answer.status == HTTPStatus.SERVICE_UNAVAILABLE,
+        "GET /health did not say that the service can't work, while the database was away under load.",
+        expected=f"503 within 3 x provider_timeout_seconds + 1 s = {world.answer_seconds:g} s",
+        found=short(answer),
+    )
+
+
+def _start_without_it(world: World, purse: Purse) -> dict[Charge, Said]:
+    """Start the service while the database is away: it says so, and is ready when that is over.
+
+    Both died with a charge in hand, which the provider had captured: it is found out without a client that asks again.
+    """
+    told = _die_with_a_call(world, purse.charge())
     world.service.launch()
     until = time.monotonic() + world.startup + world.service.allowance(world.startup)
     said: list[object] = []
@@ -88,9 +106,30 @@ def _start_without_it(world: World) -> None:
     )
     world.database.start()
     world.diary.write(None, "the database is back")
-    world.service.await_ready(
+    ready = world.service.await_ready(
         otherwise="Started while the database was away, the service was not ready when it was back."
     )
+    world.judge.money(told, of=AROUND)
+    world.judge.ledgers(told, until=ready + world.pending_limit)
+    return told | world.crowd.ask_until_final(told, f="asked again late")
+
+
+def _die_with_a_call(world: World, charge: Charge) -> dict[Charge, Said]:
+    """The database dies, and the service with it, while one charge is at the provider and nobody does anything else.
+
+    So nobody else's commit takes along what that charge should have had in the database's log before it was sent.
+    """
+    world.database.turn_page()
+    hold = world.provider.hold(charge, AFTER)
+    with ThreadPoolExecutor(max_workers=1) as pool, releasing(world.provider.calls, [hold]):
+        asked = pool.submit(world.client.post, charge)
+        within = max(world.answer_limit, world.pending_limit)
+        with world.service.waiting():
+            held = await_held([hold], within_seconds=within, after_first_seconds=0.0)
+        _die(world)
+        world.service.kill()
+    expect(held, f"Charge {charge.key} was not sent to the provider.", expected="a call in time")
+    return {charge: asked.result()}
 
 
 def _die(world: World) -> None:
@@ -135,6 +174,7 @@ def _recovered(
     # Only of those that made it: how much too late one is that never does cannot be seen.
     seconds = world.theirs(time.monotonic() - back)
     measured("seconds until every charge had its outcome", seconds, limit=5 * world.reconcile, unit="s")
+    world.service.await_ready(otherwise="The service was not ready again when the database was back.")
     return told | world.crowd.ask_until_final(quiet, f="asked again late")
 
 
