@@ -18,6 +18,7 @@ MAX_CONNECTIONS = 64
 """Each has two threads of the one budget of ``crew``."""
 MAX_BODY_BYTES = 1 << 20
 """Of a request that a mistake is made with."""
+GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Forwarder:
@@ -138,6 +139,7 @@ def _pump_requests(source: socket.socket, sink: socket.socket, mistake: mistakes
     stream = http1.Stream(source)
     with contextlib.suppress(OSError, http1.Broken):
         while stream.wait_for_first():
-            sink.sendall(mistakes.encode(mistake(mistakes.read(stream, most_body_bytes=MAX_BODY_BYTES))))
+            request = mistakes.read(stream, most_body_bytes=MAX_BODY_BYTES, go_on=lambda: source.sendall(GO_ON))
+            sink.sendall(mistakes.encode(mistake(request)))
     with contextlib.suppress(OSError):
         sink.shutdown(socket.SHUT_WR)

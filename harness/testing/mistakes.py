@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from harness.testing import http1
+
+_FRAMING = frozenset({"transfer-encoding", "content-length", "trailer", "expect"})
+"""Headers that say where a body ends, or that it is waited for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,54 +47,79 @@ Mistake = Callable[[Passing], Passing]
 """What is made of a request. Called from the thread of its connection; must not raise."""
 
 
+def unchanged(request: Passing) -> Passing:
+    """Make no mistake. A target that is right is reached the way of those that are not, or its way would tell it."""
+    return request
+
+
 def fresh_values(header: str, *, longest: int) -> Mistake:
     """Return the mistake that every request has a value of ``header`` that none had before: nothing is asked for twice.
 
-    A value longer than ``longest`` characters stays as it is, and so does an empty one: both are to be refused.
+    A value longer than ``longest`` characters, an empty one and one with anything but visible ASCII stay as they are:
+    they are to be refused.
     """
     numbers = itertools.count(1)
 
     def mistake(request: Passing) -> Passing:
         value = request.header(header) or ""
-        if not 0 < len(value) <= longest:
+        if not _is_right(value, longest):
             return request
         return request.with_header(header, f"{next(numbers):x}-{value}"[:longest])
 
     return mistake
 
 
-def values_by_body(header: str, *, longest: int) -> Mistake:
+def values_by_body(header: str, *, longest: int, fields: Collection[str]) -> Mistake:
     """Return the mistake that another body under a used value of ``header`` counts as another value, and is not refused.
 
-    Values that are to be refused stay as they are, as in :func:`fresh_values`.
+    Another body is a JSON object with another value of one of ``fields``: however an equal one is written, it stays the
+    same request. Values and bodies that are to be refused stay as they are, as in :func:`fresh_values`.
     """
 
     def mistake(request: Passing) -> Passing:
         value = request.header(header) or ""
-        if not 0 < len(value) <= longest:
+        try:
+            body = http1.parse_json(request.body)
+        except ValueError:
             return request
-        return request.with_header(header, f"{hashlib.sha256(request.body).hexdigest()[:8]}-{value}"[:longest])
+        if not isinstance(body, dict) or not _is_right(value, longest):
+            return request
+        # Of the whole value: two that differ in their last character are two.
+        said = json.dumps([value, *(body.get(name) for name in fields)])
+        return request.with_header(header, hashlib.sha256(said.encode()).hexdigest()[:longest])
 
     return mistake
 
 
-def read(stream: http1.Stream, *, most_body_bytes: int) -> Passing:
-    """Return the next request. Raises http1.Broken for what can't be told to be one. Called by the forwarder."""
+def _is_right(value: str, longest: int) -> bool:
+    return 0 < len(value) <= longest and all("!" <= char <= "~" for char in value)
+
+
+def read(stream: http1.Stream, *, most_body_bytes: int, go_on: Callable[[], None]) -> Passing:
+    """Return the next request. Raises http1.Broken for what can't be told to be one. Called by the forwarder.
+
+    A body in chunks is put together, and ``go_on()`` is called for a client that waits to be told so: what comes to the
+    target has its length before it, whichever way it was sent.
+    """
     head = [stream.line()]
     while line := stream.line():
         head.append(line)
         if len(head) > http1.MAX_HEADERS:
             text = f"more than {http1.MAX_HEADERS} headers"
             raise http1.Broken(text)
-    request = Passing(head=tuple(head), body=b"")
-    if request.header("transfer-encoding") is not None or request.header("expect") is not None:
-        text = "a body whose length is not said before it"
-        raise http1.Broken(text)
-    length = request.header("content-length") or "0"
-    if not length.isdecimal() or int(length) > most_body_bytes:
-        text = f"a body of {length[:20]!r} bytes"
-        raise http1.Broken(text)
-    return replace(request, body=stream.exactly(int(length)))
+    headers = tuple(_field(line) for line in head[1:])
+    if http1.header(headers, "expect") is not None:
+        go_on()
+    body = http1.read_body(stream, headers, most_body_bytes, until_end=False)
+    if any(name in _FRAMING for name, _ in headers):
+        lines = (line for line, (name, _) in zip(head[1:], headers, strict=True) if name not in _FRAMING)
+        head = [head[0], *lines, f"Content-Length: {len(body)}".encode()]
+    return Passing(head=tuple(head), body=body)
+
+
+def _field(line: bytes) -> tuple[str, str]:
+    name, _, value = line.decode("latin-1").partition(":")
+    return name.strip().lower(), value.strip(" \t")
 
 
 def encode(request: Passing) -> bytes:

@@ -17,7 +17,7 @@ from harness.testing.check import CheckFailed, Inconclusive, Unproven, credit, f
 from harness.testing.ends import exit_words, last_lines
 from harness.testing.forwards import Forwarder
 from harness.testing.job import Job
-from harness.testing.mistakes import Mistake
+from harness.testing.mistakes import Mistake, unchanged
 
 MOST_LINES = 9
 _BUILD_CHARS = 2000
@@ -41,7 +41,7 @@ class Target:
 
     Raises Unproven or Inconclusive when it does not become ready.
     """
-    mistake: Mistake | None = None
+    mistake: Mistake = unchanged
     """One that is made with every request on its way there: tests that only recognise a service don't see it."""
 
 

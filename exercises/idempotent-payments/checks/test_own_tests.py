@@ -18,11 +18,14 @@ STARTER_SECONDS = 30.0
 """How long our starter may need to be ready: it is not the candidate's time."""
 TESTS = "tests"
 KEY, LONGEST_KEY = "Idempotency-Key", 64
+FIELDS = ("merchant", "amount", "currency")
 RUNS = 4
 """Each target at least once: tests that count their runs can't know which one they see."""
 MISTAKES = {
     "a fresh Idempotency-Key on every request": lambda: fresh_values(KEY, longest=LONGEST_KEY),
-    "another key where a used one comes with another body": lambda: values_by_body(KEY, longest=LONGEST_KEY),
+    "another key where a used one comes with another body": lambda: values_by_body(
+        KEY, longest=LONGEST_KEY, fields=FIELDS
+    ),
 }
 """Made by us on the way to a service that is right: each of them breaks what the brief says that tests have to cover."""
 
