@@ -6,13 +6,13 @@ canary-8d41f6b2-payments-c07e95a3
 from __future__ import annotations
 
 import random
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from schedule import AUTHORISED, CAPTURED, Charge, Script, Step
+from schedule import AUTHORISED, CAPTURED, Charge, Script
 
-from harness.testing.deals import deal
-from harness.testing.proxies import CommitPoint
+from harness.testing import scripted
+from harness.testing.decider import BUSY
+from harness.testing.scripted import Outage, Step
 from harness.testing.webhooks import Webhook
 
 ANSWER_BYTES = 190
@@ -67,57 +67,18 @@ def early_webhook_scripts(provider_timeout: float) -> dict[str, Script]:
     }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Moment:
-    """One place around a commit of a charge: ``before`` it is done or ``after`` it."""
-
-    number: int
-    """Of the commit among those of a charge, from 1."""
-    point: CommitPoint
-    when: str
-
-    def __str__(self) -> str:
-        """Say it in words."""
-        return f"{self.when} commit {self.number}"
-
-
-def moments(rng: random.Random, points: Sequence[CommitPoint], *, most: int) -> tuple[Moment, ...]:
-    """Return both sides of commits of a charge in random order, at most ``most`` moments.
-
-    Of too many commits those in the middle are drawn, and the first two and the last two are always among them.
-    """
-    numbers = list(range(1, len(points) + 1))
-    middle = numbers[2:-2]
-    rng.shuffle(middle)
-    chosen = [*numbers[:2], *numbers[2:][-2:], *middle][: most // 2]
-    every = [Moment(number=one, point=points[one - 1], when=when) for one in chosen for when in ("before", "after")]
-    rng.shuffle(every)
-    return tuple(every)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Outage:
-    """What a call comes to while the provider is out of order: the first as dealt, all later ones are refused."""
-
-    first: Mapping[Hashable, Step]
-    hanging: tuple[Charge, ...] = ()
-    """Of these nothing is heard at all, when others are refused at once."""
-
-    def __call__(self, value: Hashable, before: int) -> Step:
-        """Return the step of a call that ``before`` others with the same value came before."""
-        return self.first.get(value, REFUSED) if before == 0 else REFUSED
-
-
-REFUSED = Step(status=503)
 HANGING_SHARE = 8
 
 
-def outage(rng: random.Random, provider_timeout: float, charges: Sequence[Charge]) -> Outage:
-    """Return an outage: half of the first calls are captured in silence, half refused; one ref in eight hangs."""
+def outage(rng: random.Random, provider_timeout: float, charges: Sequence[Charge]) -> Outage[Step]:
+    """Return an outage: half of the first calls are captured in silence, half are refused, and so are all later ones."""
     silent = Step(silent=True, answer_after_seconds=1.5 * provider_timeout)
-    values: list[Hashable] = [charge.value for charge in charges]
-    first = deal(rng, values, [silent, REFUSED])
-    return Outage(first=first, hanging=tuple(rng.sample(list(charges), len(charges) // HANGING_SHARE)))
+    return scripted.outage(rng, [charge.value for charge in charges], [silent, BUSY], later=BUSY)
+
+
+def hanging(rng: random.Random, charges: Sequence[Charge]) -> tuple[Charge, ...]:
+    """Return one in eight charges: of these nothing is heard at all, when others are refused at once."""
+    return tuple(rng.sample(charges, len(charges) // HANGING_SHARE))
 
 
 EXACT = {

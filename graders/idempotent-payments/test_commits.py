@@ -12,7 +12,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from kills import await_unasked
-from plans import Moment, moments
 from schedule import Charge, Purse
 from world import LEAST_OK, World
 
@@ -20,7 +19,7 @@ from harness.testing import Unproven, check, credit, fail
 from harness.testing.answers import Meaning, Said
 from harness.testing.deals import generator
 from harness.testing.measure import LEAST_BITTEN
-from harness.testing.proxies import CommitPoint, Trap
+from harness.testing.traps import CommitPoint, Moment, Trap, moments
 
 DRY_RUNS = 3
 MOST_HELD = 8

@@ -44,7 +44,7 @@ def test_currency_decimals(world: World) -> None:
     for currency, amount in wrong:
         answer = _post(world, purse.charge(amount=amount, currency=currency))
         expect(answer.status == 400, f"{amount} {currency} was not refused.", expected=400, found=short(answer))
-    expect(not world.books.captured_since(since), "An amount with wrong decimals was captured.")
+    expect(not world.books.all_done(since=since), "An amount with wrong decimals was captured.")
     world.audit(told)
 
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping
 
-from plans import outage
-from schedule import Charge, Step
+from plans import hanging, outage
+from schedule import Charge
 from world import LEAST_OK, World
 
 from harness.checkers import ratios
 from harness.testing import check, credit, expect, fail, measured
 from harness.testing.answers import Said
 from harness.testing.deals import generator
+from harness.testing.scripted import Step
 
 CHARGES, MERCHANTS = 250, 5
 LONG_INTERVALS = 12
@@ -38,11 +39,12 @@ def test_nothing_stays_pending(world: World) -> None:
     purse = world.purse("open", merchants=MERCHANTS)
     told = dict(world.baseline(purse))
     charges = purse.charges(CHARGES)
-    plan = outage(generator(world.job, "outage"), world.provider_timeout, charges)
-    poisoned, *hanging = plan.hanging
+    rng = generator(world.job, "outage")
+    plan = outage(rng, world.provider_timeout, charges)
+    poisoned, *silent = hanging(rng, charges)
     world.provider.script(poisoned, (Step(status=500),) * FOR_EVER)
     with world.timeline.fault("outage"), world.provider.hanging([poisoned]):
-        with world.provider.unwell(plan), world.provider.hanging(hanging):
+        with world.provider.unwell(plan), world.provider.hanging(silent):
             over = time.monotonic() + LONG_INTERVALS * world.reconcile
             said = world.crowd.ask_all(charges)
             world.answered(list(said.values()), what="requests while the provider was out of order")
@@ -54,9 +56,7 @@ def test_nothing_stays_pending(world: World) -> None:
         known = [charge for charge, one in said.items() if one.id and charge != poisoned]
         open_ones, seconds = _await_booked(world, known, since=well)
         _credit(world, known, open_ones, seconds)
-        final = dict(
-            zip(known, world.crowd.together(lambda one: world.client.read(one, said[one].id), known), strict=True)
-        )
+        final = world.crowd.read_all({charge: said[charge] for charge in known})
         world.settled(final, of=AROUND)
     world.provider.script(poisoned, ())
     told |= said | final | world.crowd.ask_until_final(purse.charges(LEAST_OK), f="after the outage")

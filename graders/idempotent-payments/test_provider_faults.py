@@ -9,8 +9,7 @@ import random
 import time
 from dataclasses import replace
 
-from books import Outcome
-from news import Story, tell
+from news import tell
 from plans import ambiguous_scripts, early_webhook_scripts, undecided_seconds
 from psp import message_of
 from schedule import Charge, Purse
@@ -19,7 +18,9 @@ from world import LEAST_OK, World
 from harness.testing import bit, check, expect
 from harness.testing.answers import Meaning, short
 from harness.testing.deals import deal, generator
+from harness.testing.decisions import Decision
 from harness.testing.names import every_character, splits, twins
+from harness.testing.stories import Story
 
 LONGEST = 64
 
@@ -90,12 +91,11 @@ def _unknown_refs(world: World, charges: tuple[Charge, ...]) -> None:
     """Send news of refs that the service never made, in the name of merchants that it knows."""
     for number, charge in enumerate(charges):
         kind = "declined" if number % 2 else "captured"
-        outcome = Outcome(
-            capture=None if kind == "declined" else f"psp-stray-{number}",
+        outcome = Decision(
+            id=None if kind == "declined" else f"psp-stray-{number}",
             ref=f"stray-{charge.key}",
-            merchant=charge.merchant,
-            amount=charge.amount,
-            currency=charge.currency,
+            value=charge.value,
+            body=charge.body,
             at=time.monotonic(),
         )
         status = world.provider.webhooks.deliver(message_of(outcome, kind), charge.value, attempts=1)

@@ -74,6 +74,14 @@ def totals(entries: Iterable[Entry]) -> dict[str, Decimal]:
     return {currency: total(amounts) for currency, amounts in sorted(by_currency.items())}
 
 
+def counted_totals(lines: Mapping[tuple[str, Decimal], int]) -> dict[str, Decimal]:
+    """Return the exact sum for each currency of ``(currency, amount)``, each as often as it is counted."""
+    by_currency: dict[str, list[Decimal]] = defaultdict(list)
+    for (currency, amount), count in lines.items():
+        by_currency[currency] += [amount] * count
+    return {currency: total(amounts) for currency, amounts in sorted(by_currency.items())}
+
+
 def captured_more_than_once(entries: Iterable[Entry]) -> tuple[Finding, ...]:
     """Return one finding for each owner with more than one entry: the fewest, then the earliest first."""
     ranked = []

@@ -16,6 +16,8 @@ MOST_CHARS = 90
 MOST_EXAMPLES = 3
 MOST_ID = 64
 MOST_STATUS = 40
+PENDING = "pending"
+"""The status of a thing that has no outcome so far."""
 
 
 class Meaning(enum.StrEnum):
@@ -72,7 +74,7 @@ def understand(
     meaning = Meaning.BROKEN
     if right and answer.status == final and status in outcomes:
         meaning = Meaning.FINAL
-    elif right and answer.status == pending and status == "pending":
+    elif right and answer.status == pending and status == PENDING:
         meaning = Meaning.PENDING
     return Said(meaning=meaning, answer=answer, id=name, status=status)
 

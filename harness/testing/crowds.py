@@ -57,6 +57,10 @@ class Crowd(Generic[Thing]):
         """Ask once for all things at once."""
         return dict(zip(things, self.together(lambda thing: self._ask(thing, f), things), strict=True))
 
+    def read_all(self, told: Mapping[Thing, Said]) -> dict[Thing, Said]:
+        """Read all things at once, each by the id that ``told`` has of it."""
+        return dict(zip(told, self.together(lambda thing: self._read(thing, told[thing].id), told), strict=True))
+
     def settle(self, told: Mapping[Thing, Said], *, until: float, repeat: Collection[Thing] = ()) -> dict[Thing, Said]:
         """Follow things until they are final or the time (a monotonic stamp) is over; return the best answers.
 

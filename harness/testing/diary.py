@@ -11,6 +11,10 @@ from dataclasses import dataclass
 MOST_ENTRIES = 20_000
 """Older ones are forgotten: a service decides how much happens, not how much we remember."""
 MOST_EVIDENCE = 14
+SENDS = "client sends"
+"""How the entry of a client's request begins: what is done after it may be done because of it."""
+KILLED = "is killed"
+"""How the entry of a kill ends."""
 _FAULT_SECONDS = 1.0
 """A fault that comes this much later than the last thing that happened still belongs to the story."""
 

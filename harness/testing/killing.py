@@ -2,16 +2,54 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from harness.testing.answers import Meaning, Said, examples
 from harness.testing.check import fail
-from harness.testing.scripted import HeldCall, Script, StepT, await_held, releasing
+from harness.testing.scripted import AFTER, BEFORE, HeldCall, Script, StepT, await_held, releasing
 from harness.testing.service import Service
 
 Thing = TypeVar("Thing")
+
+
+class Point(enum.StrEnum):
+    """Where a call is when the service that made it dies."""
+
+    BEFORE_LOST = "before it is done, and the call is lost"
+    BEFORE_LATE = "before it is done, which happens while the service is dead"
+    AFTER = "after it is done, before the answer"
+
+    @property
+    def when(self) -> str:
+        """Where the call is to be held: see :class:`~harness.testing.scripted.HeldCall`."""
+        return AFTER if self is Point.AFTER else BEFORE
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Round(Generic[Thing]):
+    """One kill with several things in flight, each at a point of its own."""
+
+    number: int
+    """From 1."""
+    points: Mapping[Thing, Point]
+    silent: frozenset[Thing]
+    """Those whose client does not ask again before the service had its time to find out by itself."""
+    lose: bool = False
+    """The kill takes the files that the service wrote as well."""
+
+    @property
+    def forward(self) -> tuple[Thing, ...]:
+        """Those whose calls go on after the kill."""
+        return tuple(thing for thing, point in self.points.items() if point is Point.BEFORE_LATE)
+
+    @property
+    def loud(self) -> tuple[Thing, ...]:
+        """Those whose client asks again at once."""
+        return tuple(thing for thing in self.points if thing not in self.silent)
 
 
 def kill_while_held(

@@ -7,15 +7,18 @@ every call for it (an order, an amount): hashable.
 
 from __future__ import annotations
 
+import random
 import threading
 import time
-from collections.abc import Callable, Collection, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from harness.model import Json
+from harness.testing.deals import deal
 from harness.testing.upstreams import Reply
+from harness.testing.webhooks import Webhook
 
 BEFORE, AFTER = "before", "after"
 _POLL_SECONDS = 0.005
@@ -29,6 +32,8 @@ class Step:
 
     wait_seconds: float = 0.0
     """Before anything happens."""
+    until_repeated_seconds: float = 0.0
+    """Decide when the next call with the same reference has come, or after so many: the later call finds a used one."""
     status: int = 201
     """What it comes to, as the upstream's own statuses say it."""
     answer_after_seconds: float = 0.0
@@ -37,6 +42,8 @@ class Step:
     """Cut the connection after so many bytes of the answer."""
     silent: bool = False
     """Never answer: the connection is closed after ``answer_after_seconds``."""
+    webhooks: tuple[Webhook, ...] = ()
+    """What is told of it besides."""
 
     def reply(self, status: int, body: Json) -> Reply:
         """Return the answer, or its absence, as this step sends it; ``answer_after_seconds`` is the caller's to wait."""
@@ -216,6 +223,24 @@ def await_held(
             first = False
             deadline = min(deadline, time.monotonic() + after_first_seconds)
         time.sleep(_POLL_SECONDS)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outage(Generic[StepT]):
+    """The rule of an upstream that is out of order (see :meth:`Script.ruled`): the first call of each key as dealt."""
+
+    first: Mapping[Hashable, StepT]
+    later: StepT
+    """Of later calls, and of calls for other keys."""
+
+    def __call__(self, key: Hashable, before: int) -> StepT:
+        """Return the step of a call that ``before`` others for its key came before."""
+        return self.first.get(key, self.later) if before == 0 else self.later
+
+
+def outage(rng: random.Random, keys: Sequence[Hashable], steps: Sequence[StepT], *, later: StepT) -> Outage[StepT]:
+    """Return an outage in which each of ``steps`` meets the first calls of as many ``keys``, in random order."""
+    return Outage(first=deal(rng, keys, steps), later=later)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from harness.testing.broker import Broker, Interval, State
 from harness.testing.causes import Cause
 from harness.testing.check import CheckFailed, Inconclusive, Unproven
 from harness.testing.clients import Answer, HttpClient, ready
-from harness.testing.diary import Diary
+from harness.testing.diary import KILLED, Diary
 from harness.testing.ends import how_it_ended, last_lines
 
 PROBE_SECONDS = 1.0
@@ -132,7 +132,7 @@ class Service:
         if self.running():
             text = "expected the service to be dead after SIGKILL, found it running: the fault was not on"
             raise Inconclusive(text)
-        self._diary.write(None, "your service is killed", at=interval.after)
+        self._diary.write(None, f"your service {KILLED}", at=interval.after)
         self._starts = max(0, self._starts - 1)  # a start that we made necessary
         return interval
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import random
 import threading
 import time
 from collections import Counter as Tally
@@ -42,6 +43,34 @@ class CommitPoint:
     def statement(self) -> str:
         """What committed: the last statement of the transaction."""
         return self.signature[-1] if self.signature else ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Moment:
+    """One side of a commit: ``before`` it is done or ``after`` it."""
+
+    number: int
+    """Of the commit among those of one piece of work, from 1."""
+    point: CommitPoint
+    when: str
+
+    def __str__(self) -> str:
+        """Say it in words: ``before commit 2``."""
+        return f"{self.when} commit {self.number}"
+
+
+def moments(rng: random.Random, points: Sequence[CommitPoint], *, most: int) -> tuple[Moment, ...]:
+    """Return both sides of commits of one piece of work in random order, at most ``most`` moments.
+
+    Of too many commits those in the middle are drawn, and the first two and the last two are always among them.
+    """
+    numbers = list(range(1, len(points) + 1))
+    middle = numbers[2:-2]
+    rng.shuffle(middle)
+    chosen = [*numbers[:2], *numbers[2:][-2:], *middle][: most // 2]
+    every = [Moment(number=one, point=points[one - 1], when=when) for one in chosen for when in (BEFORE, AFTER)]
+    rng.shuffle(every)
+    return tuple(every)
 
 
 class Trap:

@@ -18,7 +18,7 @@ from harness.testing.clients import Answer
 from harness.testing.deals import deal, generator
 from harness.testing.diary import Diary
 from harness.testing.job import Job
-from harness.testing.proxies import CommitPoint
+from harness.testing.scripted import Step
 from harness.testing.upstreams import Request
 from harness.testing.webhooks import Webhook
 
@@ -66,8 +66,8 @@ def drawn(modules: dict[str, ModuleType], one: Job) -> list[object]:
         charges,
         deal(rng, charges, ["x", "y", "z"]),
         plans.ambiguous_scripts(rng, 1.0, 1.0),
-        plans.moments(rng, [CommitPoint(signature=("COMMIT",), number=number) for number in (1, 2, 3)], most=4),
         plans.outage(rng, 1.0, charges),
+        plans.hanging(rng, charges),
     ]
 
 
@@ -82,25 +82,12 @@ def test_schedule_differs_for_another_seed_and_for_check(modules: dict[str, Modu
     assert drawn(modules, job()) != drawn(modules, other)
 
 
-def test_first_and_last_commits_are_always_among_the_moments(modules: dict[str, ModuleType]) -> None:
-    """Of many commits some are drawn; few are all taken, on both sides."""
-    plans = modules["plans"]
-    rng = generator(job(), "a")
-    for count in range(1, 20):
-        points = [CommitPoint(signature=("COMMIT",), number=number) for number in range(1, count + 1)]
-        drawn = plans.moments(rng, points, most=10)
-        numbers = {moment.number for moment in drawn}
-        assert len(drawn) == len(set(drawn)) == 2 * len(numbers) == 2 * min(count, 5)
-        assert {1, count} | {min(2, count), max(1, count - 1)} <= numbers
-        assert all(moment.point == points[moment.number - 1] for moment in drawn)
-
-
 def test_purse_hands_out_charges_that_are_recognised_by_value(modules: dict[str, ModuleType]) -> None:
     """No two charges share merchant, currency and amount, and none is a documented test amount."""
     schedule = modules["schedule"]
     charges = schedule.Purse(generator(job(), "a"), merchants=2).charges(5000)
     assert len({charge.value for charge in charges}) == len(charges)
-    assert not {int(charge.value[2]) for charge in charges} & schedule.TEST_AMOUNTS
+    assert not {int(charge.value[2]) for charge in charges} & {402, 500, 504}
     assert len({(charge.merchant, charge.key) for charge in charges}) == len(charges)
 
 
@@ -207,8 +194,8 @@ def test_provider_refuses_what_is_no_call(provider: Provider, body: object) -> N
 
 def test_provider_that_is_unwell_does_as_it_is_told(modules: dict[str, ModuleType], provider: Provider) -> None:
     """During an outage POST follows the outage's steps and GET says nothing; afterwards all is normal."""
-    charge, schedule = charge_of(modules), modules["schedule"]
-    with provider.real.unwell(lambda _call, before: schedule.Step(status=503 if before else 500)):
+    charge = charge_of(modules)
+    with provider.real.unwell(lambda _call, before: Step(status=503 if before else 500)):
         assert [provider.capture(charge, "r-1")[0] for _ in range(2)] == [500, 503]
         assert [provider.call("GET", ref="r-1")[0] for _ in range(2)] == [503, 429]
     assert provider.capture(charge, "r-1")[0] == 201
@@ -216,8 +203,8 @@ def test_provider_that_is_unwell_does_as_it_is_told(modules: dict[str, ModuleTyp
 
 def test_provider_decides_when_a_call_is_repeated(modules: dict[str, ModuleType], provider: Provider) -> None:
     """A call that waits for the next one with its ref is decided first; the later one is told what came of it."""
-    charge, step = charge_of(modules), modules["schedule"].Step
-    provider.real.script(charge, (step(status=402, until_repeated_seconds=5.0), step(wait_seconds=0.05)))
+    charge = charge_of(modules)
+    provider.real.script(charge, (Step(status=402, until_repeated_seconds=5.0), Step(wait_seconds=0.05)))
     with ThreadPoolExecutor(max_workers=1) as pool:
         first = pool.submit(provider.capture, charge, "r-1")
         while not provider.books.calls(charge):
@@ -246,28 +233,12 @@ def test_provider_that_hangs_captures_and_says_nothing(modules: dict[str, Module
 
 def test_provider_sends_early_webhooks_before_it_answers(modules: dict[str, ModuleType], provider: Provider) -> None:
     """An early webhook is out when the answer is made; the same news has the same event id."""
-    charge, schedule = charge_of(modules), modules["schedule"]
+    charge = charge_of(modules)
     early = Webhook(type="captured", after_answer=False, copies=2)
-    provider.real.script(charge, (schedule.Step(webhooks=(early,)),))
+    provider.real.script(charge, (Step(webhooks=(early,)),))
     provider.capture(charge, "r-1")
     assert len(provider.webhooks) == 2
     assert provider.webhooks[0] == provider.webhooks[1]
-
-
-@pytest.mark.parametrize(
-    ("events", "facts", "statuses"),
-    [
-        (("authorised",), {}, ["pending"]),
-        (("authorised", "declined"), {}, ["pending", "declined"]),
-        (("captured", "authorised"), {}, ["captured", "captured"]),
-        (("captured",), {"amount": "1.00"}, ["pending"]),
-    ],
-)
-def test_a_story_says_what_holds_after_each_webhook(
-    modules: dict[str, ModuleType], events: tuple[str, ...], facts: dict[str, str], statuses: list[str]
-) -> None:
-    """Only the first outcome counts, and none that is about another charge."""
-    assert [*modules["news"].Story(events=events, facts=facts).statuses] == statuses
 
 
 def test_webhooks_say_what_the_provider_decided(modules: dict[str, ModuleType], provider: Provider) -> None:
@@ -281,7 +252,7 @@ def test_webhooks_say_what_the_provider_decided(modules: dict[str, ModuleType], 
         "sequence": 2,
         "ref": "r-1",
         "type": "captured",
-        "capture": outcome.capture,
+        "capture": outcome.id,
         **charge.body,
     }
 
@@ -294,7 +265,7 @@ def test_a_ledger_with_one_wrong_entry_still_names_its_charges(modules: dict[str
     ]
     body = json.dumps({"merchant": "m-1", "entries": entries, "totals": {"EUR": "25.00"}}).encode()
     ledger = modules["client"].read_ledger(Answer(status=200, body=body, start=0.0, end=0.0), "m-1")
-    assert ledger.charges == ("c-1", "c-2")
+    assert ledger.ids == ("c-1", "c-2")
     assert "12.5" in ledger.problem
 
 

@@ -1,136 +1,76 @@
-"""The scripted payment provider: the other side of PSP.md, on port 9000 of the grader.
-
-What it does on a call is a :class:`schedule.Step`: as the provider is unwell, else from the charge's script, else from
-the documented test amounts, else normal. A call can also be *held* at an exact point, so that the service can be
-killed right there.
-"""
+"""The scripted payment provider: the other side of PSP.md, on port 9000 of the grader."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Collection, Hashable, Iterator
-from contextlib import contextmanager
+from decimal import Decimal
 
-from books import Books, Call, Outcome, parse_call
-from schedule import NORMAL, Charge, Script, Step
+from books import WORDS, Books, parse_call
 
-from harness.testing import scripted
+from harness.model import Json
+from harness.testing.decider import Decider, error
+from harness.testing.decisions import Call, Decision
 from harness.testing.diary import Diary
-from harness.testing.scripted import AFTER, BEFORE, HANG_UP, HeldCall
-from harness.testing.upstreams import Caps, Reply, Request, Upstream
-from harness.testing.webhooks import Message, Post, Webhooks
+from harness.testing.scripted import Step
+from harness.testing.upstreams import Reply, Request
+from harness.testing.webhooks import Message, Post
 
-CAPS = Caps(connections=256)
-"""Calls that nobody waits for any more keep their connection until their script is over."""
+CAPTURED, DECLINED, USED = 201, 402, 409
 LATE_SECONDS = 30.0
 """How late the answer to a 504 test amount comes, as PSP.md says."""
 _SEQUENCE = {"authorised": 1, "captured": 2, "declined": 2}
 
 
-class Provider(Upstream):
+class Provider(Decider):
     """Decides what every call comes to. Thread-safe."""
 
     def __init__(self, books: Books, diary: Diary, post: Post, *, port: int = 0) -> None:
         """Capture into ``books``, tell ``diary``, send webhooks through ``post``."""
-        super().__init__(port=port, caps=CAPS)
-        self.books = books
-        self.latency_seconds = 0.0
-        """Added to every POST /captures: what throughput is bound by."""
-        self.webhooks = Webhooks(post, diary)
-        self.calls: scripted.Script[Step] = scripted.Script()
-        self._diary = diary
-        self._busy = itertools.cycle((503, 429))
-
-    def script(self, charge: Charge, script: Script) -> None:
-        """Set what the first calls for a charge come to."""
-        self.calls.write(charge.value, script)
-
-    def hold(self, charge: Charge, when: str) -> HeldCall:
-        """Stop the next call for a charge ``before`` its capture, or ``after`` it and before the answer."""
-        return self.calls.hold(charge.value, when)
-
-    @contextmanager
-    def unwell(self, rule: Callable[[Hashable, int], Step]) -> Iterator[None]:
-        """For the body, every POST /captures goes as ``rule(value, calls before)`` says, and GET answers 503 and 429 in turn."""
-        self._diary.write(None, "the provider is unwell")
-        try:
-            with self.calls.ruled(rule):
-                yield
-        finally:
-            self._diary.write(None, "the provider is well again")
-
-    @contextmanager
-    def hanging(self, charges: Collection[Charge]) -> Iterator[None]:
-        """For the body, POST captures some charges and never answers, nor does GET for their refs; others are as ever."""
-        with self.calls.hanging([charge.value for charge in charges]):
-            yield
-        for charge in charges:
-            self._diary.write(charge.value, f"the provider answers again when it is asked about {charge.key}")
-
-    def close(self) -> None:
-        """Stop listening, and let everything that waits go."""
-        super().close()
-        self.calls.close()
-        self.webhooks.close()
+        super().__init__(books, diary, post, words=WORDS, accepts=CAPTURED, refuses=DECLINED, port=port)
 
     def handle(self, request: Request) -> Reply:
         """Answer one request; blocks as long as the script says."""
         if request.path != "/captures":
-            return _error(404, "no such thing")
+            return error(404, "no such thing")
         if request.method == "GET":
-            return self._find(request.query.get("ref", ""))
+            ref = request.query.get("ref", "")
+            return self.look(ref) if ref else error(400, "expected a ref")
         if request.method != "POST":
-            return _error(405, "expected GET or POST")
+            return error(405, "expected GET or POST")
         call = parse_call(request.json(), request.received)
-        if isinstance(call, str):
-            return _error(400, call)
-        return _error(429, "too many calls") if self.books.full else self._capture(call)
+        return error(400, call) if isinstance(call, str) else self.call(call)
 
-    def _find(self, ref: str) -> Reply:
-        if not ref:
-            return _error(400, "expected a ref")
-        if self.calls.hangs(self.books.value_of(ref)):
-            return HANG_UP
-        if self.calls.is_ruled:
-            return _error(next(self._busy), "try later")
-        outcome = self.books.of_ref(ref)
-        if outcome is not None:
-            self._diary.write(outcome.value, f"your service asks for the outcome of its ref: {outcome.status}")
-        return Reply(status=200, json={"captures": [] if outcome is None else [outcome.body]})
+    def usual(self, call: Call, before: int) -> Step:
+        """Return what PSP.md says of test amounts."""
+        whole = int(Decimal(str(call.body["amount"])))
+        if whole == 402:
+            return Step(status=DECLINED)
+        if whole == 500 and before == 0:
+            return Step(status=500)
+        if whole == 504 and before == 0:
+            return Step(answer_after_seconds=LATE_SECONDS)
+        return Step()
 
-    def _capture(self, call: Call) -> Reply:
-        step = self._step(call)
-        self.calls.pause(self.latency_seconds + step.wait_seconds)
-        self.calls.await_that(lambda: self.books.calls_of(call.ref) > 1, seconds=step.until_repeated_seconds)
-        hold = self.calls.taken(call.value)
-        received = "the provider has received the call and holds it before capturing"
-        if not self.calls.reach(hold, BEFORE, lambda: self._diary.write(call.value, received)):
-            return HANG_UP
-        if step.status not in {201, 402}:
-            self._diary.write(call.value, f"the provider answers {step.status}, nothing captured")
-            return _error(step.status, "try later")
-        outcome, new = self.books.decide(call, captured=step.status == 201)
-        if new:
-            self._announce(outcome, step)
-        else:
-            self._diary.write(call.value, f"the provider sees a used ref again: {outcome.status}, nothing new")
-        captured = "the provider has captured and holds its answer"
-        if not self.calls.reach(hold, AFTER, lambda: self._diary.write(call.value, captured)):
-            return HANG_UP
-        if self.calls.hangs(call.value):
-            return HANG_UP
-        self.calls.pause(step.answer_after_seconds)
-        return _answer(outcome, step, new=new)
+    def message(self, about: Call, kind: str) -> Message:
+        """Return the webhook about a call, or its outcome."""
+        return message_of(about, kind)
 
-    def _step(self, call: Call) -> Step:
-        before, before_ref = self.books.note_call(call)
-        return self.calls.next(call.value, before, then=NORMAL) or _documented(call, before_ref)
+    def answer(self, decision: Decision, *, new: bool) -> tuple[int, Json]:
+        """Return what POST answers."""
+        if new and decision.id is None:
+            return DECLINED, {"ref": decision.ref, "status": _status(decision)}
+        body = {"capture": decision.id, "ref": decision.ref, "status": _status(decision)}
+        return CAPTURED if new else USED, dict(body)
 
-    def _announce(self, outcome: Outcome, step: Step) -> None:
-        what = f"captures {outcome.capture}" if outcome.capture else "declines"
-        self._diary.write(outcome.value, f"the provider {what}{step.manner}", at=outcome.at)
-        news = [(webhook, message_of(outcome, webhook.type)) for webhook in step.webhooks]
-        self.webhooks.send(outcome.value, news, answer_in_seconds=0 if step.silent else step.answer_after_seconds)
+    def shown(self, decision: Decision | None) -> Json:
+        """Return what GET answers."""
+        if decision is None:
+            return {"captures": []}
+        shown = {"capture": decision.id, "ref": decision.ref, "status": _status(decision), **decision.body}
+        return {"captures": [shown]}
+
+
+def _status(decision: Decision) -> str:
+    return WORDS.refused if decision.id is None else WORDS.done
 
 
 def message_of(call: Call, kind: str) -> Message:
@@ -140,31 +80,6 @@ def message_of(call: Call, kind: str) -> Message:
         "sequence": _SEQUENCE[kind],
         "ref": call.ref,
         "type": kind,
-        "capture": (call.capture if isinstance(call, Outcome) else "psp-0") if kind == "captured" else None,
-        "merchant": call.merchant,
-        "amount": call.amount,
-        "currency": call.currency,
+        "capture": (call.id if isinstance(call, Decision) else "psp-0") if kind == "captured" else None,
+        **call.body,
     }
-
-
-def _documented(call: Call, calls_of_ref: int) -> Step:
-    """Return what PSP.md says of test amounts."""
-    whole = int(call.value[2])
-    if whole == 402:
-        return Step(status=402)
-    if whole == 500 and calls_of_ref == 0:
-        return Step(status=500)
-    if whole == 504 and calls_of_ref == 0:
-        return Step(answer_after_seconds=LATE_SECONDS)
-    return NORMAL
-
-
-def _answer(outcome: Outcome, step: Step, *, new: bool) -> Reply:
-    if new and outcome.capture is None:
-        return step.reply(402, {"ref": outcome.ref, "status": "declined"})
-    body = {"capture": outcome.capture, "ref": outcome.ref, "status": outcome.status}
-    return step.reply(201 if new else 409, dict(body))
-
-
-def _error(status: int, text: str) -> Reply:
-    return Reply(status=status, json={"error": text})

@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from harness.model import Json
-from harness.testing import scripted
 from harness.testing.deals import distinct, tag
+from harness.testing.scripted import Step
 from harness.testing.webhooks import Webhook
 
 DECIMALS = {"EUR": 2, "USD": 2, "JPY": 0, "KWD": 3}
 """Currencies of the exercise and their decimals."""
-TEST_AMOUNTS = frozenset({402, 500, 504})
-"""Whole amounts with a meaning in PSP.md: ordinary charges stay clear of them."""
 
 Value = tuple[str, str, Decimal]
 """Merchant, currency, amount: what a capture can be recognised by, whatever its ref."""
@@ -74,19 +72,8 @@ class Purse:
         return tuple(self.charge() for _ in range(count))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Step(scripted.Step):
-    """What the provider does on one call of POST /captures: 201 captures, 402 declines, any other status does nothing."""
-
-    webhooks: tuple[Webhook, ...] = ()
-    """Types are ``authorised``, ``captured`` and ``declined``."""
-    until_repeated_seconds: float = 0.0
-    """Decide when the next call with the same ref has come, or after so many seconds: the later call finds a used ref."""
-
-
-NORMAL = Step()
 Script = tuple[Step, ...]
-"""Steps of the first calls for a charge; later calls are NORMAL."""
+"""Steps of the first calls for a charge: 201 captures, 402 declines, any other status does nothing."""
 
 AUTHORISED = Webhook(type="authorised")
 CAPTURED = Webhook(type="captured")

@@ -85,7 +85,7 @@ def _lost(world: World, charged: Sequence[Charge]) -> list[tuple[Charge, Ledger]
     """Return what was captured and is not in its merchant's ledger, told by the service's own name for it."""
     merchants = sorted({charge.merchant for charge in charged})
     ledgers = dict(zip(merchants, world.crowd.together(world.client.ledger, merchants), strict=True))
-    named = {merchant: set(ledger.charges) for merchant, ledger in ledgers.items()}
+    named = {merchant: set(ledger.ids) for merchant, ledger in ledgers.items()}
     gone = [charge for charge in charged if world.client.ids.get(charge) not in named[charge.merchant]]
     return [(charge, ledgers[charge.merchant]) for charge in gone]
 
@@ -93,9 +93,9 @@ def _lost(world: World, charged: Sequence[Charge]) -> list[tuple[Charge, Ledger]
 def _fail_lost(world: World, lost: Sequence[tuple[Charge, Ledger]]) -> None:
     charge, ledger = lost[0]
     capture = world.books.captures(charge)[0]
-    found = "no ledger" if ledger.unread else f"{len(ledger.charges)} entries without it"
+    found = "no ledger" if ledger.unread else f"{len(ledger.ids)} entries without it"
     fail(
-        f"Charge {charge.key} was captured ({capture.capture} at {world.diary.say(capture.at)}) and is not in the ledger "
+        f"Charge {charge.key} was captured ({capture.id} at {world.diary.say(capture.at)}) and is not in the ledger "
         f"of merchant {charge.merchant} in the end. Charges lost in the whole grading: {len(lost)}.",
         expected=f"an entry for {world.client.ids.get(charge, 'the charge, whose id was never said')}",
         found=f"{found}; {ledger.problem}" if ledger.problem else found,

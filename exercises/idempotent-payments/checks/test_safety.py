@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
-from kills import Point, Round, kill_round
-from news import Story, tell
-from schedule import Charge, Step, webhook_scripts
+from kills import kill_round
+from news import tell
+from schedule import Charge, webhook_scripts
 from world import LEAST_OK, World
 
 from harness.testing import check
 from harness.testing.answers import Meaning, Said
 from harness.testing.deals import deal, generator
+from harness.testing.killing import Point, Round
+from harness.testing.scripted import Step
+from harness.testing.stories import Story
 
 ROUNDS = 3
 KEYS = 20
@@ -74,9 +77,10 @@ def test_killed_mid_charge(world: World) -> None:
     points = [Point.BEFORE_LOST, Point.BEFORE_LATE, Point.AFTER]
     for number in range(KILLS):
         charges = purse.charges(2 * len(points))
-        dealt = {charge: Point(name) for charge, name in deal(rng, charges, points).items()}
         silent = set(rng.sample(charges, len(charges) // 2))
-        plan = Round(number=number + 1, points=dealt, silent=frozenset(silent), lose=number == LOSES_FILES)
+        plan = Round(
+            number=number + 1, points=deal(rng, charges, points), silent=frozenset(silent), lose=number == LOSES_FILES
+        )
         told |= kill_round(world, plan)
     told |= world.crowd.ask_until_final(purse.charges(LEAST_OK), f="after kills")
     world.settled(told, of=f" in {KILLS} kills")
@@ -113,6 +117,6 @@ def test_webhooks(world: World) -> None:
 def _read_again(world: World, told: Mapping[Charge, Said]) -> dict[Charge, Said]:
     """Read every final charge once more: old news must not have turned it back."""
     final = {charge: said for charge, said in told.items() if said.meaning is Meaning.FINAL}
-    read = world.crowd.together(lambda charge: world.client.read(charge, final[charge].id), final)
-    world.outcomes.stay(final, dict(zip(final, read, strict=True)))
-    return dict(zip(final, read, strict=True))
+    read = world.crowd.read_all(final)
+    world.outcomes.stay(final, read)
+    return read

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 
 from books import Books
-from client import CHARGE_BYTES, Client
+from client import Client
 from judge import Judge
 from psp import Provider
 from schedule import Charge, Purse
@@ -19,6 +19,7 @@ from harness.testing.crowds import Crowd
 from harness.testing.deals import generator
 from harness.testing.diary import Diary
 from harness.testing.history import History
+from harness.testing.idempotent import MAX_BODY_BYTES
 from harness.testing.job import Job
 from harness.testing.outcomes import Outcomes
 from harness.testing.postgres import PORT as DATABASE_PORT
@@ -66,14 +67,12 @@ class World:
         self.crowd: Crowd[Charge] = Crowd(
             self.service, ask=self.client.post, read=self.client.read, settle_seconds=lambda: self.pending_limit
         )
-        self.judge = Judge(
-            books=self.books, diary=self.diary, client=self.client, service=self.service, database=self.database
-        )
+        self.judge = Judge(self.books, self.diary, self.client, self.service, self.database)
         self.outcomes: Outcomes[Charge] = Outcomes(
             name=lambda charge: f"charge {charge.key}", story=self.judge.evidence, plural="charges"
         )
         self.conflict_status = int(job.parameters.get("conflict_status", "409"))
-        webhooks = HttpClient(self.service.url, timeout_seconds=self.read_limit, max_body_bytes=CHARGE_BYTES)
+        webhooks = HttpClient(self.service.url, timeout_seconds=self.read_limit, max_body_bytes=MAX_BODY_BYTES)
         self.provider = Provider(
             self.books,
             self.diary,

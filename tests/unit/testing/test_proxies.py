@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import threading
 import time
@@ -13,7 +14,7 @@ import pytest
 from harness.errors import GraderError
 from harness.testing import pgwire
 from harness.testing.proxies import CommitPoint, PostgresProxy
-from harness.testing.traps import CHANGING
+from harness.testing.traps import CHANGING, moments
 from tests.unit.testing.postgres import (
     FLUSH,
     SYNC,
@@ -499,3 +500,25 @@ def test_proxy_exit_lets_go_of_traps(database: FakePostgres) -> None:
     while any(thread.name == "db client" for thread in threading.enumerate()) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert database.kinds() == ""
+
+
+def test_moments_are_both_sides_of_each_commit() -> None:
+    """In random order, each once, no more than are wanted; they are said by number and side."""
+    points = [CommitPoint(signature=(text,)) for text in ("A", "B")]
+    drawn = {moments(random.Random(seed), points, most=9) for seed in range(20)}
+    assert len(drawn) > 1
+    assert {frozenset(map(str, one)) for one in drawn} == {
+        frozenset({"before commit 1", "after commit 1", "before commit 2", "after commit 2"})
+    }
+    assert all(moment.point is points[moment.number - 1] for one in drawn for moment in one)
+
+
+@pytest.mark.parametrize("count", range(1, 20))
+def test_first_and_last_commits_are_always_among_the_moments(count: int) -> None:
+    """Of many commits some are drawn; few are all taken, on both sides."""
+    points = [CommitPoint(signature=("COMMIT",), number=number) for number in range(1, count + 1)]
+    drawn = moments(random.Random(count), points, most=10)
+    numbers = {moment.number for moment in drawn}
+    assert len(drawn) == len(set(drawn)) == 2 * len(numbers) == 2 * min(count, 5)
+    assert {1, count} | {min(2, count), max(1, count - 1)} <= numbers
+    assert all(moment.point == points[moment.number - 1] for moment in drawn)

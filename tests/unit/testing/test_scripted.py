@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,7 +14,18 @@ import pytest
 from harness.testing import CheckFailed
 from harness.testing.clients import Answer
 from harness.testing.diary import Diary
-from harness.testing.scripted import AFTER, BEFORE, HANG_UP, HeldCall, Script, Step, await_held, releasing
+from harness.testing.scripted import (
+    AFTER,
+    BEFORE,
+    HANG_UP,
+    HeldCall,
+    Outage,
+    Script,
+    Step,
+    await_held,
+    outage,
+    releasing,
+)
 from harness.testing.webhooks import Message, Webhook, Webhooks
 
 NORMAL = Step()
@@ -39,6 +52,17 @@ def test_rule_stands_above_what_is_written() -> None:
         assert [script.next(key, 3, then=NORMAL) for key in "ab"] == [Step(status=603)] * 2
     assert (on, script.is_ruled) == (True, False)
     assert script.next("a", 0, then=NORMAL) == Step(status=500)
+
+
+def test_outage_meets_first_calls_as_dealt() -> None:
+    """Each step as many first calls; later ones, and those of others, as all later ones."""
+    lost, busy = Step(silent=True), Step(status=503)
+    keys = [f"k-{number}" for number in range(8)]
+    rule: Outage[Step] = outage(random.Random(1), keys, [lost, busy], later=Step(status=429))
+    assert Counter(rule(key, 0) for key in keys) == {lost: 4, busy: 4}
+    assert {rule(key, 1) for key in keys} == {rule("other", 0)} == {Step(status=429)}
+    assert outage(random.Random(1), keys, [lost, busy], later=busy).first == rule.first
+    assert outage(random.Random(2), keys, [lost, busy], later=busy).first != rule.first
 
 
 def test_step_sends_its_answer_its_way() -> None:

@@ -12,8 +12,8 @@ from harness.testing import CheckFailed, Inconclusive, Unproven, causes, pulse
 from harness.testing.answers import Meaning, Said
 from harness.testing.clients import Answer
 from harness.testing.diary import Diary
-from harness.testing.killing import kill_while_held
-from harness.testing.scripted import BEFORE, Script, Step
+from harness.testing.killing import Point, Round, kill_while_held
+from harness.testing.scripted import AFTER, BEFORE, Script, Step
 from harness.testing.service import Service
 from harness.testing.upstreams import Reply, Request, Upstream
 from tests.unit.testing.host import Host, Process
@@ -336,6 +336,14 @@ def test_service_is_killed_while_its_calls_are_held(app: App) -> None:
     assert set(told) == {"a", "b", "c"}
     assert held.went == ["b"]
     assert host.process.exit_code == 137
+
+
+def test_round_says_what_is_held_where_and_what_goes_on() -> None:
+    """Each thing at its point; late calls go on after the kill; those that are not silent ask again."""
+    points = {"a": Point.BEFORE_LOST, "b": Point.BEFORE_LATE, "c": Point.AFTER}
+    one: Round[str] = Round(number=1, points=points, silent=frozenset("bc"))
+    assert [point.when for point in points.values()] == [BEFORE, BEFORE, AFTER]
+    assert (one.forward, one.loud, one.lose) == (("b",), ("a",), False)
 
 
 @pytest.mark.parametrize("lose", [False, True])

@@ -213,6 +213,21 @@ def test_crowd_does_not_insist_on_a_refusal(service: Service) -> None:
     clients.close()
 
 
+def test_crowd_reads_all_by_their_ids(service: Service) -> None:
+    """Each thing by its own name, in order."""
+    asked: list[tuple[str, str]] = []
+
+    def read(thing: str, name: str) -> Said:
+        asked.append((thing, name))
+        return said(Meaning.FINAL, id=name, word=thing)
+
+    clients: Crowd[str] = Crowd(service, ask=read, read=read, settle_seconds=lambda: 0.2)
+    told = clients.read_all({"b": said(Meaning.PENDING, id="c-2"), "a": said(Meaning.PENDING, id="c-1")})
+    assert [(thing, one.id) for thing, one in told.items()] == [("b", "c-2"), ("a", "c-1")]
+    assert sorted(asked) == [("a", "c-1"), ("b", "c-2")]
+    clients.close()
+
+
 def test_crowd_that_only_reads_needs_an_id(service: Service) -> None:
     """Who never got an id can't follow; who got one reads until the time is over."""
     nameless, pending = said(Meaning.BROKEN, None, id=""), said(Meaning.PENDING, 202)
