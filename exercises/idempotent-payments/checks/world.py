@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing
 
 from books import Books
 from client import Client
@@ -17,15 +16,11 @@ from harness.testing.broker import Broker
 from harness.testing.clients import HttpClient
 from harness.testing.crowds import Crowd
 from harness.testing.deals import generator
-from harness.testing.diary import Diary
 from harness.testing.history import History
 from harness.testing.idempotent import MAX_BODY_BYTES
 from harness.testing.job import Job
 from harness.testing.outcomes import Outcomes
-from harness.testing.postgres import PORT as DATABASE_PORT
-from harness.testing.postgres import Postgres
-from harness.testing.proxies import PostgresProxy
-from harness.testing.service import Service
+from harness.testing.scenario import Scenario
 from harness.testing.timeline import Timeline
 
 APP, STARTER, DATABASE = "app", "starter", "db"
@@ -37,30 +32,28 @@ PATIENCE_SECONDS = 200.0
 """How long all checks together wait for the service. A right one needs a third of it; the deadline is far beyond."""
 
 
-class World:
+class World(Scenario):
     """One scenario. Opened once a grading; checks bring merchants of their own and leave everything running."""
 
     def __init__(self, job: Job, broker: Broker, timeline: Timeline, history: History) -> None:
         """Prepare; :meth:`open` starts it."""
-        self.job, self.broker, self.timeline, self.history = job, broker, timeline, history
+        super().__init__(
+            job,
+            broker,
+            timeline,
+            history,
+            sandbox=APP,
+            port=PORT,
+            database=DATABASE,
+            startup_seconds=job.timeout("startup_seconds"),
+            patience_seconds=PATIENCE_SECONDS,
+            beside=[STARTER],
+        )
         self.provider_timeout = job.timeout("provider_timeout_seconds")
         self.reconcile = job.timeout("reconcile_seconds")
         self.answer_seconds = 3 * self.provider_timeout + 1.0
         """What the brief promises clients."""
-        self.diary = Diary(timeline.since_start)
         self.books = Books()
-        self.database = Postgres(broker, job.address(DATABASE), sandbox=DATABASE, service=APP)
-        self.startup = job.timeout("startup_seconds")
-        address = job.address(APP)
-        self.service = Service(
-            broker,
-            address,
-            self.diary,
-            sandbox=APP,
-            port=PORT,
-            startup_seconds=self.startup,
-            patience_seconds=PATIENCE_SECONDS,
-        )
         captured = job.parameters.get("captured_state", "captured")
         limits = {"limit": self.answer_limit, "read": self.read_limit}
         self.client = Client(self.service.url, self.diary, self.history, timeline, captured=captured, **limits)
@@ -79,15 +72,10 @@ class World:
             lambda message: webhooks.request("POST", "/webhooks/psp", message),
             port=PROVIDER_PORT,
         )
-        target = (self.database.address, DATABASE_PORT)
-        self.proxy = PostgresProxy(
-            listen_port=DATABASE_PORT, target=target, admit=self._admit, position=self.database.position
-        )
         self.busy = self.purse("busy", merchants=BUSY_MERCHANTS)
         """What throughput is measured with; its first merchant gets a ledger longer than any page."""
-        self._open = ExitStack()
-        for one in (self.service, self.client, self.database, webhooks, self.crowd):
-            self._open.enter_context(closing(one))
+        self.opens(self.provider)
+        self.closes(self.client, webhooks, self.crowd)
 
     @property
     def answer_limit(self) -> float:
@@ -112,22 +100,6 @@ class World:
     def theirs(self, seconds: float) -> float:
         """Return how much of a wait is the service's, as reports say it beside declared times."""
         return max(0.0, seconds - self.allowance)
-
-    def open(self) -> None:
-        """Start database, proxy and provider; the service is started by the first check that begins."""
-        self.database.start()
-        self.database.keep_unflushed()
-        self._open.enter_context(self.proxy)
-        self._open.enter_context(self.provider)
-
-    def close(self) -> None:
-        """Let everything go; the host closes the scenario."""
-        self._open.close()
-
-    def _admit(self, source: str, user: str, name: str) -> bool:
-        """Whom the proxy lets in: services, as nobody but the role that is theirs."""
-        services = {self.job.address(one) for one in (APP, STARTER)}
-        return source in services and user == name == self.database.service
 
     def purse(self, name: str, *, merchants: int = 1) -> Purse:
         """Return charges for one check; equal seeds and names give equal charges."""
