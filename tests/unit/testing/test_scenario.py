@@ -100,7 +100,7 @@ def test_only_services_reach_the_database_and_as_nobody_else(scenario: Scenario)
     asked = {
         (source, user, name): scenario.proxy.admit(f"10.0.0.{source}", user, name)
         for source in (2, 3, 4, 9)
-        for user in ("app", "grader")
+        for user in ("app", "postgres")
         for name in ("app", "postgres")
     }
     assert {which for which, admitted in asked.items() if admitted} == {(2, "app", "app"), (3, "app", "app")}
