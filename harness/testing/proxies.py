@@ -340,14 +340,14 @@ class PostgresProxy:
         """Begin anew to learn what the service commits, in the body while it is idle: see :meth:`common`."""
         return self.counter.learning()
 
-    def common(self, runs: Sequence[Sequence[CommitPoint]]) -> tuple[CommitPoint, ...]:
-        """Return the commit points of equal works: those that most of ``runs`` have, in order. ``disarm`` gives each run.
+    def common(self, *kinds: Sequence[Sequence[CommitPoint]]) -> tuple[CommitPoint, ...]:
+        """Return the commit points of equal works: those that most runs of any of ``kinds`` have. ``disarm`` gives a run.
 
         What an idle service commits as well is one only when every run has it: what is beside the work comes now and
         then. Commits whose text is no majority's, since it changes each time, are told by their number among those, and
         from now on a trap for one of them takes any text that was not seen before, or that has committed.
         """
-        return self.counter.common(runs)
+        return self.counter.common(*kinds)
 
     def refuse(self, on: bool) -> None:  # noqa: FBT001 - reads as the sentence it is
         """Close new connections at once, or stop doing so. Open ones stay."""

@@ -160,16 +160,21 @@ class Counter:
         finally:
             self._learning = False
 
-    def common(self, runs: Sequence[Sequence[CommitPoint]]) -> tuple[CommitPoint, ...]:
-        """Return what most runs have, and idleness explains not; texts that no majority has count as ``CHANGING`` from now."""
-        times = Tally(chain.from_iterable({point.signature for point in run} for run in runs))
+    def common(self, *kinds: Sequence[Sequence[CommitPoint]]) -> tuple[CommitPoint, ...]:
+        """Return what most runs of any kind have, and idleness explains not; other texts count as ``CHANGING`` from now."""
+        times = [Tally(chain.from_iterable({point.signature for point in run} for run in runs)) for runs in kinds]
+        pairs = list(zip(kinds, times, strict=True))
+        always = {signature for runs, tally in pairs for signature in tally if tally[signature] == len(runs)}
+        often = {signature for runs, tally in pairs for signature in tally if 2 * tally[signature] > len(runs)}
         with self._lock:
-            idle = {signature for signature in self._idle if times[signature] < len(runs)}
-            stable = {signature for signature, count in times.items() if 2 * count > len(runs)} - idle
-            self._known = stable | idle | (self._left - self._wrote)
-        named = [_named(run, stable, idle) for run in runs]
-        found = Tally(chain.from_iterable(named))
-        return tuple(point for point in dict.fromkeys(chain.from_iterable(named)) if 2 * found[point] > len(runs))
+            idle = self._idle - always
+            self._known = often | idle | (self._left - self._wrote)
+        points: list[CommitPoint] = []
+        for runs in kinds:
+            named = [_named(run, often - idle, idle) for run in runs]
+            found = Tally(chain.from_iterable(named))
+            points += [point for point in chain.from_iterable(named) if 2 * found[point] > len(runs)]
+        return tuple(dict.fromkeys(points))
 
     def leaves(self, signature: Signature) -> Trap | None:
         """A unit is about to reach the server: return the trap that stops it ``before``."""

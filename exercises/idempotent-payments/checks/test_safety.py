@@ -22,8 +22,6 @@ KEYS = 20
 COPIES = 3
 """60 keys in all, three equal requests each; 60 requests in flight."""
 KILLS = 3
-LOSES_FILES = 1
-"""Which kill takes the files that the service wrote: after it there is one more, without."""
 STORIES = {
     "authorised": Story(events=("authorised",)),
     "authorised, declined": Story(events=("authorised", "declined")),
@@ -75,11 +73,12 @@ def test_killed_mid_charge(world: World) -> None:
     told = dict(world.baseline(purse))
     rng = generator(world.job, "kill-points")
     points = [Point.BEFORE_LOST, Point.BEFORE_LATE, Point.AFTER]
+    loses = rng.randrange(KILLS - 1)  # after it there is one more, without
     for number in range(KILLS):
         charges = purse.charges(2 * len(points))
         silent = set(rng.sample(charges, len(charges) // 2))
         plan = Round(
-            number=number + 1, points=deal(rng, charges, points), silent=frozenset(silent), lose=number == LOSES_FILES
+            number=number + 1, points=deal(rng, charges, points), silent=frozenset(silent), lose=number == loses
         )
         told |= kill_round(world, plan)
     told |= world.crowd.ask_until_final(purse.charges(LEAST_OK), f="after kills")

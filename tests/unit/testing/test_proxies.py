@@ -232,6 +232,7 @@ def test_proxy_without_a_position_has_no_commit_points(database: FakePostgres) -
         assert blind.disarm() == ()
 
 
+INSERTED = "insert into t values (1)"
 BEAT = "update heartbeat set at = now()"
 
 
@@ -251,6 +252,10 @@ def test_commits_of_an_idle_service_are_no_commit_points(proxy: PostgresProxy) -
         run(BEAT, *poll)
     found = proxy.common([run(BEAT, *work), run(*work, BEAT), run(*poll, *work)])
     assert [point.statement for point in found] == ["COMMIT"]
+    with proxy.learning():
+        pass
+    alone, beside = [run(*work)] * 3, [run(*work), run(INSERTED), run(INSERTED)]
+    assert [point.statement for point in proxy.common(alone, beside)] == ["COMMIT", "INSERT INTO T VALUES (?)"]
     with proxy.learning():
         run(BEAT)
     assert [point.statement for point in proxy.common([run(*work, BEAT)] * 3)] == ["COMMIT", BEAT.upper()]
