@@ -12,13 +12,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from kills import await_unasked
-from schedule import Charge, Purse, Step
+from schedule import Charge, Purse
 from world import LEAST_OK, World
 
 from harness.testing import Unproven, check, credit, fail
 from harness.testing.answers import Meaning, Said
 from harness.testing.deals import generator
 from harness.testing.measure import LEAST_BITTEN
+from harness.testing.scripted import Step
 from harness.testing.traps import CommitPoint, Moment, Trap, moments
 
 DRY_RUNS = 3
