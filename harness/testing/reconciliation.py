@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, NoReturn, TypeVar
 
@@ -30,6 +30,8 @@ class Statement(Generic[Entry]):
     """Hashable, as the upstream's books have them."""
     ids: tuple[str, ...] = ()
     """What the service calls the thing of each entry."""
+    named: tuple[tuple[str, Entry], ...] = ()
+    """Each entry that could be read, with what the service calls its thing."""
     problem: str = ""
     """What was wrong with the answer, empty when nothing was."""
     unread: bool = False
@@ -51,6 +53,8 @@ class Reconciliation(Generic[WantedT, Entry]):
     """What the upstream did for an account."""
     asked: Callable[[str, Entry], WantedT | None]
     """The thing that an entry of an account belongs to, None when no client asked for such a thing."""
+    known: Callable[[WantedT], str | None]
+    """What the service called a thing when it answered for it, None when it never did."""
     effects: Effects
     service: Service
     database: Postgres
@@ -76,7 +80,7 @@ class Reconciliation(Generic[WantedT, Entry]):
             for name in wanted:
                 self._judge(name, self.read(name))
         for name in wanted:
-            self._no_strays(name)
+            self.no_strays(name)
 
     def await_equal(self, accounts: Iterable[str], *, until: float) -> bool:
         """Wait until the accounts agree, each at a moment of its own; False when the time is over."""
@@ -93,7 +97,18 @@ class Reconciliation(Generic[WantedT, Entry]):
         if said.problem:
             return said.problem
         missing, extra = difference(self.truth(account), said.entries)
-        return f"missing {self._few(missing)}; too many {self._few(extra)}" if missing or extra else ""
+        if missing or extra:
+            return f"missing {self._few(missing)}; too many {self._few(extra)}"
+        return next((f"{name} for {thing.key}" for thing, name in self._misnamed(account, said)), "")
+
+    def _misnamed(self, account: str, said: Statement[Entry]) -> Iterator[tuple[WantedT, str]]:
+        """Find entries that are those of one thing by what was done, and of another by their name."""
+        truth = self.truth(account)
+        for name, entry in said.named:
+            thing = self.asked(account, entry)
+            # What was done twice has two names, and is told of as such.
+            if thing is not None and self.known(thing) not in {None, name} and truth[entry] == 1:
+                yield thing, name
 
     def _judge(self, account: str, said: Statement[Entry]) -> None:
         what = f"The {self.book} of {self.account} {account}"
@@ -107,6 +122,13 @@ class Reconciliation(Generic[WantedT, Entry]):
                 self._wrong(account, said, entry, f"{where} in the {self.book} of {self.account} {account}")
         doubled = len(said.ids) - len(set(said.ids))
         expect(not doubled, f"{what} names {doubled} {self.effects.plural} more than once.")
+        for thing, name in self._misnamed(account, said):
+            fail(
+                f"{what} has the entry of {self.effects.noun} {thing.key} under another name.",
+                expected=f"{self.known(thing)}, as it was answered",
+                found=name,
+                evidence=self.effects.evidence(thing),
+            )
 
     def _wrong(self, account: str, said: Statement[Entry], entry: Entry, where: str) -> NoReturn:
         truth, thing, effects = self.truth(account), self.asked(account, entry), self.effects
@@ -121,8 +143,8 @@ class Reconciliation(Generic[WantedT, Entry]):
             evidence=() if thing is None else effects.evidence(thing),
         )
 
-    def _no_strays(self, account: str) -> None:
-        """Nothing was done that nobody asked for, whatever the service says of it."""
+    def no_strays(self, account: str) -> None:
+        """Fail when something was done for an account that nobody asked for, whatever the service says of it."""
         words = self.effects.words
         for entry in self.truth(account):
             if self.asked(account, entry) is None:

@@ -76,7 +76,8 @@ def read_ledger(answer: Answer, merchant: str) -> Ledger:
     # A total of nothing may be said or left out.
     said = {key: value for key, value in said.items() if not _is_zero(value)} if isinstance(said, dict) else said
     problem = f"expected totals that are the exact sum of the entries, {sums}, found {said!r}" if said != sums else ""
-    return Statement(entries=found, ids=charges, problem=problem)
+    named = tuple((charge, line) for charge, line in zip(charges, lines, strict=True) if line)
+    return Statement(entries=found, ids=charges, named=named, problem=problem)
 
 
 def _is_zero(value: Json) -> bool:

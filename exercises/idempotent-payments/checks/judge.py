@@ -37,6 +37,7 @@ class Judge:
             read=client.ledger,
             truth=books.captured,
             asked=lambda merchant, line: client.asked.get((merchant, *line)),
+            known=client.ids.get,
             effects=self.effects,
             service=service,
             database=database,
@@ -59,6 +60,11 @@ class Judge:
         A difference counts when it is still there at ``until`` and a moment later: a capture may just be happening.
         """
         self._books.require({charge.merchant for charge in charges}, until=until)
+
+    def strays(self, merchants: Iterable[str]) -> None:
+        """Nothing was captured for merchants that no client asked for."""
+        for merchant in merchants:
+            self._books.no_strays(merchant)
 
     def double(self, charge: Charge) -> str:
         """Say when a charge was captured more than once, and what stood next to each time."""

@@ -63,12 +63,28 @@ def test_nothing_doubled_or_lost(world: World) -> None:
             f"{world.judge.double(doubled[0])} Charges captured more than once in the whole grading: {len(doubled)}.",
             evidence=world.judge.evidence(doubled[0]),
         )
+    _one_for_a_key(world, charged)
+    world.judge.strays(sorted({charge.merchant for charge in world.client.asked.values()}))
     until = time.monotonic() + world.pending_limit
     while lost := _lost(world, charged):
         if time.monotonic() >= until:
             world.database.wait()  # raises when it is not the service that is silent
             _fail_lost(world, lost)
         time.sleep(world.service.tick)
+
+
+def _one_for_a_key(world: World, charged: Sequence[Charge]) -> None:
+    """A merchant's key came with several bodies: one of them at most was charged."""
+    first: dict[tuple[str, str], Charge] = {}
+    for charge in charged:
+        other = first.setdefault((charge.merchant, charge.key), charge)
+        if other != charge:
+            fail(
+                f"The key {charge.key} of merchant {charge.merchant} was charged with two bodies.",
+                expected="one capture at most for a merchant and a key",
+                found=f"{other.amount} {other.currency}; {charge.amount} {charge.currency}",
+                evidence=world.judge.evidence(other, charge),
+            )
 
 
 def _ask_for_old(world: World) -> None:

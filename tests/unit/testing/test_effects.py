@@ -165,6 +165,7 @@ class Books:
             read=lambda _: self.pages.pop(0) if len(self.pages) > 1 else self.pages[0],
             truth=lambda name: Counter(str(one.body["seat"]) for one in flight.made.all_done() if name == "f-1"),
             asked=lambda _, entry: self.asked.get(entry),
+            known={A: "s-1"}.get,
             effects=flight.effects,
             service=service,
             database=cast("Postgres", self),
@@ -247,6 +248,20 @@ def test_names_that_are_doubled_are_wrong(books: Books) -> None:
     books.pages = [Statement(entries=Counter[str]()), Statement(entries=Counter("a"), ids=("s-1", "s-1"))]
     with pytest.raises(CheckFailed, match=r"The list of flight f-1 names 1 seats more than once\."):
         books.reconciliation.require(["f-1"], until=time.monotonic())
+
+
+def test_an_entry_under_another_name_is_wrong(books: Books) -> None:
+    """What was answered for a thing is what its entry is called; nobody was told how another is called."""
+    books.pages = [Statement(entries=Counter("a"), ids=("s-1",), named=(("s-1", "a"),))]
+    books.require()
+    books.pages = [Statement(entries=Counter("a"), ids=("s-2",), named=(("s-2", "a"),))]
+    assert books.reconciliation.problem("f-1") == "s-2 for a"
+    with pytest.raises(CheckFailed, match=r"has the entry of seat a under another name\.") as caught:
+        books.require()
+    assert "expected  s-1, as it was answered\nfound     s-2" in caught.value.feedback
+    books.flight.decide(B, "r-2")
+    books.pages = [Statement(entries=Counter("ab"), named=(("s-1", "a"), ("s-9", "b")))]
+    books.require()
 
 
 def test_books_that_nobody_can_read_may_not_be_the_services_doing(books: Books) -> None:

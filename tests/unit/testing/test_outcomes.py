@@ -41,6 +41,9 @@ def test_not_to_answer_has_failed() -> None:
     THINGS.answered([OPEN] * 10 + [said()] * 9 + [SILENT], what="requests", expected="201 or 202")
     with pytest.raises(CheckFailed, match=r"Of 20 requests, 2 were not answered as promised\.(?s:.)*no answer"):
         THINGS.answered([OPEN] * 18 + [SILENT] * 2, what="requests", expected="201 or 202")
+    refused = said(409, "", name="", meaning=Meaning.REFUSED)
+    with pytest.raises(CheckFailed, match=r"Of 100 requests, 1 were not answered as promised\.(?s:.)*409"):
+        THINGS.answered([OPEN] * 99 + [refused], what="requests", expected="201 or 202")
 
 
 def test_equal_requests_are_one_thing() -> None:
