@@ -208,7 +208,7 @@ def test_webhooks_that_meet_server_errors_fail(hooks: Hooks) -> None:
     hooks.sent.require_taken(["a"])
     hooks.statuses = [500, 200]
     hooks.sent.deliver({}, "a")
-    with pytest.raises(CheckFailed, match="Of 22 webhooks .*; server errors: 2"):
+    with pytest.raises(CheckFailed, match=r"Of 22 webhooks .*; server errors: 2"):
         hooks.sent.require_taken(["a"])
 
 
