@@ -82,7 +82,7 @@ def _await_booked(world: World, charges: Collection[Charge], *, since: float) ->
     Ledgers, since a read of each charge again and again would be work for the service that customers do not make.
     """
     merchants = {charge.merchant for charge in charges}
-    open_ones, until = list(charges), since + MOST_LATE * world.reconcile + world.allowance
+    open_ones, until = list(charges), since + MOST_LATE * world.reconcile + world.provider_timeout + world.allowance
     with world.service.waiting():
         while open_ones and time.monotonic() < until:
             booked = {merchant: world.client.ledger(merchant).entries for merchant in merchants}
@@ -98,16 +98,18 @@ def _credit(world: World, charges: Collection[Charge], open_ones: Collection[Cha
         late = next(iter(open_ones))
         fail(
             f"{len(open_ones)} of {len(charges)} charges had no outcome {seconds:.1f} s after the provider was well again.",
-            expected=f"every charge final within 5 x reconcile_seconds = {5 * world.reconcile:g} s, without being asked again",
+            expected=f"every charge final within {5 * world.reconcile + world.provider_timeout:g} s, 5 x reconcile_seconds and one "
+            "provider timeout, without being asked again",
             found=f"{late.key}: not in the ledger",
             evidence=world.judge.evidence(late),
         )
-    intervals = seconds / world.reconcile
+    # A call that hung when the outage ended may be waited for first.
+    intervals = max(0.0, seconds - world.provider_timeout) / world.reconcile
     measured("reconcile intervals until every charge had its outcome", intervals, limit=FULL_LATE)
     credit(
         ratios.credit(MOST_LATE - intervals, floor=0.0, full=FULL_LATE),
         f"The last of {len(charges)} charges had its outcome {seconds:.1f} s after the provider was well again: "
-        f"{intervals:.1f} reconcile intervals (all points up to 5, none from {MOST_LATE}).",
+        f"a provider timeout and {intervals:.1f} reconcile intervals (all points up to 5, none from {MOST_LATE}).",
     )
 
 

@@ -89,8 +89,8 @@ class World(Scenario):
 
     @property
     def pending_limit(self) -> float:
-        """How long a charge may stay pending once everything is well."""
-        return 5 * self.reconcile + self.allowance
+        """How long a charge may stay pending once everything is well: a call that hangs may be waited for first."""
+        return 5 * self.reconcile + self.provider_timeout + self.allowance
 
     @property
     def allowance(self) -> float:
