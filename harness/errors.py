@@ -9,8 +9,7 @@
     ├── GraderError          5   the grader broke the protocol (author's or our fault, never the candidate's)
     ├── ExerciseError        5   an exercise or grader on disk is wrong: its author must act
     ├── UsageError           4   the caller asked for something that cannot be
-    ├── SubmissionError      3   the submission is not acceptable: the candidate must act
-    └── IntegrityError       6   a digest changed, or a check id is unknown or duplicate: hold the result
+    └── SubmissionError      3   the submission is not acceptable: the candidate must act
 
 "It failed" and "we failed" are different types from the bottom up to the exit code: nothing a candidate's
 process does is ever a ``HarnessError``; it is a status in an outcome.
@@ -80,9 +79,3 @@ class SubmissionError(HarnessError):
     """The submission is not acceptable. The candidate must act."""
 
     exit_code = ExitCode.REFUSED
-
-
-class IntegrityError(HarnessError):
-    """Evidence does not fit what was declared: the result is held for a human."""
-
-    exit_code = ExitCode.INTEGRITY

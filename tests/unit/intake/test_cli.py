@@ -24,7 +24,6 @@ from harness.errors import (
     ExitCode,
     GraderError,
     HarnessError,
-    IntegrityError,
     SandboxError,
     SubmissionError,
     UsageError,
@@ -154,7 +153,6 @@ def test_wrong_usage_exits_4(run: Run, arguments: list[str]) -> None:
         (ExerciseError("m"), 5),
         (UsageError("m"), 4),
         (SubmissionError("m"), 3),
-        (IntegrityError("m"), 6),
     ],
 )
 @pytest.mark.usefixtures("quiet")
