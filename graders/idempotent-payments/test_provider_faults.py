@@ -12,7 +12,6 @@ from dataclasses import replace
 
 from news import tell
 from plans import ambiguous_scripts, early_webhook_scripts, undecided_seconds
-from psp import message_of
 from schedule import Charge, Purse
 from world import LEAST_OK, World
 
@@ -101,7 +100,7 @@ def _unknown_refs(world: World, charges: tuple[Charge, ...]) -> None:
             body=charge.body,
             at=time.monotonic(),
         )
-        status = world.provider.webhooks.deliver(message_of(outcome, kind), charge.value, attempts=1)
+        status = world.provider.webhooks.deliver(world.provider.message(outcome, kind), charge.value, attempts=1)
         expect(
             status is None or status < 500,
             "A webhook for a ref that the service never made was answered with a server error.",

@@ -118,8 +118,9 @@ class Decider(Upstream):
             return error(next(self._busy), "try later")
         decision = self.decisions.of_ref(ref)
         if decision is not None:
-            outcome = self._words.refused if decision.id is None else self._words.done
-            self._diary.write(decision.value, f"your service asks for the outcome of its ref: {outcome}")
+            self._diary.write(
+                decision.value, f"your service asks for the outcome of its ref: {self._words.outcome(decision)}"
+            )
         return Reply(status=200, json=self.shown(decision))
 
     def usual(self, call: Call, before: int) -> Step:  # noqa: ARG002 - for those who override it
@@ -141,8 +142,7 @@ class Decider(Upstream):
     def _decide(self, call: Call, step: Step) -> tuple[Decision, bool]:
         decision, new = self.decisions.decide(call, accept=step.status == self._accepts)
         if not new:
-            outcome = self._words.refused if decision.id is None else self._words.done
-            self._tell(call, f"sees a used ref again: {outcome}, nothing new")
+            self._tell(call, f"sees a used ref again: {self._words.outcome(decision)}, nothing new")
             return decision, False
         what = self._words.refuses if decision.id is None else f"{self._words.does} {decision.id}"
         self._diary.write(call.value, f"{self._words.upstream} {what}{step.manner}", at=decision.at)

@@ -57,6 +57,10 @@ class Words:
     refused: str
     """``declined``."""
 
+    def outcome(self, decision: Decision) -> str:
+        """Return what was decided: ``captured`` or ``declined``."""
+        return self.refused if decision.id is None else self.done
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Call:

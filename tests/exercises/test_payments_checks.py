@@ -243,7 +243,7 @@ def test_provider_sends_early_webhooks_before_it_answers(modules: dict[str, Modu
 
 def test_webhooks_say_what_the_provider_decided(modules: dict[str, ModuleType], provider: Provider) -> None:
     """News of a call that is under way has no capture; that of an outcome has the one in the books."""
-    charge, message_of = charge_of(modules), modules["psp"].message_of
+    charge, message_of = charge_of(modules), provider.real.message
     provider.capture(charge, "r-1")
     call, outcome = provider.books.calls(charge)[0], provider.books.captures(charge)[0]
     assert message_of(call, "authorised")["capture"] is None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from psp import message_of
 from schedule import Charge
 from world import World
 
@@ -59,7 +58,7 @@ def _enough(told_of: Mapping[Charge, Story], told: Mapping[Charge, Said]) -> Non
 
 def _send(world: World, charge: Charge, story: Story, kind: str) -> None:
     call = world.books.calls(charge)[0]
-    message = message_of(call, kind) if story.facts or kind == "authorised" else _decided(world, call, kind)
+    message = world.provider.message(call, kind) if story.facts or kind == "authorised" else _decided(world, call, kind)
     mark = {"event": f"{message['event']}-other"} if story.facts else {}
     world.diary.write(charge.value, f"the only news of {charge.key}: '{kind}' {_say(story.facts)}".rstrip())
     status = world.provider.webhooks.deliver({**message, **story.facts, **mark}, charge.value)
@@ -73,7 +72,7 @@ def _send(world: World, charge: Charge, story: Story, kind: str) -> None:
 
 
 def _decided(world: World, call: Call, kind: str) -> dict[str, Json]:
-    return message_of(world.books.decide(call, accept=kind == "captured")[0], kind)
+    return world.provider.message(world.books.decide(call, accept=kind == "captured")[0], kind)
 
 
 def _judge(

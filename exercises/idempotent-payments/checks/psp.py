@@ -51,35 +51,26 @@ class Provider(Decider):
         return Step()
 
     def message(self, about: Call, kind: str) -> Message:
-        """Return the webhook about a call, or its outcome."""
-        return message_of(about, kind)
+        """Return the webhook about a call, or its outcome. The same news always has the same event id."""
+        return {
+            "event": f"evt-{kind[:4]}-{about.ref[:48]}",
+            "sequence": _SEQUENCE[kind],
+            "ref": about.ref,
+            "type": kind,
+            "capture": (about.id if isinstance(about, Decision) else "psp-0") if kind == "captured" else None,
+            **about.body,
+        }
 
     def answer(self, decision: Decision, *, new: bool) -> tuple[int, Json]:
         """Return what POST answers."""
         if new and decision.id is None:
-            return DECLINED, {"ref": decision.ref, "status": _status(decision)}
-        body = {"capture": decision.id, "ref": decision.ref, "status": _status(decision)}
+            return DECLINED, {"ref": decision.ref, "status": WORDS.outcome(decision)}
+        body = {"capture": decision.id, "ref": decision.ref, "status": WORDS.outcome(decision)}
         return CAPTURED if new else USED, dict(body)
 
     def shown(self, decision: Decision | None) -> Json:
         """Return what GET answers."""
         if decision is None:
             return {"captures": []}
-        shown = {"capture": decision.id, "ref": decision.ref, "status": _status(decision), **decision.body}
+        shown = {"capture": decision.id, "ref": decision.ref, "status": WORDS.outcome(decision), **decision.body}
         return {"captures": [shown]}
-
-
-def _status(decision: Decision) -> str:
-    return WORDS.refused if decision.id is None else WORDS.done
-
-
-def message_of(call: Call, kind: str) -> Message:
-    """Return the webhook about a call, or its outcome. The same news always has the same event id."""
-    return {
-        "event": f"evt-{kind[:4]}-{call.ref[:48]}",
-        "sequence": _SEQUENCE[kind],
-        "ref": call.ref,
-        "type": kind,
-        "capture": (call.id if isinstance(call, Decision) else "psp-0") if kind == "captured" else None,
-        **call.body,
-    }
