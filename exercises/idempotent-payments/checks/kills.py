@@ -2,41 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from schedule import Charge
 from world import World
 
-from harness.testing.answers import Said
+from harness.testing.answers import Meaning, Said
 from harness.testing.killing import Round, kill_while_held
+from harness.testing.scripted import Step
 
 ALL_HELD = 0.6
 """Of the service's own timeout for the provider: how long a held call waits for the others before the kill."""
+BUSY_CLIENTS, EACH = 24, 3
+"""Clients beside those of the held charges; how many charges each makes at most, one after the other."""
+BUSY_WAIT = 0.25
+"""Of the service's own timeout for the provider: how long their calls take before the capture, and again after it."""
+BUSY_CALLS = 1.5
+"""How many such calls they are ahead of the held charges."""
 
 
-def kill_round(world: World, plan: Round[Charge]) -> dict[Charge, Said]:
-    """Kill the service while every charge of the plan is held, start it, let it recover; return what clients know."""
+def kill_round(world: World, plan: Round[Charge], others: Sequence[Charge] = ()) -> dict[Charge, Said]:
+    """Kill the service while every charge of the plan is held, start it, let it recover; return what clients know.
+
+    ``others`` are charges that busy clients make meanwhile; of them nobody asks again before they had their time.
+    """
     holds = {charge: world.provider.hold(charge, point.when) for charge, point in plan.points.items()}
     with world.timeline.fault("kill"):
-        told = kill_while_held(
-            world.service,
-            world.provider.calls,
-            holds,
-            world.client.post,
-            forward=plan.forward,
-            within_seconds=max(world.answer_limit, world.pending_limit),
-            together_seconds=ALL_HELD * world.provider_timeout,
-            lose=plan.lose,
-        )
+        with _busy(world, others) as busy:
+            told = kill_while_held(
+                world.service,
+                world.provider.calls,
+                holds,
+                world.client.post,
+                forward=plan.forward,
+                within_seconds=max(world.answer_limit, world.pending_limit),
+                together_seconds=ALL_HELD * world.provider_timeout,
+                lose=plan.lose,
+            )
         ready = world.service.start_again()
+    told |= busy
+    until, of = ready + world.pending_limit, f" in kill {plan.number}"
+    left = {charge for charge, said in busy.items() if said.meaning is not Meaning.FINAL}
+    quiet = {charge: told[charge] for charge in [*plan.silent, *left]}
     loud = {charge: told[charge] for charge in plan.loud}
-    loud = world.crowd.settle(loud, until=ready + world.pending_limit, repeat=loud)
-    world.judge.money({**told, **loud}, of=f" in kill {plan.number}")
-    untold = {charge: told[charge] for charge in plan.silent}
-    await_unasked(world, untold, until=ready + world.pending_limit, of=f" in kill {plan.number}")
-    world.judge.ledgers(plan.points, until=ready + world.pending_limit)
-    quiet = world.crowd.ask_until_final(plan.silent, f="asked again late")
-    return {**loud, **quiet}
+    told |= world.crowd.settle(loud, until=until, repeat=loud)
+    world.judge.money(told, of=of)
+    await_unasked(world, quiet, until=until, of=of)
+    world.judge.ledgers(told, until=until)
+    return told | world.crowd.ask_until_final(quiet, f="asked again late")
+
+
+@contextmanager
+def _busy(world: World, charges: Sequence[Charge]) -> Iterator[dict[Charge, Said]]:
+    """For the body, clients make charges one after the other, each until it gets no answer; yields what they are told."""
+    told: dict[Charge, Said] = {}
+    seconds, over = BUSY_WAIT * world.provider_timeout, threading.Event()
+
+    def work(mine: Sequence[Charge]) -> None:
+        for charge in mine:
+            world.provider.script(charge, (Step(wait_seconds=seconds, answer_after_seconds=seconds),))
+            told[charge] = world.client.post(charge)
+            if over.is_set() or told[charge].answer.status is None:
+                break
+
+    with ThreadPoolExecutor(max_workers=BUSY_CLIENTS) as pool:
+        for number in range(BUSY_CLIENTS if charges else 0):
+            pool.submit(work, charges[number::BUSY_CLIENTS])
+        if charges:
+            time.sleep(2 * BUSY_CALLS * seconds)
+        try:
+            yield told
+        finally:
+            over.set()
 
 
 def await_unasked(world: World, told: Mapping[Charge, Said], *, until: float, of: str) -> None:

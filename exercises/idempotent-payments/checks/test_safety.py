@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
-from kills import kill_round
+from kills import BUSY_CLIENTS, EACH, kill_round
 from news import tell
 from schedule import Charge, webhook_scripts
 from world import LEAST_OK, World
@@ -74,13 +74,15 @@ def test_killed_mid_charge(world: World) -> None:
     rng = generator(world.job, "kill-points")
     points = [Point.BEFORE_LOST, Point.BEFORE_LATE, Point.AFTER]
     loses = rng.randrange(KILLS - 1)  # after it there is one more, without
+    busy = rng.randrange(KILLS)
     for number in range(KILLS):
         charges = purse.charges(2 * len(points))
         silent = set(rng.sample(charges, len(charges) // 2))
         plan = Round(
             number=number + 1, points=deal(rng, charges, points), silent=frozenset(silent), lose=number == loses
         )
-        told |= kill_round(world, plan)
+        others = purse.charges(BUSY_CLIENTS * EACH if number == busy else 0)
+        told |= kill_round(world, plan, others)
     told |= world.crowd.ask_until_final(purse.charges(LEAST_OK), f="after kills")
     world.settled(told, of=f" in {KILLS} kills")
     world.audit(told, of=f" in {KILLS} kills")
