@@ -204,7 +204,7 @@ def test_books_that_come_to_agree_are_right(books: Books) -> None:
     """A difference may pass; one that is gone a moment after its time was none."""
     right, short = Statement(entries=Counter("a"), ids=("s-1",)), Statement(entries=Counter[str]())
     books.pages = [short, Statement(entries=Counter(), problem="busy"), right]
-    books.require()
+    books.reconciliation.require(["f-1"], until=time.monotonic() + 60.0)
     books.pages = [short, right]
     books.reconciliation.require(["f-1"], until=time.monotonic())
     assert books.reconciliation.problem("f-1") == ""
