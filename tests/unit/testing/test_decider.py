@@ -193,7 +193,7 @@ def test_upstream_hangs_for_some(airline: Airline) -> None:
 
 def test_call_may_be_decided_when_it_is_repeated(airline: Airline) -> None:
     """It waits for the next one with its reference, which finds a used one; nobody comes, and it is decided all the same."""
-    airline.script(A, (Step(status=402, until_repeated_seconds=60.0), Step(wait_seconds=0.05)))
+    airline.script(A, (Step(status=402, until_repeated_seconds=60.0), Step(wait_seconds=1.0)))
     airline.script(B, (Step(until_repeated_seconds=0.05),))
     with ThreadPoolExecutor() as pool:
         first = pool.submit(airline.book, A, "r-1")

@@ -48,7 +48,7 @@ class Shop(Upstream):
     def handle(self, request: Request) -> Reply:
         self.seen.append(request)
         if request.method == "GET":
-            wait = 0.4 if request.path.endswith("slow") else 0.0
+            wait = 3.0 if request.path.endswith("slow") else 0.0
             found = {"id": "o-1", "status": "shipped", "item": "a"}
             return Reply(status=200, json=dict(found), delay_seconds=wait)
         body = request.json()
@@ -70,7 +70,12 @@ class Desk:
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
+def read_seconds() -> float:
+    return 60.0
+
+
+@pytest.fixture
+def desk(read_seconds: float) -> Iterator[Desk]:
     diary, history = Diary(lambda stamp: stamp), History()
     with Shop() as shop:
         client: IdempotentClient[Order] = IdempotentClient(
@@ -80,8 +85,8 @@ def desk() -> Iterator[Desk]:
             Timeline(lambda _: None),
             path="/orders",
             outcomes=["shipped"],
-            create_seconds=5.0,
-            read_seconds=0.2,
+            create_seconds=60.0,
+            read_seconds=read_seconds,
             header="Order-Key",
         )
         yield Desk(shop=shop, diary=diary, history=history, client=client)
@@ -117,6 +122,7 @@ def test_a_thing_is_asked_for_under_its_key(desk: Desk) -> None:
     ]
 
 
+@pytest.mark.parametrize("read_seconds", [0.2])
 def test_a_read_waits_for_nobody(desk: Desk) -> None:
     """It has a time of its own."""
     assert desk.client.read(A, "slow").answer.status is None
