@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from harness.testing.answers import Meaning, Said, examples
@@ -106,6 +108,35 @@ class Crowd(Generic[Thing]):
             if now.meaning in {Meaning.FINAL, Meaning.PENDING} or not best.id:
                 best = now
         return best
+
+
+@contextmanager
+def meanwhile(
+    things: Sequence[Thing], ask: Callable[[Thing], Said], *, clients: int, ahead_seconds: float
+) -> Iterator[dict[Thing, Said]]:
+    """For the body, clients ask for things, each for its share one after the other; yields what they are told.
+
+    They are ``ahead_seconds`` ahead of the body. Each goes on until its share is done, it gets no answer (a kill), or the
+    body is over; afterwards everything that was asked for is in what was yielded. Without things nothing is waited for.
+    """
+    told: dict[Thing, Said] = {}
+    over = threading.Event()
+
+    def work(share: Sequence[Thing]) -> None:
+        for thing in share:
+            told[thing] = ask(thing)
+            if over.is_set() or told[thing].answer.status is None:
+                break
+
+    with ThreadPoolExecutor(max_workers=clients) as pool:
+        for number in range(clients if things else 0):
+            pool.submit(work, things[number::clients])
+        if things:
+            time.sleep(ahead_seconds)
+        try:
+            yield told
+        finally:
+            over.set()
 
 
 def _nothing_came(told: Mapping[Thing, Said]) -> str:

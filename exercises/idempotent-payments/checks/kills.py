@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 from schedule import Charge
 from world import World
 
 from harness.testing.answers import Meaning, Said
+from harness.testing.crowds import meanwhile
 from harness.testing.killing import Round, kill_while_held
 from harness.testing.scripted import Step
 
@@ -31,8 +28,12 @@ def kill_round(world: World, plan: Round[Charge], others: Sequence[Charge] = ())
     ``others`` are charges that busy clients make meanwhile; of them nobody asks again before they had their time.
     """
     holds = {charge: world.provider.hold(charge, point.when) for charge, point in plan.points.items()}
+    seconds = BUSY_WAIT * world.provider_timeout
+    for charge in others:
+        world.provider.script(charge, (Step(wait_seconds=seconds, answer_after_seconds=seconds),))
+    ahead = 2 * BUSY_CALLS * seconds
     with world.timeline.fault("kill"):
-        with _busy(world, others) as busy:
+        with meanwhile(others, world.client.post, clients=BUSY_CLIENTS, ahead_seconds=ahead) as busy:
             told = kill_while_held(
                 world.service,
                 world.provider.calls,
@@ -54,30 +55,6 @@ def kill_round(world: World, plan: Round[Charge], others: Sequence[Charge] = ())
     await_unasked(world, quiet, until=until, of=of)
     world.judge.ledgers(told, until=until)
     return told | world.crowd.ask_until_final(quiet, f="asked again late")
-
-
-@contextmanager
-def _busy(world: World, charges: Sequence[Charge]) -> Iterator[dict[Charge, Said]]:
-    """For the body, clients make charges one after the other, each until it gets no answer; yields what they are told."""
-    told: dict[Charge, Said] = {}
-    seconds, over = BUSY_WAIT * world.provider_timeout, threading.Event()
-
-    def work(mine: Sequence[Charge]) -> None:
-        for charge in mine:
-            world.provider.script(charge, (Step(wait_seconds=seconds, answer_after_seconds=seconds),))
-            told[charge] = world.client.post(charge)
-            if over.is_set() or told[charge].answer.status is None:
-                break
-
-    with ThreadPoolExecutor(max_workers=BUSY_CLIENTS) as pool:
-        for number in range(BUSY_CLIENTS if charges else 0):
-            pool.submit(work, charges[number::BUSY_CLIENTS])
-        if charges:
-            time.sleep(2 * BUSY_CALLS * seconds)
-        try:
-            yield told
-        finally:
-            over.set()
 
 
 def await_unasked(world: World, told: Mapping[Charge, Said], *, until: float, of: str) -> None:

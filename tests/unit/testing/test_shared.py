@@ -15,7 +15,7 @@ from harness.model import Json
 from harness.testing import Unproven, causes
 from harness.testing.answers import Meaning, Said, enough, examples, note, short, times, understand
 from harness.testing.clients import Answer
-from harness.testing.crowds import Crowd
+from harness.testing.crowds import Crowd, meanwhile
 from harness.testing.deals import deal, distinct, generator, tag
 from harness.testing.diary import Diary
 from harness.testing.history import History, Kind
@@ -226,6 +226,27 @@ def test_crowd_reads_all_by_their_ids(service: Service) -> None:
     assert [(thing, one.id) for thing, one in told.items()] == [("b", "c-2"), ("a", "c-1")]
     assert sorted(asked) == [("a", "c-1"), ("b", "c-2")]
     clients.close()
+
+
+def test_clients_work_meanwhile_until_it_is_over() -> None:
+    """Each its share, one after the other; one that gets no answer stops, and so do all when the body is over."""
+    last = threading.Event()
+    asked: list[str] = []
+
+    def ask(thing: str) -> Said:
+        asked.append(thing)
+        if thing == "last":
+            last.wait(60.0)
+        return said(Meaning.BROKEN, None) if thing == "silent" else said(Meaning.FINAL)
+
+    things = ["a", "silent", "last", "never", "late"]
+    with meanwhile(things, ask, clients=2, ahead_seconds=0.0) as told:
+        while "last" not in asked or "silent" not in told:
+            time.sleep(0.001)
+        threading.Timer(1.0, last.set).start()
+    assert set(told) == set(asked) == {"a", "silent", "last"}
+    with meanwhile(things[:0], ask, clients=2, ahead_seconds=60.0) as nothing:
+        assert nothing == {}
 
 
 def test_crowd_that_only_reads_needs_an_id(service: Service) -> None:
