@@ -9,8 +9,8 @@ from world import World
 
 from harness.testing.answers import Meaning, Said
 from harness.testing.crowds import meanwhile
-from harness.testing.killing import Round, kill_while_held
-from harness.testing.scripted import Step
+from harness.testing.killing import Point, Round, kill_while_held
+from harness.testing.scripted import AFTER, Step, await_held, releasing
 
 ALL_HELD = 0.6
 """Of the service's own timeout for the provider: how long a held call waits for the others before the kill."""
@@ -22,10 +22,13 @@ BUSY_CALLS = 1.5
 """How many such calls they are ahead of the held charges."""
 
 
-def kill_round(world: World, plan: Round[Charge], others: Sequence[Charge] = ()) -> dict[Charge, Said]:
+def kill_round(
+    world: World, plan: Round[Charge], *, others: Sequence[Charge] = (), twice: bool = False
+) -> dict[Charge, Said]:
     """Kill the service while every charge of the plan is held, start it, let it recover; return what clients know.
 
-    ``others`` are charges that busy clients make meanwhile; of them nobody asks again before they had their time.
+    ``others`` are charges that busy clients make meanwhile; of them nobody asks again before they had their time. With
+    ``twice`` there is another kill while the service works on what the first one left.
     """
     holds = {charge: world.provider.hold(charge, point.when) for charge, point in plan.points.items()}
     seconds = BUSY_WAIT * world.provider_timeout
@@ -44,7 +47,7 @@ def kill_round(world: World, plan: Round[Charge], others: Sequence[Charge] = ())
                 together_seconds=ALL_HELD * world.provider_timeout,
                 lose=plan.lose,
             )
-        ready = world.service.start_again()
+        ready = _start_and_kill(world, plan) if twice else world.service.start_again()
     told |= busy
     until, of = ready + world.pending_limit, f" in kill {plan.number}"
     left = {charge for charge, said in busy.items() if said.meaning is not Meaning.FINAL}
@@ -55,6 +58,23 @@ def kill_round(world: World, plan: Round[Charge], others: Sequence[Charge] = ())
     await_unasked(world, quiet, until=until, of=of)
     world.judge.ledgers(told, until=until)
     return told | world.crowd.ask_until_final(quiet, f="asked again late")
+
+
+def _start_and_kill(world: World, plan: Round[Charge]) -> float:
+    """Start the service, kill it while calls that the first kill cut off are made anew, start it; return when it was ready.
+
+    Without a second kill when it makes none of them in time: what is owed by then is judged as ever.
+    """
+    cut = [charge for charge, point in plan.points.items() if point is Point.BEFORE_LOST]
+    holds = [world.provider.hold(charge, AFTER) for charge in cut]
+    with releasing(world.provider.calls, holds):
+        ready = world.service.start_again()
+        together = ALL_HELD * world.provider_timeout
+        with world.service.waiting():
+            held = await_held(holds, within_seconds=world.pending_limit, after_first_seconds=together)
+        if held:
+            world.service.kill()
+    return world.service.start_again() if held else ready
 
 
 def await_unasked(world: World, told: Mapping[Charge, Said], *, until: float, of: str) -> None:

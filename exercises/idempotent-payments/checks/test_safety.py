@@ -74,7 +74,7 @@ def test_killed_mid_charge(world: World) -> None:
     rng = generator(world.job, "kill-points")
     points = [Point.BEFORE_LOST, Point.BEFORE_LATE, Point.AFTER]
     loses = rng.randrange(KILLS - 1)  # after it there is one more, without
-    busy = rng.randrange(KILLS)
+    busy, twice = rng.randrange(KILLS), rng.randrange(KILLS)
     for number in range(KILLS):
         charges = purse.charges(2 * len(points))
         silent = set(rng.sample(charges, len(charges) // 2))
@@ -82,7 +82,7 @@ def test_killed_mid_charge(world: World) -> None:
             number=number + 1, points=deal(rng, charges, points), silent=frozenset(silent), lose=number == loses
         )
         others = purse.charges(BUSY_CLIENTS * EACH if number == busy else 0)
-        told |= kill_round(world, plan, others)
+        told |= kill_round(world, plan, others=others, twice=number == twice)
     told |= world.crowd.ask_until_final(purse.charges(LEAST_OK), f="after kills")
     world.settled(told, of=f" in {KILLS} kills")
     world.audit(told, of=f" in {KILLS} kills")
