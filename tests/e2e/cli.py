@@ -44,7 +44,7 @@ class Cli:
         return {**os.environ, "XDG_STATE_HOME": str(self.folder / "state"), "COLUMNS": "120", **(extra or {})}
 
     def __call__(
-        self, *args: str, env: Mapping[str, str] | None = None, cwd: Path | None = None, seconds: float = 1800
+        self, *args: str, env: Mapping[str, str] | None = None, cwd: Path | None = None, seconds: float = 600
     ) -> Ended:
         """Run ``harness ARGS`` to its end. A traceback of ours fails the test: users see none but those of their own code."""
         done = subprocess.run(
@@ -53,7 +53,7 @@ class Cli:
             env=self.env(env),
             capture_output=True,
             check=False,
-            timeout=600,
+            timeout=seconds,
         )
         out, err = done.stdout.decode(), done.stderr.decode()
         assert re.search(r"^Traceback \(most recent call last\)", out + err, re.MULTILINE) is None, out + err
