@@ -25,6 +25,8 @@ from harness.testing import crew, http1
 REASONS = {200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 400: "Bad Request", 402: "Payment Required"}
 DRIP_STEP_SECONDS = 0.05
 REQUEST_SECONDS = 10.0
+LINGER_SECONDS = 0.5
+LINGER_BYTES = 1024 * 1024
 """How long a request may take to arrive once it has begun, and an answer to be taken."""
 IDLE_SECONDS = 120.0
 MAX_CONNECTIONS = 256
@@ -272,6 +274,7 @@ class Upstream:
             with self._lock:
                 self._counter["malformed"] += 1
             self._send(stream.sock, Reply(status=400, headers={"Connection": "close"}), head=False)
+            _linger(stream.sock)
             return False
         if found is None:
             return False
@@ -347,6 +350,19 @@ class Upstream:
             if start and self._closing.wait(pause):
                 return
             sock.sendall(data[start : start + step])
+
+
+def _linger(sock: socket.socket) -> None:
+    """Read a little of what still comes: closing over unread bytes resets, and the answer is lost (RFC 9112, 9.6)."""
+    until, room = time.monotonic() + LINGER_SECONDS, LINGER_BYTES
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_WR)
+        while room > 0 and (left := until - time.monotonic()) > 0:
+            sock.settimeout(left)
+            data = sock.recv(65536)
+            if not data:
+                return
+            room -= len(data)
 
 
 def _split(target: str) -> tuple[str, dict[str, str]]:
