@@ -37,13 +37,16 @@ class Outcomes(Generic[Thing]):
                 evidence=self.story(late[0]),
             )
 
-    def answered(self, said: Sequence[Said], *, what: str, expected: str) -> None:
+    def answered(self, said: Sequence[Said], *, what: str, expected: str, excused: bool = False) -> None:
         """Fail unless answers are a final or a pending outcome, in time. ``what`` names the requests.
 
-        A few may be missing, or 5xx: a machine has its moments. Any other one is the service's word.
+        A few may be missing, or 5xx: a machine has its moments. Any other one is the service's word. ``excused`` says
+        that 5xx is as promised, since something that the service needs was away: then it may come as often as it likes.
         """
         others = [one for one in said if one.meaning not in {Meaning.FINAL, Meaning.PENDING}]
         wrong = [one for one in others if one.answer.status is not None and one.answer.status < 500]  # noqa: PLR2004 - HTTP's own number
+        if excused:
+            others = [one for one in others if one.answer.status is None or one in wrong]
         expect(
             not wrong and len(others) * MOST_SILENT <= len(said),
             f"Of {len(said)} {what}, {len(others)} were not answered as promised.",

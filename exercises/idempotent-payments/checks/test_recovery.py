@@ -201,3 +201,4 @@ def _load(world: World, purse: Purse, told: dict[Charge, Said]) -> Iterator[None
         over.set()
         for thread in threads:
             thread.join()
+    world.answered(list(told.values()), what="requests of clients while the database was away for a while", away=True)

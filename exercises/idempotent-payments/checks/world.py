@@ -117,10 +117,11 @@ class World(Scenario):
         )
         self.outcomes.all_final(told, of=of, promised=promised)
 
-    def answered(self, said: Sequence[Said], *, what: str) -> None:
-        """Every request is answered in time: ``what`` names these in the sentence."""
-        expected = f"201 or 202 within 3 x provider_timeout_seconds + 1 s = {self.answer_seconds:g} s"
-        self.outcomes.answered(said, what=what, expected=expected)
+    def answered(self, said: Sequence[Said], *, what: str, away: bool = False) -> None:
+        """Every request is answered in time: ``what`` names these in the sentence. ``away``: the database was, for some."""
+        answers = "201, 202 or, while the database is away, 5xx" if away else "201 or 202"
+        expected = f"{answers} within 3 x provider_timeout_seconds + 1 s = {self.answer_seconds:g} s"
+        self.outcomes.answered(said, what=what, expected=expected, excused=away)
 
     def audit(self, told: Mapping[Charge, Said], *, of: str = "") -> dict[Charge, Said]:
         """Judge I1, I2 and I3 over charges whose time to become final is over; return what replays were told.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 
 import pytest
@@ -44,6 +45,18 @@ def test_not_to_answer_has_failed() -> None:
     refused = said(409, "", name="", meaning=Meaning.REFUSED)
     with pytest.raises(CheckFailed, match=r"Of 100 requests, 1 were not answered as promised\.(?s:.)*409"):
         THINGS.answered([OPEN] * 99 + [refused], what="requests", expected="201 or 202")
+
+
+def test_5xx_is_excused_while_something_is_away_and_silence_and_refusals_are_not() -> None:
+    """What a brief allows costs nothing; whoever hangs, or says 4xx, breaks the promise as ever."""
+    away = said(503, "", name="", meaning=Meaning.BROKEN)
+    refused = said(409, "", name="", meaning=Meaning.REFUSED)
+    judge = functools.partial(THINGS.answered, what="requests", expected="201, 202 or 5xx", excused=True)
+    judge([OPEN, SILENT] + [away] * 18)
+    with pytest.raises(CheckFailed, match=r"Of 20 requests, 2 were not answered as promised\.(?s:.)*no answer"):
+        judge([SILENT] * 2 + [away] * 18)
+    with pytest.raises(CheckFailed, match=r"Of 20 requests, 1 were not answered as promised\.(?s:.)*409"):
+        judge([away] * 19 + [refused])
 
 
 def test_equal_requests_are_one_thing() -> None:
