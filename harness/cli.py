@@ -327,7 +327,8 @@ def images_build(context: click.Context, names: tuple[str, ...], *, engine: str 
     """  # noqa: D301
     from harness.commands.images import images_build
 
-    return images_build(names, engine=options.engine_of(context, engine))
+    found = options.settings_of(context, engine=engine)
+    return images_build(names, engine=found.engine, catalogue=options.catalogue_of(found))
 
 
 @images.command("list")
@@ -343,7 +344,8 @@ def images_list(context: click.Context, *, as_json: bool, engine: str | None) ->
     """  # noqa: D301
     from harness.commands.images import images_list
 
-    return images_list(as_json=as_json, engine=options.engine_of(context, engine))
+    found = options.settings_of(context, engine=engine)
+    return images_list(as_json=as_json, engine=found.engine, catalogue=options.catalogue_of(found))
 
 
 @images.command("remove")
@@ -360,7 +362,8 @@ def images_remove(context: click.Context, names: tuple[str, ...], *, stale: bool
     """  # noqa: D301
     from harness.commands.images import images_remove
 
-    return images_remove(names, stale=stale, engine=options.engine_of(context, engine))
+    found = options.settings_of(context, engine=engine)
+    return images_remove(names, stale=stale, engine=found.engine, catalogue=options.catalogue_of(found))
 
 
 @cli.command()

@@ -49,6 +49,11 @@ class Catalogue:
         self._homes: dict[str, tuple[SubmissionFile, ...]] = {}
         self._pairs: dict[tuple[str, bool], Pair] = {}
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """All folders that are looked in, nearest first."""
+        return self._dirs
+
     def ids(self) -> builtins.list[str]:
         """Return the ids of all exercises, sorted."""
         return sorted({name for folder in self._dirs for name in _folders(folder / "exercises")})

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from harness import console, owners, settings
 from harness.catalogue.finder import Catalogue
 from harness.grading.runner import Runner
+from harness.images import recipes
 
 Progress = Callable[[str], None]
 
@@ -29,7 +31,8 @@ class Opener:
         """Open it. ``progress`` hears of every step; without one only of images that are built, on stderr."""
         from harness.engines import open_engine
 
-        engine = open_engine(self.engine, network_range=self.network_range, images=_images)
+        brought = recipes.folders(self.catalogue.folders)
+        engine = open_engine(self.engine, network_range=self.network_range, images=partial(_images, brought))
         stack.callback(engine.close)
         engine.reap(owners.is_dead)
         owners.reap_scratch()
@@ -42,10 +45,10 @@ class Opener:
         return runner
 
 
-def _images(names: tuple[str, ...], progress: Progress) -> Mapping[str, str]:
+def _images(brought: recipes.Folders, names: tuple[str, ...], progress: Progress) -> Mapping[str, str]:
     from harness.images import manage  # the engine's client, which a fake one does without
 
-    return manage.ensure(names, progress=progress)
+    return manage.ensure(names, progress=progress, brought=brought)
 
 
 def _unheard(_: str) -> None:

@@ -14,6 +14,7 @@ from harness.grading.margins import Line
 from harness.grading.trust import Row
 from harness.grading.validation import Matrix
 from harness.images import manage as images
+from harness.images import recipes
 
 REPEATS = trust.REPEATS
 _SCRATCH_SECONDS = 6 * 3600
@@ -46,7 +47,8 @@ def validate(
     if exercise_id is None:
         text = "expected an exercise to validate, found none: name one, or pass --recorded"
         raise UsageError(text)
-    problems = [*catalogue.problems(exercise_id), *static.problems(catalogue.pair(exercise_id))]
+    brought = recipes.folders(catalogue.folders)
+    problems = [*catalogue.problems(exercise_id), *static.problems(catalogue.pair(exercise_id), brought)]
     if problems:
         lines = [Line(subject=exercise_id, rule="its files are right", holds=False, found=one) for one in problems]
         return _report([_Judged(lines=lines, rows=())], as_json=as_json, why=False)
@@ -109,7 +111,8 @@ def _recorded(catalogue: Catalogue, exercise_id: str, only: tuple[str, ...]) -> 
 def _matrix(catalogue: Catalogue, exercise_id: str, *, only: tuple[str, ...], repeat: int) -> Matrix:
     exercise = catalogue.exercise(exercise_id)
     names = {name for language in exercise.languages or ("",) for name in plan.images_needed(exercise, language)}
-    fingerprint = plan.fingerprint({name: images.tag(name) for name in sorted(names)})
+    brought = recipes.folders(catalogue.folders)
+    fingerprint = plan.fingerprint({name: images.tag(name, brought) for name in sorted(names)})
     return validation.matrix(catalogue, exercise_id, only=only, repeat=repeat, images=fingerprint)
 
 

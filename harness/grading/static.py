@@ -29,11 +29,18 @@ MAX_VARIANTS = 64
 _LIKE_A_PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 
 
-def problems(pair: Pair) -> list[str]:
-    """Return everything that is wrong with an exercise and its grader as far as reading them shows it."""
+def problems(pair: Pair, brought: recipes.Folders = ()) -> list[str]:
+    """Return everything that is wrong with an exercise and its grader as far as reading them shows it.
+
+    ``brought`` are the image recipes of catalogues.
+    """
     public = _collected((pair.home / "checks", file) for file in pair.below("checks"))
     hidden = _collected((trust.place(pair).parent, file) for file in pair.grader_files if "/" not in file.path)
-    found = [*_tests(pair, public, hidden), *_sandboxes(pair, {**public.trees, **hidden.trees}), *_images(pair)]
+    found = [
+        *_tests(pair, public, hidden),
+        *_sandboxes(pair, {**public.trees, **hidden.trees}),
+        *_images(pair, brought),
+    ]
     found += [*_placeholders(pair.exercise), *_contents(pair), *_briefs(pair)]
     try:
         everybody = subjects.all_of(pair)
@@ -136,9 +143,14 @@ def _sandboxes(pair: Pair, trees: Mapping[Path, ast.Module]) -> Iterator[str]:
             )
 
 
-def _images(pair: Pair) -> Iterator[str]:
+def _images(pair: Pair, brought: recipes.Folders) -> Iterator[str]:
     """Images that no recipe makes: no machine could open such a sandbox."""
-    exercise, recipes_there = pair.exercise, recipes.names()
+    exercise = pair.exercise
+    try:
+        recipes_there = recipes.names(brought)
+    except HarnessError as error:
+        yield str(error)
+        return
     wanted = {one.image: f"sandboxes.{one.name}.image" for one in exercise.sandboxes if one.image != LANGUAGE}
     if any(one.image == LANGUAGE for one in exercise.sandboxes):
         wanted |= {name: f"languages: {name}" for name in exercise.languages if name not in wanted}
@@ -148,7 +160,7 @@ def _images(pair: Pair) -> Iterator[str]:
             line = next((n for n, text in enumerate(manifest.splitlines(), 1) if f'"{image}"' in text), 1)
             yield (
                 f"{pair.home / 'exercise.toml'}:{line}: {place}: unknown image {quoted(image)}, "
-                f"{suggestion(image, recipes_there)}: correct it, or add a recipe"
+                f"{suggestion(image, recipes_there)}: correct it, or add a recipe in docker/{image}/ of the catalogue"
             )
 
 

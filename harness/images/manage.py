@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from docker.api import APIClient
 
     from harness.engines.docker.connect import Link
+    from harness.images.recipes import Recipe
 
 Progress = Callable[[str], None]
 """Takes one line a step, and a sign of life at least every ten seconds while a step lasts."""
@@ -40,9 +41,9 @@ class ImageInfo:
     """``public`` or ``bootstrapped``: what its base was made from."""
 
 
-def tag(name: str) -> str:
-    """Return the tag of image ``name`` as its recipe is now. Needs no engine."""
-    return recipes.recipe(name).tag
+def tag(name: str, brought: recipes.Folders = ()) -> str:
+    """Return the tag of image ``name`` as its recipe is now, which a catalogue may have ``brought``. Needs no engine."""
+    return recipes.recipe(name, brought).tag
 
 
 def digests(names: Iterable[str]) -> dict[str, str]:
@@ -50,25 +51,30 @@ def digests(names: Iterable[str]) -> dict[str, str]:
     return {name: recipes.recipe(name).digest for name in names}
 
 
-def ensure(names: Iterable[str], *, progress: Progress = lambda _line: None) -> dict[str, str]:
+def ensure(
+    names: Iterable[str], *, progress: Progress = lambda _line: None, brought: recipes.Folders = ()
+) -> dict[str, str]:
     """Build what is missing of ``names`` and their parents; return the tag of each of ``names``.
+
+    ``brought`` are the recipes of catalogues.
 
     Raises EngineError with the step, the end of its output and what to do when a build fails. Processes wait for
     each other, so that nothing is built twice.
     """
     wanted = tuple(names)
-    tags = {name: tag(name) for name in wanted}
+    tags = {name: tag(name, brought) for name in wanted}
     with _engine() as link:
-        if not _missing(link.api(), wanted):
+        if not _missing(link.api(), wanted, brought):
             return tags
         with building.exclusive(progress):
-            missing = _missing(link.api(), recipes.closure(wanted))
+            missing = _missing(link.api(), recipes.closure(wanted, brought), brought)
             for number, name in enumerate(missing, start=1):
-                _build(link, name, f"image {number}/{len(missing)} {name}", progress)
+                source = recipes.recipe(name, brought)
+                _build(link, source, brought, f"image {number}/{len(missing)} {name}", progress)
     return tags
 
 
-def listing() -> list[ImageInfo]:
+def listing(brought: recipes.Folders = ()) -> list[ImageInfo]:
     """Return every image of ours: one entry a recipe, built or not, then what else is there."""
     with _engine() as link, building.explained("listing images"):
         present = {
@@ -78,8 +84,8 @@ def listing() -> list[ImageInfo]:
             if one.startswith(f"{recipes.REPOSITORY}/")
         }
     found = []
-    for name in recipes.names():
-        source = recipes.recipe(name)
+    for name in recipes.names(brought):
+        source = recipes.recipe(name, brought)
         size_mb, labels = present.pop(source.tag, (0.0, {}))
         found.append(
             ImageInfo(
@@ -99,15 +105,23 @@ def listing() -> list[ImageInfo]:
 
 
 def remove(
-    names: Iterable[str] = (), *, stale_only: bool = False, progress: Progress = lambda _line: None
+    names: Iterable[str] = (),
+    *,
+    stale_only: bool = False,
+    progress: Progress = lambda _line: None,
+    brought: recipes.Folders = (),
 ) -> list[str]:
     """Remove images of ours, all of them without ``names``; return a line for each, one that is kept included.
+
+    What is stale is told by our recipes and those ``brought`` by catalogues.
 
     Waits while another process builds: it may be about to use what would go.
     """
     chosen = set(names)
     doomed = [
-        one for one in listing() if one.built and (not chosen or one.name in chosen) and (one.stale or not stale_only)
+        one
+        for one in listing(brought)
+        if one.built and (not chosen or one.name in chosen) and (one.stale or not stale_only)
     ]
     with _engine() as link, building.exclusive(progress):
         building.prune(link.api())
@@ -127,19 +141,19 @@ def _remove(client: APIClient, reference: str) -> str:
     return f"image {reference} removed"
 
 
-def _missing(client: APIClient, names: Iterable[str]) -> list[str]:
-    return [name for name in names if not building.present(client, tag(name))]
+def _missing(client: APIClient, names: Iterable[str], brought: recipes.Folders) -> list[str]:
+    return [name for name in names if not building.present(client, tag(name, brought))]
 
 
-def _build(link: Link, name: str, title: str, progress: Progress) -> None:
-    source = recipes.recipe(name)
+def _build(link: Link, source: Recipe, brought: recipes.Folders, title: str, progress: Progress) -> None:
     client = link.api()
     began = time.monotonic()
-    labels = {building.LABEL: name, "harness.recipe": source.digest}
+    labels = {building.LABEL: source.name, "harness.recipe": source.digest}
     if source.parent:
-        parent = building.present(client, tag(source.parent))
+        below = tag(source.parent, brought)
+        parent = building.present(client, below)
         labels["harness.debian"] = parent.labels.get("harness.debian", "") if parent else ""
-        arguments = {"BASE": tag(source.parent)}
+        arguments = {"BASE": below}
     else:
         base = debian.obtain(link, lambda line: progress(f"{title}: {line}"))
         labels["harness.debian"] = base.origin
@@ -154,7 +168,7 @@ def _build(link: Link, name: str, title: str, progress: Progress) -> None:
     building.build(client, job, progress)
     made = building.present(client, source.tag)
     if made is None:
-        msg = f"{title}: the engine took the build and has no {source.tag}. Run `harness images build {name}` again."
+        msg = f"{title}: the engine took the build and has no {source.tag}. Run `harness images build {source.name}` again."
         raise EngineError(msg)
     progress(f"{title}: built in {time.monotonic() - began:.0f} s, {made.size_mb:.0f} MB")
 

@@ -176,7 +176,7 @@ def test_image_that_nobody_has_is_named_with_its_place(home: Path) -> None:
     (said,) = static.problems(Catalogue([home]).pair("skeleton"))
     line = (home / MANIFEST).read_text(encoding="utf-8").splitlines().index('image = "pyhton"') + 1
     assert said.startswith(f"{home / MANIFEST}:{line}: sandboxes.submission.image: unknown image ")
-    assert '"pyhton", did you mean "python"?: correct it, or add a recipe' in said
+    assert '"pyhton", did you mean "python"?: correct it, or add a recipe in docker/pyhton/ of the catalogue' in said
 
 
 def test_language_that_nobody_has_is_named_with_its_place(home: Path) -> None:
