@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from harness import __version__, options
+from harness import __version__, cli_images, options
 from harness.errors import ExitCode
 
 
@@ -304,66 +304,7 @@ def new(context: click.Context, exercise_id: str, *, into: Path | None) -> ExitC
     return new(exercise_id, into=into or (dirs[0] if dirs else Path()))
 
 
-@cli.group()
-def images() -> None:
-    """Build, list and remove the container images that gradings use.
-
-    \b
-    Example:
-      harness images build
-    """  # noqa: D301
-
-
-@images.command("build")
-@click.argument("names", metavar="[NAME]...", type=options.TEXT, nargs=-1)
-@options.ENGINE
-@click.pass_context
-def images_build(context: click.Context, names: tuple[str, ...], *, engine: str | None) -> ExitCode:
-    """Build what is missing (all images, or those named). A second time it takes under a second.
-
-    \b
-    Example:
-      harness images build python postgres
-    """  # noqa: D301
-    from harness.commands.images import images_build
-
-    found = options.settings_of(context, engine=engine)
-    return images_build(names, engine=found.engine, catalogue=options.catalogue_of(found))
-
-
-@images.command("list")
-@options.JSON
-@options.ENGINE
-@click.pass_context
-def images_list(context: click.Context, *, as_json: bool, engine: str | None) -> ExitCode:
-    """List the images, whether they are built, and how large they are.
-
-    \b
-    Example:
-      harness images list
-    """  # noqa: D301
-    from harness.commands.images import images_list
-
-    found = options.settings_of(context, engine=engine)
-    return images_list(as_json=as_json, engine=found.engine, catalogue=options.catalogue_of(found))
-
-
-@images.command("remove")
-@click.argument("names", metavar="[NAME]...", type=options.TEXT, nargs=-1)
-@click.option("--stale", is_flag=True, help="Only images that no present recipe makes.")
-@options.ENGINE
-@click.pass_context
-def images_remove(context: click.Context, names: tuple[str, ...], *, stale: bool, engine: str | None) -> ExitCode:
-    """Remove images of ours (all, or those named), and no others.
-
-    \b
-    Example:
-      harness images remove java
-    """  # noqa: D301
-    from harness.commands.images import images_remove
-
-    found = options.settings_of(context, engine=engine)
-    return images_remove(names, stale=stale, engine=found.engine, catalogue=options.catalogue_of(found))
+cli.add_command(cli_images.images)
 
 
 @cli.command()
