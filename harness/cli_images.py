@@ -2,37 +2,155 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from harness import options
 from harness.errors import ExitCode
 
+if TYPE_CHECKING:
+    from harness.commands.images import Choice
+
+_NAMES = click.argument("names", metavar="[NAME]...", type=options.TEXT, nargs=-1)
+_EXERCISE = click.option("--exercise", metavar="ID", type=options.TEXT, help="Those that this exercise needs.")
+_LANGUAGE = click.option("--language", metavar="L", type=options.TEXT, help="With --exercise: in this language only.")
+
+
+def _choice(
+    context: click.Context, names: tuple[str, ...], exercise: str | None = None, language: str | None = None
+) -> Choice:
+    from harness.commands.images import Choice
+
+    catalogue = options.catalogue_of(options.settings_of(context))
+    return Choice(catalogue=catalogue, names=names, exercise=exercise, language=language)
+
 
 @click.group()
 def images() -> None:
-    """Build, list and remove the container images that gradings use.
+    """Get, publish, list and remove the container images that gradings use.
 
     \b
-    Example:
+    HARNESS_IMAGES=registry.example.com/harness names a registry: what is missing is pulled from there, and built
+    only where it has none.
+
+    \b
+    Examples:
       harness images build
+      harness images save images.tar.gz --exercise idempotent-payments --language go
     """  # noqa: D301
 
 
 @images.command("build")
-@click.argument("names", metavar="[NAME]...", type=options.TEXT, nargs=-1)
+@_NAMES
+@_EXERCISE
+@_LANGUAGE
 @options.ENGINE
 @click.pass_context
-def images_build(context: click.Context, names: tuple[str, ...], *, engine: str | None) -> ExitCode:
-    """Build what is missing (all images, or those named). A second time it takes under a second.
+def images_build(
+    context: click.Context, names: tuple[str, ...], *, exercise: str | None, language: str | None, engine: str | None
+) -> ExitCode:
+    """Get what is missing (all images, or those named): pulled where HARNESS_IMAGES names a registry, else built.
+
+    A second time it takes under a second.
 
     \b
-    Example:
+    Examples:
       harness images build python postgres
+      harness images build --exercise idempotent-payments --language go
     """  # noqa: D301
     from harness.commands.images import images_build
 
+    choice = _choice(context, names, exercise, language)
+    return images_build(choice, engine=options.engine_of(context, engine))
+
+
+@images.command("pull")
+@_NAMES
+@_EXERCISE
+@_LANGUAGE
+@options.ENGINE
+@click.pass_context
+def images_pull(
+    context: click.Context, names: tuple[str, ...], *, exercise: str | None, language: str | None, engine: str | None
+) -> ExitCode:
+    """Get what is missing from the registry in HARNESS_IMAGES, and build nothing.
+
+    \b
+    Example:
+      HARNESS_IMAGES=registry.example.com/harness harness images pull go
+    """  # noqa: D301
+    from harness.commands.images import images_pull
+
+    choice = _choice(context, names, exercise, language)
+    return images_pull(choice, engine=options.engine_of(context, engine))
+
+
+@images.command("push")
+@_NAMES
+@_EXERCISE
+@_LANGUAGE
+@options.ENGINE
+@click.pass_context
+def images_push(
+    context: click.Context, names: tuple[str, ...], *, exercise: str | None, language: str | None, engine: str | None
+) -> ExitCode:
+    """Give images that are here (all, or those named) to the registry in HARNESS_IMAGES.
+
+    \b
+    Example:
+      HARNESS_IMAGES=registry.example.com/harness harness images push
+    """  # noqa: D301
+    from harness.commands.images import images_push
+
+    choice = _choice(context, names, exercise, language)
+    return images_push(choice, engine=options.engine_of(context, engine))
+
+
+@images.command("save")
+@click.argument("file", metavar="FILE", type=options.PATH)
+@_NAMES
+@_EXERCISE
+@_LANGUAGE
+@options.ENGINE
+@click.pass_context
+def images_save(
+    context: click.Context,
+    file: Path,
+    names: tuple[str, ...],
+    *,
+    exercise: str | None,
+    language: str | None,
+    engine: str | None,
+) -> ExitCode:
+    """Write images that are here (all, or those named) to a new file, for a machine that reaches no registry.
+
+    \b
+    Example:
+      harness images save images.tar.gz --exercise idempotent-payments --language go
+    """  # noqa: D301
+    from harness.commands.images import images_save
+
+    choice = _choice(context, names, exercise, language)
+    return images_save(file, choice, engine=options.engine_of(context, engine))
+
+
+@images.command("load")
+@click.argument("file", metavar="FILE", type=options.PATH)
+@options.ENGINE
+@click.pass_context
+def images_load(context: click.Context, file: Path, *, engine: str | None) -> ExitCode:
+    """Give the engine the images in a file of `images save`. Nothing is taken unless all are of present recipes.
+
+    \b
+    Example:
+      harness images load images.tar.gz
+    """  # noqa: D301
+    from harness.commands.images import images_load
+
     found = options.settings_of(context, engine=engine)
-    return images_build(names, engine=found.engine, catalogue=options.catalogue_of(found))
+    return images_load(file, catalogue=options.catalogue_of(found), engine=found.engine)
 
 
 @images.command("list")
@@ -53,7 +171,7 @@ def images_list(context: click.Context, *, as_json: bool, engine: str | None) ->
 
 
 @images.command("remove")
-@click.argument("names", metavar="[NAME]...", type=options.TEXT, nargs=-1)
+@_NAMES
 @click.option("--stale", is_flag=True, help="Only images that no present recipe makes.")
 @options.ENGINE
 @click.pass_context
@@ -66,5 +184,4 @@ def images_remove(context: click.Context, names: tuple[str, ...], *, stale: bool
     """  # noqa: D301
     from harness.commands.images import images_remove
 
-    found = options.settings_of(context, engine=engine)
-    return images_remove(names, stale=stale, engine=found.engine, catalogue=options.catalogue_of(found))
+    return images_remove(_choice(context, names), stale=stale, engine=options.engine_of(context, engine))

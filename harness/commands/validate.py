@@ -109,7 +109,7 @@ def _recorded(catalogue: Catalogue, exercise_id: str, only: tuple[str, ...]) -> 
 
 def _matrix(catalogue: Catalogue, exercise_id: str, *, only: tuple[str, ...], repeat: int) -> Matrix:
     exercise = catalogue.exercise(exercise_id)
-    names = {name for language in exercise.languages or ("",) for name in plan.images_needed(exercise, language)}
+    names = plan.images_of(exercise, None)
     brought = recipes.folders(catalogue.folders)
     # Of an image with a part of this package, what these checks reach: else each new helper would stale every record.
     tests = [file.content for file in catalogue.pair(exercise_id).tests() if file.path.endswith(".py")]

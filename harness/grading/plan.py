@@ -36,6 +36,12 @@ def images_needed(exercise: Exercise, language: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*names, "grader-core"]))
 
 
+def images_of(exercise: Exercise, language: str | None) -> tuple[str, ...]:
+    """Return names of the image recipes that gradings of ``exercise`` need in one language, or (None) in all of its own."""
+    languages = exercise.languages or ("",) if language is None else (language,)
+    return tuple(dict.fromkeys(name for one in languages for name in images_needed(exercise, one)))
+
+
 def scenario(exercise: Exercise, services: Services, tags: Mapping[str, str], owner: Owner) -> ScenarioSpec:
     """Return the scenario of a grading: the exercise's sandboxes, a build sandbox where one is needed, the grader."""
     specs = [replace(_spec(plan, services, tags), peers=_peers(plan, exercise)) for plan in exercise.sandboxes]

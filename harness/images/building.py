@@ -148,6 +148,8 @@ class Present:
 
     size_mb: float
     labels: Mapping[str, str]
+    architecture: str = ""
+    """Of the processor that it is for, in the engine's words."""
 
 
 def present(client: APIClient, reference: str) -> Present | None:
@@ -164,6 +166,7 @@ def present(client: APIClient, reference: str) -> Present | None:
     return Present(
         size_mb=size / 1e6 if isinstance(size, int) else 0.0,
         labels={name: str(value) for name, value in labels.items()} if isinstance(labels, dict) else {},
+        architecture=str(found.get("Architecture") or ""),
     )
 
 

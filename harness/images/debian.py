@@ -5,22 +5,22 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import queue
 import shutil
 import subprocess
 import tempfile
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from harness.errors import EngineError
+from harness.images import transfers
 from harness.images.building import advice, explained, heartbeat, present
 
 if TYPE_CHECKING:
     from typing import IO
 
     from harness.engines.docker.connect import Link
+    from harness.images.transfers import Event
 
 PUBLIC = "debian:bookworm-slim"
 """Used where its registry answers; ``HARNESS_DEBIAN`` names another one (a company's registry)."""
@@ -36,8 +36,6 @@ _OPTIONS = (
     # Both would tell of the machine that made the image.
     '--customize-hook=rm -f "$1/etc/resolv.conf" "$1/etc/hostname"',
 )
-_ANSWER_SECONDS = 20.0
-_STALL_SECONDS = 120.0
 _KEPT_LINES = 15
 
 
@@ -89,41 +87,15 @@ def _bootstrapped() -> str:
 
 
 def _pull(link: Link, reference: str, progress: Callable[[str], None]) -> str:
-    """Pull ``reference``; return why it did not work, or nothing when it did.
-
-    A registry that is blocked rather than refused would hold us for minutes, so the pull is given up from outside.
-    """
+    """Pull ``reference``; return why it did not work, or nothing when it did."""
     from docker.utils import parse_repository_tag
 
     repository, tag = parse_repository_tag(reference)
-    events: queue.Queue[str] = queue.Queue()
-
-    def run() -> None:
-        try:
-            for event in link.api().pull(repository, tag=tag or "latest", stream=True, decode=True):
-                events.put(f"error {event['error']}" if "error" in event else "more")
-            events.put("end")
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the reason
-            events.put(f"error {error}")
-
-    threading.Thread(target=run, name="pull", daemon=True).start()
-    patience = _ANSWER_SECONDS
-    with heartbeat(f"pulling {reference}", progress):
-        while True:
-            try:
-                event = events.get(timeout=patience)
-            except queue.Empty:
-                return f"no answer in {patience:.0f} s"
-            if event == "end":
-                return ""
-            if event.startswith("error "):
-                return _reason(event.removeprefix("error "))
-            patience = _STALL_SECONDS
-
-
-def _reason(text: str) -> str:
-    """Return the last, most telling part of a chain of causes."""
-    return text.strip().rstrip(")\"'").split(": ")[-1] or "no reason given"
+    return transfers.follow(
+        lambda: cast("Iterable[Event]", link.api().pull(repository, tag=tag or "latest", stream=True, decode=True)),
+        f"pulling {reference}",
+        progress,
+    )
 
 
 def _bootstrap(link: Link, tag: str, progress: Callable[[str], None]) -> None:

@@ -1,4 +1,4 @@
-"""Images of ours on the connected engine: which there are, and building what is missing.
+"""Images of ours on the connected engine: which there are, and getting what is missing, from a registry or by a build.
 
 Identity is the recipe's (see recipes.py), so nothing is built that did not change, and asking is one look-up an image.
 """
@@ -9,11 +9,12 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.engines.docker.connect import connect
-from harness.errors import EngineError
-from harness.images import building, company, debian, recipes
+from harness.errors import EngineError, UsageError
+from harness.images import archives, building, company, debian, recipes, registry
 
 if TYPE_CHECKING:
     from docker.api import APIClient
@@ -51,27 +52,103 @@ def digests(names: Iterable[str]) -> dict[str, str]:
     return {name: recipes.recipe(name).digest for name in names}
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Obtained:
+    """One image that is on the engine now, and how it came there."""
+
+    name: str
+    tag: str
+    how: str
+    """``here``, ``pulled`` or ``built``."""
+    seconds: float = 0.0
+
+
 def ensure(
     names: Iterable[str], *, progress: Progress = lambda _line: None, brought: recipes.Folders = ()
 ) -> dict[str, str]:
-    """Build what is missing of ``names`` and their parents; return the tag of each of ``names``.
+    """Get what is missing of ``names`` as :func:`obtain` does; return the tag of each of ``names``."""
+    return {one.name: one.tag for one in obtain(names, progress=progress, brought=brought)}
 
-    ``brought`` are the recipes of catalogues.
 
-    Raises EngineError with the step, the end of its output and what to do when a build fails. Processes wait for
-    each other, so that nothing is built twice.
+def obtain(
+    names: Iterable[str], *, progress: Progress = lambda _line: None, brought: recipes.Folders = ()
+) -> list[Obtained]:
+    """Return each of ``names`` on the engine: there already, else pulled where ``HARNESS_IMAGES`` names a registry, else built.
+
+    An image that is pulled needs none of its parents. ``brought`` are the recipes of catalogues. Raises EngineError with
+    the step, the end of its output and what to do when a build fails. Processes wait for each other, so that nothing is
+    got twice. Nothing is said when all are there.
     """
-    wanted = tuple(names)
-    tags = {name: tag(name, brought) for name in wanted}
+    wanted = tuple(dict.fromkeys(names))
+    where = registry.prefix()
+    sources = [recipes.recipe(name, brought) for name in wanted]
     with _engine() as link:
-        if not _missing(link.api(), wanted, brought):
-            return tags
+        here = [Obtained(name=source.name, tag=source.tag, how="here") for source in sources if _is_here(link, source)]
+        if len(here) == len(sources):
+            return here
         with building.exclusive(progress):
-            missing = _missing(link.api(), recipes.closure(wanted, brought), brought)
+            getting = _Getting(link, brought, where, progress)
+            needed = wanted if where else recipes.closure(wanted, brought)
+            missing = [name for name in needed if not _is_here(link, recipes.recipe(name, brought))]
             for number, name in enumerate(missing, start=1):
-                source = recipes.recipe(name, brought)
-                _build(link, source, brought, f"image {number}/{len(missing)} {name}", progress)
-    return tags
+                getting.get(name, f"image {number}/{len(missing)} {name}")
+    return [getting.got.get(one.name) or Obtained(name=one.name, tag=one.tag, how="here") for one in sources]
+
+
+def pull(
+    names: Iterable[str], *, progress: Progress = lambda _line: None, brought: recipes.Folders = ()
+) -> list[Obtained]:
+    """Get what is missing of ``names`` from the registry that ``HARNESS_IMAGES`` names, and build nothing.
+
+    Raises UsageError when it names none, EngineError when one can't be had from there.
+    """
+    where, got = _named(), list[Obtained]()
+    with _engine() as link, building.exclusive(progress):
+        for source in [recipes.recipe(name, brought) for name in names]:
+            began, how = time.monotonic(), "here"
+            if not _is_here(link, source):
+                registry.pull(link, source, where, progress)
+                how = "pulled"
+            got.append(Obtained(name=source.name, tag=source.tag, how=how, seconds=time.monotonic() - began))
+    return got
+
+
+def push(names: Iterable[str], *, progress: Progress = lambda _line: None, brought: recipes.Folders = ()) -> list[str]:
+    """Give images that are on the engine to the registry that ``HARNESS_IMAGES`` names; return what they are there.
+
+    Raises UsageError when it names none or an image is not there, EngineError when the registry does not take one.
+    """
+    where = _named()
+    with _engine() as link:
+        return [registry.push(link, recipes.recipe(name, brought), where, progress) for name in names]
+
+
+def save(
+    names: Iterable[str], file: Path, *, progress: Progress = lambda _line: None, brought: recipes.Folders = ()
+) -> int:
+    """Write images that are on the engine to the new ``file``; return its size in bytes: see :func:`archives.save`."""
+    with _engine() as link:
+        return archives.save(link, [recipes.recipe(name, brought) for name in names], file, progress)
+
+
+def load(
+    file: Path, *, progress: Progress = lambda _line: None, brought: recipes.Folders = ()
+) -> list[tuple[str, bool]]:
+    """Give the engine the images in ``file``; return the tag of each, and whether it was there: see :func:`archives.load`."""
+    known = [recipes.recipe(name, brought) for name in recipes.names(brought)]
+    with _engine() as link, building.exclusive(progress):
+        return [(source.tag, had) for source, had in archives.load(link, known, file, progress)]
+
+
+def _named() -> str:
+    where = registry.prefix()
+    if not where:
+        text = (
+            f"expected a registry in {registry.VARIABLE}, found none: set it, as in "
+            f"{registry.VARIABLE}=registry.example.com/harness"
+        )
+        raise UsageError(text)
+    return where
 
 
 def listing(brought: recipes.Folders = ()) -> list[ImageInfo]:
@@ -92,7 +169,7 @@ def listing(brought: recipes.Folders = ()) -> list[ImageInfo]:
                 name=name,
                 tag=source.tag,
                 recipe=source.digest,
-                built=bool(labels),
+                built=labels.get("harness.recipe") == source.digest,
                 size_mb=size_mb,
                 debian=labels.get("harness.debian", ""),
             )
@@ -141,13 +218,58 @@ def _remove(client: APIClient, reference: str) -> str:
     return f"image {reference} removed"
 
 
-def _missing(client: APIClient, names: Iterable[str], brought: recipes.Folders) -> list[str]:
-    return [name for name in names if not building.present(client, tag(name, brought))]
+def _is_here(link: Link, source: Recipe) -> bool:
+    """Whether the engine has the image, and not another one under its tag."""
+    found = building.present(link.api(), source.tag)
+    return found is not None and found.labels.get("harness.recipe") == source.digest
 
 
-def _build(link: Link, source: Recipe, brought: recipes.Folders, title: str, progress: Progress) -> None:
+class _Getting:
+    """Gets images one after the other; a registry that refuses is asked once."""
+
+    def __init__(self, link: Link, brought: recipes.Folders, where: str, progress: Progress) -> None:
+        self._link, self._brought, self._where, self._progress = link, brought, where, progress
+        self.got: dict[str, Obtained] = {}
+
+    def get(self, name: str, title: str) -> None:
+        """Have the image called ``name`` on the engine, with what it is built from where it must be built."""
+        source = recipes.recipe(name, self._brought)
+        if _is_here(self._link, source):
+            return
+        began = time.monotonic()
+        size_mb = self._pulled(source, title)
+        how = "built" if size_mb is None else "pulled"
+        if size_mb is None:
+            if source.parent:
+                self.get(source.parent, f"image {source.parent}, which {name} starts from")
+            began = time.monotonic()
+            size_mb = _build(self._link, source, self._brought, title, self._progress)
+        seconds = time.monotonic() - began
+        self._progress(f"{title}: {how} in {seconds:.0f} s, {size_mb:.0f} MB")
+        self.got[name] = Obtained(name=name, tag=source.tag, how=how, seconds=seconds)
+
+    def _pulled(self, source: Recipe, title: str) -> float | None:
+        """Pull the image; return its size, None where it must be built."""
+        if not self._where:
+            return None
+        try:
+            return registry.pull(
+                self._link, source, self._where, lambda line: self._progress(f"{title}: {line}")
+            ).size_mb
+        except registry.AbsentError:
+            self._progress(f"{title}: {self._where} has none: building it")
+        except EngineError as error:
+            if "no space left on device" in str(error):
+                raise
+            self._progress(f"{title}: {error}")
+            self._progress(f"{title}: building it, and what else is missing")
+            self._where = ""
+        return None
+
+
+def _build(link: Link, source: Recipe, brought: recipes.Folders, title: str, progress: Progress) -> float:
+    """Build the image of ``source``, whose parent is there; return its size in MB."""
     client = link.api()
-    began = time.monotonic()
     labels = {building.LABEL: source.name, "harness.recipe": source.digest}
     if source.parent:
         below = tag(source.parent, brought)
@@ -170,7 +292,7 @@ def _build(link: Link, source: Recipe, brought: recipes.Folders, title: str, pro
     if made is None:
         msg = f"{title}: the engine took the build and has no {source.tag}. Run `harness images build {source.name}` again."
         raise EngineError(msg)
-    progress(f"{title}: built in {time.monotonic() - began:.0f} s, {made.size_mb:.0f} MB")
+    return made.size_mb
 
 
 @contextlib.contextmanager

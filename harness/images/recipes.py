@@ -52,7 +52,12 @@ class Recipe:
     @property
     def tag(self) -> str:
         """Return the name of its image on an engine."""
-        return f"{REPOSITORY}/{self.name}:{self.digest[:16]}"
+        return f"{REPOSITORY}/{self.name}:{self.identity}"
+
+    @property
+    def identity(self) -> str:
+        """Return the part of the digest that tags have."""
+        return self.digest[:16]
 
 
 def directory() -> Path:

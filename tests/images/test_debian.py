@@ -11,7 +11,7 @@ from docker.errors import ImageNotFound
 
 from harness.engines.docker.connect import Link
 from harness.errors import EngineError
-from harness.images import debian
+from harness.images import debian, transfers
 
 
 class Engine:
@@ -74,7 +74,7 @@ def test_debian_bootstrapped_before_is_used_where_the_registry_refuses() -> None
 
 def test_silent_registry_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """A registry that never answers costs seconds, not minutes."""
-    monkeypatch.setattr(debian, "_ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(transfers, "ANSWER_SECONDS", 0.2)
     lines: list[str] = []
     assert debian.without_bootstrap(cast("Link", Engine(registry="silent")), lines.append) is None
     assert lines[-1] == "the registry does not answer (no answer in 0 s)"
@@ -101,4 +101,4 @@ def test_without_registry_and_tool_says_what_to_do(monkeypatch: pytest.MonkeyPat
 
 def test_reason_is_the_last_cause() -> None:
     """What the registry or the network said is what is shown."""
-    assert debian._reason('Get "x": dial tcp: lookup x on 192.0.2.1:53: no such host")') == "no such host"
+    assert transfers.reason('Get "x": dial tcp: lookup x on 192.0.2.1:53: no such host")') == "no such host"
