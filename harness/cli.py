@@ -57,15 +57,16 @@ def list_command(context: click.Context, *, as_json: bool) -> ExitCode:
 
 
 @cli.command()
-@click.argument("exercise_id", metavar="ID", type=options.TEXT)
+@click.argument("exercise_id", metavar="ID|FILE", type=options.TEXT)
 @options.JSON
 @click.pass_context
 def show(context: click.Context, exercise_id: str, *, as_json: bool) -> ExitCode:
-    """Show what a candidate may know about an exercise.
+    """Show what a candidate may know about an exercise, by its id or in a pack.
 
     \b
-    Example:
+    Examples:
       harness show idempotent-payments
+      harness show heron.zip
     """  # noqa: D301
     from harness.commands.show import show
 
@@ -73,11 +74,16 @@ def show(context: click.Context, exercise_id: str, *, as_json: bool) -> ExitCode
 
 
 @cli.command()
-@click.argument("exercise_id", metavar="ID", type=options.TEXT)
+@click.argument("exercise_id", metavar="ID|FILE", type=options.TEXT)
 @click.option("--language", metavar="L", type=options.TEXT, help="Language of the starter, where there is a choice.")
-@click.option("--into", metavar="DIR", type=options.PATH, help="New folder of the workspace (default: ./ID).")
 @click.option(
-    "--alias", metavar="NAME", type=options.TEXT, help="What results are called by (default: the folder's name)."
+    "--into", metavar="DIR", type=options.PATH, help="New folder of the workspace (default: ./ID, of a pack ./ALIAS)."
+)
+@click.option(
+    "--alias",
+    metavar="NAME",
+    type=options.TEXT,
+    help="What results are called by (default: the folder's name; a pack says it).",
 )
 @click.pass_context
 def start(
@@ -85,9 +91,12 @@ def start(
 ) -> ExitCode:
     """Make a workspace: brief and starter. Never touches a folder that has something in it.
 
+    What is started is an exercise of a catalogue, or a pack: the file that came with an invitation, or its folder.
+
     \b
-    Example:
+    Examples:
       harness start idempotent-payments --language go --into heron
+      harness start heron.zip --language go
     """  # noqa: D301
     from harness.commands.start import start
 
@@ -97,6 +106,52 @@ def start(
         into=into,
         alias=alias,
         catalogue=options.catalogue_of(options.settings_of(context)),
+    )
+
+
+@cli.command()
+@click.argument("exercise_id", metavar="ID", type=options.TEXT)
+@click.option(
+    "--candidate", metavar="ALIAS", type=options.TEXT, required=True, help="Who gets it; no real name is needed."
+)
+@click.option(
+    "--variant",
+    metavar="N",
+    type=click.IntRange(0, 2**63 - 1),
+    help="Brief to give out (default: it follows from the company's secret, alias, exercise and version).",
+)
+@click.option("--language", metavar="L", type=options.TEXT, help="Starter of this language only (default: all).")
+@click.option("--deliver", metavar="TEXT", default="", help="Where the candidate sends what they made, in a sentence.")
+@click.option("--out", metavar="FILE", type=options.PATH, help="The file to write (default: ALIAS.zip).")
+@click.pass_context
+def pack(
+    context: click.Context,
+    exercise_id: str,
+    *,
+    candidate: str,
+    variant: int | None,
+    language: str | None,
+    deliver: str,
+    out: Path | None,
+) -> ExitCode:
+    """Write what one candidate gets as one file, without anything of the grader, and record that it was given out.
+
+    \b
+    Example:
+      harness pack idempotent-payments --candidate heron --deliver 'reply to the invitation'
+    """  # noqa: D301
+    from harness.commands.pack import pack
+
+    found = options.settings_of(context)
+    return pack(
+        exercise_id,
+        candidate=candidate,
+        variant=variant,
+        language=language,
+        deliver=deliver,
+        out=out,
+        found=found,
+        catalogue=options.catalogue_of(found),
     )
 
 

@@ -34,6 +34,12 @@ class Settings:
     """Scenario networks are /28 parts of this IPv4 range."""
     state_dir: Path
     """Where reports of internal errors go."""
+    cache_dir: Path
+    """Where what can be had again is kept; it need not exist."""
+    packs: Path | None = None
+    """Where the record of packs and the secret of variants are; None: beside the catalogue of the grader."""
+    wheels: Path | None = None
+    """A folder with the wheels that packs carry beside ours; None: they are downloaded."""
     not_taken: str = ""
     """A sentence on the file of settings that was found and not taken; empty when there is none."""
 
@@ -75,16 +81,20 @@ def load(
         engine=engine or env.get("HARNESS_ENGINE", "") or written.engine or None,
         network_range=env.get("HARNESS_NETWORK_RANGE", "") or written.network_range or DEFAULT_NETWORK_RANGE,
         state_dir=state_dir(env),
+        cache_dir=_below(env.get("XDG_CACHE_HOME", ""), env, ".cache"),
+        packs=_place("HARNESS_PACKS", written.packs, here, env, graded),
+        wheels=_place("HARNESS_WHEELS", written.wheels, here, env, graded),
         not_taken=not_taken,
     )
 
 
 def state_dir(environment: Mapping[str, str]) -> Path:
     """Return the folder for reports of internal errors and locks; it need not exist."""
-    base = environment.get("XDG_STATE_HOME", "")
-    if base:
-        return Path(base) / "harness"
-    return home(environment) / ".local" / "state" / "harness"
+    return _below(environment.get("XDG_STATE_HOME", ""), environment, ".local/state")
+
+
+def _below(base: str, environment: Mapping[str, str], default: str) -> Path:
+    return (Path(base) if base else home(environment) / default) / "harness"
 
 
 def home(environment: Mapping[str, str]) -> Path:
@@ -110,6 +120,8 @@ class _Written:
     catalogue: tuple[Path, ...] = ()
     engine: str = ""
     network_range: str = ""
+    packs: Path | None = None
+    wheels: Path | None = None
 
 
 def _variable(here: Path, env: Mapping[str, str], graded: Sequence[str]) -> tuple[Path, ...]:
@@ -125,6 +137,13 @@ def _named(variable: str, path: str, here: Path, graded: Sequence[str]) -> Path:
         text = f"{variable}={path}: expected a place of yours, found one inside {inside}, which is graded: write the whole path"
         raise UsageError(text)
     return place
+
+
+def _place(
+    variable: str, written: Path | None, here: Path, env: Mapping[str, str], graded: Sequence[str]
+) -> Path | None:
+    named = env.get(variable, "")
+    return _named(variable, named, here, graded) if named else written
 
 
 def _file(here: Path, env: Mapping[str, str], graded: Sequence[str], *, named: bool) -> tuple[Path | None, str]:
@@ -197,10 +216,14 @@ def _parse(file: Path) -> _Written:
         catalogue: tables.Many[str] = ()
         engine: str = ""
         network_range: str = ""
+        packs: str = ""
+        wheels: str = ""
 
     document = tables.parse(Document, places.read(file, tables.MAX_BYTES, refuse=UsageError), str(file), UsageError)
     return _Written(
         catalogue=tuple(file.parent / path for path in document.catalogue),
         engine=document.engine,
         network_range=document.network_range,
+        packs=file.parent / document.packs if document.packs else None,
+        wheels=file.parent / document.wheels if document.wheels else None,
     )

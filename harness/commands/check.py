@@ -15,6 +15,7 @@ from harness.errors import ExitCode, HarnessError, UsageError
 from harness.grading.runner import Graded, Task
 from harness.intake import workspace
 from harness.model import Grading, Status, Verdict
+from harness.packs import home
 from harness.reports import local, summary
 
 
@@ -33,6 +34,7 @@ def check(
     ``keep`` leaves the logs of every sandbox in the workspace's ``.harness/logs``.
     """
     here = workspace.find(Path(path))
+    catalogue = home.catalogue_of(here, catalogue)
     _refuse_unknown(only, [one.id for one in catalogue.exercise(here.exercise_id).checks])
     places.probe(here.root / workspace.FOLDER, "what the checks find")
     with progress.step(f"checking {here.root.name}") as say, ExitStack() as stack:
@@ -40,6 +42,8 @@ def check(
             _task(here, only)
         )
     grading = _of_checks_alone(graded.grading)
+    if here.pack:
+        grading = replace(grading, catalogue=())  # the workspace knows it: no command needs to name it
     unkept = _kept(here.root, graded, logs=keep)
     if as_json:
         console.line(summary.line(summary.summary(grading)))

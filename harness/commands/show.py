@@ -9,11 +9,14 @@ from harness.catalogue import briefs
 from harness.catalogue.finder import Catalogue
 from harness.errors import ExitCode
 from harness.model import Exercise
+from harness.packs import home
+from harness.reports import again
 
 
 def show(exercise_id: str, *, as_json: bool, catalogue: Catalogue) -> ExitCode:
-    """Write the facts of an exercise: skills, checks a candidate can run, gates, limits."""
-    exercise = catalogue.exercise(exercise_id)
+    """Write the facts of an exercise, or of that in a pack: skills, checks a candidate can run, gates, limits."""
+    pack = home.pack_of(exercise_id, catalogue)
+    exercise = catalogue.exercise(exercise_id) if pack is None else home.exercise_of(pack)
     if as_json:
         console.document(asdict(exercise))
         return ExitCode.PASSED
@@ -25,9 +28,10 @@ def show(exercise_id: str, *, as_json: bool, catalogue: Catalogue) -> ExitCode:
     _points(exercise)
     _rules(exercise)
     console.line()
-    console.line(f"brief: {catalogue.exercise_dir(exercise_id) / briefs.BRIEF}")
+    if pack is None:
+        console.line(f"brief: {catalogue.exercise_dir(exercise_id) / briefs.BRIEF}")
     choice = f" --language {exercise.languages[0]}" if len(exercise.languages) > 1 else ""
-    console.line(f"next:  harness start {exercise.id}{choice}")
+    console.line(f"next:  {again.on('start', exercise_id)}{choice}")
     return ExitCode.PASSED
 
 

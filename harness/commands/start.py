@@ -1,4 +1,4 @@
-"""``harness start``: a workspace for one candidate."""
+"""``harness start``: a workspace for one candidate, from a catalogue or from a pack."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from harness.catalogue import briefs
 from harness.catalogue.finder import Catalogue
 from harness.errors import ExitCode, UsageError
 from harness.intake import bundle
+from harness.intake.bundle import Bundle
+from harness.packs import home
+from harness.packs.source import Pack
 from harness.reports import again
 
 
@@ -17,24 +20,43 @@ def start(
     exercise_id: str, *, language: str | None, into: Path | None, alias: str | None, catalogue: Catalogue
 ) -> ExitCode:
     """Lay out brief and starter in a new folder. Nothing that exists is touched."""
-    if alias is not None and not names.is_alias(alias):
-        text = (
-            "expected an alias of letters, digits and single hyphens that is no word of the results, "
-            f"found {names.shown(alias)}: {names.alias_from(alias)}?"
-        )
-        raise UsageError(text)
+    if alias is not None:
+        bundle.expect_alias(alias)
+    pack = home.pack_of(exercise_id, catalogue)
+    if pack is None:
+        target = into if into is not None else Path(exercise_id)
+        made = _of_catalogue(exercise_id, language, alias or names.alias_from(target.resolve().name), catalogue)
+    else:
+        target = into if into is not None else Path(pack.invitation.alias)
+        made = _of_pack(pack, language, alias)
+    bundle.lay_out(made, target, started_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"))
+    _say(made, target, () if made.pack else (str(catalogue.exercise_dir(exercise_id).parent.parent.absolute()),))
+    if pack is not None and pack.invitation.deliver:
+        console.line(f"then       {pack.invitation.deliver}")
+    return ExitCode.PASSED
+
+
+def _of_catalogue(exercise_id: str, language: str | None, alias: str, catalogue: Catalogue) -> Bundle:
     exercise = catalogue.exercise(exercise_id)
     chosen = bundle.choose_language(exercise, language)
-    target = into if into is not None else Path(exercise_id)
-    reader = briefs.Reader(alias=alias or names.alias_from(target.resolve().name), variant=0, language=chosen)
-    made = bundle.build(exercise, catalogue.exercise_dir(exercise_id), reader)
-    now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-    bundle.lay_out(made, target, started_at=now)
-    console.line(f"{exercise.title}, {exercise.minutes} minutes{f', {chosen}' if chosen else ''}")
+    reader = briefs.Reader(alias=alias, variant=0, language=chosen)
+    return bundle.build(exercise, catalogue.exercise_dir(exercise_id), reader)
+
+
+def _of_pack(pack: Pack, language: str | None, alias: str | None) -> Bundle:
+    given = pack.invitation.alias
+    if alias not in {None, given}:
+        text = f"expected no --alias with a pack, which is for {given}, found {alias}: leave it out"
+        raise UsageError(text)
+    return home.bundle_of(pack, language)
+
+
+def _say(made: Bundle, target: Path, sources: tuple[str, ...]) -> None:
+    exercise, reader = made.exercise, made.reader
+    console.line(f"{exercise.title}, {exercise.minutes} minutes{f', {reader.language}' if reader.language else ''}")
     console.line(f"workspace  {target}  ({len(made.files)} files; everything in it is yours)")
-    console.line(f"alias      {reader.alias}  (of your results; --alias NAME chooses another)")
+    said = "as you were invited" if made.pack else "of your results; --alias NAME chooses another"
+    console.line(f"alias      {reader.alias}  ({said})")
     console.line(f"read       {target / 'BRIEF.md'}")
-    sources = (str(catalogue.exercise_dir(exercise.id).parent.parent.absolute()),)
     console.line(f"try        {again.on('check', str(target), sources)}")
     console.line(f"hand in    {again.on('submit', str(target), sources)}")
-    return ExitCode.PASSED

@@ -12,7 +12,9 @@ from harness.catalogue.finder import Catalogue
 from harness.errors import ExitCode, HarnessError, SubmissionError
 from harness.intake import folders, senders, submission, workspace
 from harness.intake.packed import SUFFIX
+from harness.intake.workspace import Workspace
 from harness.model import Exercise
+from harness.packs import home
 
 _LISTED = 8
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -21,7 +23,7 @@ _TIME = "%Y-%m-%dT%H:%M:%SZ"
 def submit(root: Path, *, out: Path | None, as_json: bool, catalogue: Catalogue) -> ExitCode:
     """Pack the workspace at or above ``root`` into ``out`` (its own ``submissions/`` by default)."""
     space = workspace.find(root)
-    exercise = catalogue.exercise(space.exercise_id)
+    exercise = home.catalogue_of(space, catalogue).exercise(space.exercise_id)
     if exercise.version != space.version:
         text = (
             f"{space.root}: expected a workspace of {exercise.id} {exercise.version}, found one of {space.version}: "
@@ -33,7 +35,9 @@ def submit(root: Path, *, out: Path | None, as_json: bool, catalogue: Catalogue)
     claim = workspace.read_claim(space.root)
 
     def pack(packed_at: str) -> submission.Packed:
-        sender = senders.Sender(alias=space.alias, workspace=workspace.identity(space), packed_at=packed_at)
+        sender = senders.Sender(
+            alias=space.alias, workspace=workspace.identity(space), packed_at=packed_at, pack=space.pack
+        )
         return submission.pack(exercise, space.root, sender=sender, variant=space.variant, claim=claim)
 
     now = _now()
@@ -56,7 +60,7 @@ def submit(root: Path, *, out: Path | None, as_json: bool, catalogue: Catalogue)
         }
         console.document(facts)
     else:
-        _report(exercise, space.root, file, packed)
+        _report(exercise, space, file, packed)
     return ExitCode.PASSED
 
 
@@ -91,18 +95,20 @@ def _again(
     return (packed, last) if _is_there(last, packed.data) else None
 
 
-def _report(exercise: Exercise, root: Path, file: Path, packed: submission.Packed) -> None:
+def _report(exercise: Exercise, space: Workspace, file: Path, packed: submission.Packed) -> None:
     files = packed.contents.files
     console.line(f"packed   {len(files)} files of {exercise.id} {exercise.version}, {len(packed.data)} bytes")
     for entry in files[:_LISTED]:
         console.line(f"         {entry.path}")
     if len(files) > _LISTED:
         console.line(f"         and {len(files) - _LISTED} more")
-    for line in _left(root, packed.contents):
+    for line in _left(space.root, packed.contents):
         console.line(line)
     console.line(f"file     {file}")
     console.line(f"sha256   {packed.sha256}")
-    console.line("next     send that file to whoever invited you; nothing has left this machine.")
+    deliver = home.deliver(space)
+    how = f"hand that file in: {deliver}; nothing" if deliver else "send that file to whoever invited you; nothing"
+    console.line(f"next     {how} has left this machine.")
     console.line("         You can change things and submit again: the last one you send counts.")
 
 

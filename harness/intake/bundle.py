@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness import droppings, names, places, wording
@@ -27,6 +27,10 @@ class Bundle:
     reader: briefs.Reader
     files: tuple[SubmissionFile, ...]
     """By path; the facts in ``.harness`` are added when it is laid out."""
+    pack: str = ""
+    """What the pack is called by that it came in."""
+    kept: tuple[SubmissionFile, ...] = ()
+    """Files of the pack that are kept in ``.harness``, by path: what the exercise's verbs need."""
 
 
 def build(exercise: Exercise, folder: Path, reader: briefs.Reader) -> Bundle:
@@ -62,6 +66,17 @@ def choose_language(exercise: Exercise, wanted: str | None) -> str:
     return wanted
 
 
+def expect_alias(alias: str) -> str:
+    """Return ``alias`` where it may name a candidate. Raises UsageError with one that may."""
+    if not names.is_alias(alias):
+        text = (
+            "expected an alias of letters, digits and single hyphens that is no word of the results, "
+            f"found {names.shown(alias)}: {names.alias_from(alias)}?"
+        )
+        raise UsageError(text)
+    return alias
+
+
 def lay_out(bundle: Bundle, target: Path, *, started_at: str) -> Workspace:
     """Write ``bundle`` to the new folder ``target``: whole or not at all. Raises UsageError when something is there.
 
@@ -80,9 +95,11 @@ def lay_out(bundle: Bundle, target: Path, *, started_at: str) -> Workspace:
         alias=bundle.reader.alias,
         started_at=started_at,
         id=secrets.token_hex(8),
+        pack=bundle.pack,
     )
+    kept = [replace(one, path=f"{workspace.FOLDER}/{workspace.PACK}/{one.path}") for one in bundle.kept]
     with places.writing("the workspace", target):
-        _write((*bundle.files, _facts(space)), target)
+        _write((*bundle.files, *kept, _facts(space)), target)
     return space
 
 

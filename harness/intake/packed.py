@@ -19,14 +19,14 @@ from harness.catalogue.finder import Catalogue
 from harness.catalogue.manifest import MAX_SUBMISSION_BYTES, MAX_SUBMISSION_FILES
 from harness.errors import SubmissionError, UsageError
 from harness.intake import archives, folders, senders
-from harness.intake.workspace import WorkspaceId
+from harness.intake.workspace import PackDigest, WorkspaceId
 from harness.model import Exercise, Json, SubmissionFile
 
 MANIFEST = "harness-submission.json"
 SUFFIX = ".tar.gz"
 PREFIX = "files/"
-_SCHEMA = 2
-"""1 had neither time nor workspace."""
+_SCHEMA = 3
+"""1 had neither time nor workspace, 2 no pack."""
 MAX_MANIFEST_BYTES = 2 * 1024 * 1024
 HEADERS_PER_FILE = 2560
 """Header, PAX header and its content, padding."""
@@ -55,12 +55,13 @@ class _File(tables.Table):
 
 
 class Manifest(tables.Table):
-    schema_: Annotated[Literal[1, 2], Field(alias="schema")]
+    schema_: Annotated[Literal[1, 2, 3], Field(alias="schema")]
     exercise: Annotated[str, Field(max_length=60)]
     version: Annotated[str, Field(max_length=20)]
     variant: Annotated[int, Field(ge=0, lt=2**63)]
     alias: Annotated[str, Field(max_length=names.MAX_ALIAS_BYTES)]
     workspace: WorkspaceId = ""
+    pack: PackDigest = ""
     packed_at: Annotated[
         str, Field(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?$"), AfterValidator(_time)
     ] = ""
@@ -86,6 +87,7 @@ def write(
         "alias": sender.alias,
         "workspace": sender.workspace,
         "packed_at": sender.packed_at,
+        "pack": sender.pack,
         "files": [
             {
                 "path": file.path,
@@ -176,7 +178,9 @@ def manifest(first: SubmissionFile | None) -> Manifest:
 
 
 def sender_of(manifest: Manifest) -> senders.Sender:
-    return senders.Sender(alias=manifest.alias, workspace=manifest.workspace, packed_at=manifest.packed_at)
+    return senders.Sender(
+        alias=manifest.alias, workspace=manifest.workspace, packed_at=manifest.packed_at, pack=manifest.pack
+    )
 
 
 def find_exercise(catalogue: Catalogue, found_id: str, version: str, wanted_id: str | None) -> Exercise:

@@ -23,6 +23,8 @@ class Sender:
     """Its identity."""
     packed_at: str = ""
     """ISO 8601 to the second, UTC, ending in Z."""
+    pack: str = ""
+    """What the pack is called by that the workspace was started from; empty: from none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

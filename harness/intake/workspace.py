@@ -24,11 +24,14 @@ from harness.model import Json
 FOLDER = ".harness"
 FILE = "workspace.json"
 CLAIM = "claim.json"
-_SCHEMA = 2
-"""1 had no id."""
+PACK = "pack"
+"""Folder of ``.harness`` with the exercise as it was packed, where the workspace was started from a pack."""
+_SCHEMA = 3
+"""1 had no id, 2 no pack."""
 _MAX_BYTES = 256 * 1024
 
 
+PackDigest = Annotated[str, Field(pattern="^([0-9a-f]{64})?$")]
 WorkspaceId = Annotated[str, Field(pattern="^[0-9a-f]{0,32}$")]
 
 
@@ -47,6 +50,8 @@ class Workspace:
     """ISO 8601, UTC."""
     id: str = ""
     """Of this workspace and its copies, see :func:`identity`; empty in those of older versions."""
+    pack: str = ""
+    """What the pack is called by that it was started from; empty: it was started from a catalogue."""
 
 
 class _Document(tables.Table):
@@ -58,6 +63,7 @@ class _Document(tables.Table):
     alias: Annotated[str, Field(max_length=names.MAX_ALIAS_BYTES)]
     started_at: Annotated[str, Field(max_length=40)]
     id: WorkspaceId = ""
+    pack: PackDigest = ""
 
 
 class _Claim(tables.Table):
@@ -108,6 +114,7 @@ def _workspace(raw: object, where: str, root: Path) -> Workspace:
         alias=names.alias_from(document.alias),
         started_at=document.started_at,
         id=document.id,
+        pack=document.pack,
     )
 
 
@@ -130,6 +137,7 @@ def facts(workspace: Workspace) -> bytes:
         "alias": workspace.alias,
         "started_at": workspace.started_at,
         "id": workspace.id,
+        "pack": workspace.pack,
     }
     return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
 

@@ -27,6 +27,9 @@ PLANTED = (
     ("layers", "model.py", "import harness.names"),
     ("layers", "events.py", "import harness.catalogue.finder"),
     ("layers", "names.py", "import harness.intake.submission"),
+    ("layers", "packs/making.py", "import harness.grading.runner"),
+    ("layers", "intake/bundle.py", "import harness.packs.source"),
+    ("engines-inside", "packs/wheels.py", "import harness.engines.docker.connect"),
     ("layers", "engines/base.py", "import harness.images.manage"),
     ("layers", "checkers/ratios.py", "import harness.testing.check"),
     ("layers", "testing/check.py", "from harness import owners"),
@@ -42,6 +45,7 @@ PLANTED = (
     ("clusters", "grading/plan.py", "import kubernetes"),
     ("pydantic", "scoring.py", "import pydantic"),
     ("jinja2", "reports/terminal.py", "import jinja2"),
+    ("tomlkit", "catalogue/manifest.py", "import tomlkit"),
     ("rich", "console.py", "import rich"),
     ("pytest", "grading/plan.py", "import pytest"),
 )

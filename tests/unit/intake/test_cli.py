@@ -103,7 +103,7 @@ def test_help_of_every_verb_shows_an_example(verb: tuple[str, ...]) -> None:
 
 def test_verbs_are_those_of_the_contract() -> None:
     """No verb is missing and none is extra."""
-    expected = "check clean doctor grade images list new report show start submit validate"
+    expected = "check clean doctor grade images list new pack report show start submit validate"
     assert " ".join(sorted(cli.commands)) == expected
 
 

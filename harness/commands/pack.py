@@ -1,0 +1,143 @@
+"""``harness pack``: what one candidate gets, in one file, and the line in the record that says so."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import secrets
+from pathlib import Path
+
+from harness import __version__, console, places, progress, settings, wording
+from harness.catalogue import variants
+from harness.catalogue.finder import Catalogue
+from harness.catalogue.pair import Pair
+from harness.errors import ExerciseError, ExitCode, HarnessError, UsageError
+from harness.intake import bundle
+from harness.packs import listing, making, record, source, wheels
+from harness.packs.listing import Invitation
+from harness.packs.making import Made, Wheels
+from harness.reports import again
+
+
+def pack(
+    exercise_id: str,
+    *,
+    candidate: str,
+    variant: int | None,
+    language: str | None,
+    deliver: str,
+    out: Path | None,
+    found: settings.Settings,
+    catalogue: Catalogue,
+) -> ExitCode:
+    """Write the pack of one candidate, and record it first: whatever a candidate holds is in the record."""
+    alias = bundle.expect_alias(candidate)
+    pair = catalogue.pair(exercise_id)
+    problems = catalogue.problems(exercise_id)
+    if problems:
+        raise wording.refusal(ExerciseError, f"{exercise_id} can't be given to anybody yet", problems)
+    chosen = bundle.choose_language(pair.exercise, language) if language else ""
+    _expect_sentence(deliver)
+    target = out if out is not None else Path(f"{alias}{source.SUFFIX}")
+    places.probe(target.parent, "the pack")
+    collected = _wheels(found)
+    with record.opened(record.place(pair, found.packs)) as book:
+        number = _variant(pair, alias, book) if variant is None else variant
+        invitation = Invitation(
+            exercise_id=pair.exercise.id,
+            version=pair.exercise.version,
+            variant=number,
+            alias=alias,
+            language=chosen,
+            deliver=deliver,
+        )
+        made = making.make(pair, invitation, collected)
+        _publish(made, target, book, _line(invitation, made, chosen=variant is not None))
+        kept = book.file
+    _say(pair, invitation, made, target, kept)
+    return ExitCode.PASSED
+
+
+def _variant(pair: Pair, alias: str, book: record.Book) -> int:
+    """Return whose variant it is: the same for the same alias, exercise and version, and nobody else's to work out."""
+    exercise = pair.exercise
+    return variants.number(book.secret(), alias, exercise.id, exercise.version) % variants.count(exercise)
+
+
+def _expect_sentence(deliver: str) -> None:
+    if len(deliver) > listing.MAX_DELIVER or not (deliver.isprintable()):
+        text = (
+            f"expected a sentence of at most {listing.MAX_DELIVER} characters on one line after --deliver, found "
+            f"{wording.quoted(deliver)}: shorten it"
+        )
+        raise UsageError(text)
+
+
+def _wheels(found: settings.Settings) -> Wheels:
+    with progress.step("collecting wheels") as say:
+        needed, why = wheels.needed(found.wheels, found.cache_dir, say)
+    if why:
+        console.notice(
+            f"the pack has no wheels but ours: {why}. Whoever installs it needs a package index; or name a folder of "
+            "wheels with HARNESS_WHEELS"
+        )
+    system = wheels.system() if needed and found.wheels is None else ""
+    return Wheels(own=wheels.own(), needed=needed, system=system)
+
+
+def _line(invitation: Invitation, made: Made, *, chosen: bool) -> record.Given:
+    return record.Given(
+        packed_at=dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        exercise=invitation.exercise_id,
+        version=invitation.version,
+        variant=invitation.variant,
+        chosen=chosen,
+        alias=invitation.alias,
+        language=invitation.language,
+        pack=made.digest,
+        sha256=made.sha256,
+        size=len(made.data),
+        harness=__version__,
+    )
+
+
+def _publish(made: Made, target: Path, book: record.Book, line: record.Given) -> None:
+    """Write the file beside its place, record it, then give it its name. What is there already stays."""
+    if os.path.lexists(target):
+        if not _is_there(target, made.data):
+            text = f"{target}: expected a new file, found another one there: name one with --out FILE"
+            raise UsageError(text)
+        book.add(line)
+        return
+    partial = target.with_name(f".{secrets.token_hex(8)}")
+    with places.writing("the pack", target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with partial.open("xb") as stream:
+                stream.write(made.data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            book.add(line)
+            partial.rename(target)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def _is_there(file: Path, content: bytes) -> bool:
+    try:
+        return places.read(file, len(content)) == content
+    except HarnessError:
+        return False
+
+
+def _say(pair: Pair, invitation: Invitation, made: Made, target: Path, kept: Path) -> None:
+    size = f"{len(made.data) / 1e6:.1f} MB" if len(made.data) >= 1e6 else f"{len(made.data) / 1e3:.0f} kB"  # noqa: PLR2004 - a million
+    console.line(
+        f"pack      {target}  ({invitation.exercise_id} {invitation.version}, {len(made.files)} files, {size})"
+    )
+    console.line(
+        f"candidate {invitation.alias}, variant {invitation.variant} (there are {variants.count(pair.exercise)})"
+    )
+    console.line(f"sha256    {made.sha256}")
+    console.line(f"recorded  {kept}")
+    console.line(f"next      send that file; what comes back: {again.on('grade', 'FILE', pair.sources)}")

@@ -1,0 +1,98 @@
+"""What a pack holds of an exercise, by an allow-list: nothing of a grader or of another variant can slip in.
+
+The list: ``exercise.toml`` with the values of one variant, the briefs and the provider's documents rendered for it,
+starters, public checks, the yardstick and the environment. Templates stay behind: they have the words of every variant.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from harness.catalogue import briefs, variants
+from harness.catalogue.pair import Pair
+from harness.errors import ExerciseError, HarnessError
+from harness.model import Exercise, SubmissionFile
+from harness.packs.listing import Invitation
+
+FOLDERS = ("checks", "environment", "yardstick")
+"""Folders of an exercise that travel as they are."""
+BRIEFS = "briefs"
+"""Folder of a pack's exercise with what was rendered, one for each language."""
+MANIFEST = "exercise.toml"
+
+
+def build(pair: Pair, invitation: Invitation) -> tuple[SubmissionFile, ...]:
+    """Return what a pack holds of an exercise, below ``exercises/ID``, by path.
+
+    ``pair`` is whole, so that what is hidden can be looked for. Raises ExerciseError when a starter or a brief is missing,
+    or when a file for candidates says the id of a hidden check.
+    """
+    exercise = pair.exercise
+    languages = (invitation.language,) if invitation.language else exercise.languages or ("",)
+    found = [_manifest(pair, invitation)]
+    for language in languages:
+        found += _rendered(pair, invitation, language)
+        found += _starter(pair, language)
+    for folder in FOLDERS:
+        found += [replace(file, path=f"{folder}/{file.path}") for file in pair.below(folder)]
+    _expect_nothing_hidden(pair, found)
+    home = f"exercises/{exercise.id}"
+    return tuple(sorted((replace(one, path=f"{home}/{one.path}") for one in found), key=lambda one: one.path))
+
+
+def given(exercise: Exercise, invitation: Invitation) -> Exercise:
+    """Return ``exercise`` as who is invited may know it: the values of one variant, the languages that are asked for."""
+    values = variants.parameters(exercise, invitation.variant)
+    return replace(
+        exercise,
+        parameters={knob: (value,) for knob, value in values.items()},
+        languages=(invitation.language,) if invitation.language else exercise.languages,
+    )
+
+
+def _manifest(pair: Pair, invitation: Invitation) -> SubmissionFile:
+    """Return ``exercise.toml`` written anew: its comments may speak of other variants, and its lists do."""
+    import tomlkit
+
+    from harness.catalogue.manifest import parse_exercise
+
+    source = next(file for file in pair.files if file.path == MANIFEST)
+    document = tomllib.loads(source.content.decode("utf-8-sig"))
+    wanted = given(pair.exercise, invitation)
+    document["languages"] = list(wanted.languages)
+    if wanted.parameters:
+        document["parameters"] = {knob: list(values) for knob, values in wanted.parameters.items()}
+    content = tomlkit.dumps(document).encode()
+    if parse_exercise(content, MANIFEST) != wanted:
+        text = f"{pair.home / MANIFEST}: expected to write it anew, found that it then says something else: report this"
+        raise HarnessError(text)
+    return SubmissionFile(path=MANIFEST, content=content)
+
+
+def _rendered(pair: Pair, invitation: Invitation, language: str) -> Iterator[SubmissionFile]:
+    reader = briefs.Reader(alias=invitation.alias, variant=invitation.variant, language=language)
+    for name, text in briefs.render(pair.exercise, pair.home, reader).items():
+        yield SubmissionFile(path="/".join(filter(None, (BRIEFS, language, name))), content=text.encode())
+
+
+def _starter(pair: Pair, language: str) -> list[SubmissionFile]:
+    place = f"starter/{language}" if language else "starter"
+    files = pair.starter(language)
+    if not files:
+        text = f"{pair.home / place}: expected the starter, found none: add it, or take the language out of {MANIFEST}"
+        raise ExerciseError(text)
+    return [replace(file, path=f"{place}/{file.path}") for file in files]
+
+
+def _expect_nothing_hidden(pair: Pair, files: Iterable[SubmissionFile]) -> None:
+    """Raise ExerciseError when an author wrote the id of a hidden check where candidates read."""
+    for file in files:
+        for check in pair.hidden:
+            if check.id.encode() in file.content:
+                text = (
+                    f"{pair.home / file.path}: expected nothing of the grader in what candidates get, found the id of a "
+                    f"hidden check ({check.id}): remove it there"
+                )
+                raise ExerciseError(text)

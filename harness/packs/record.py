@@ -1,0 +1,178 @@
+"""Which packs were given out: a line of JSON for each, only ever added to, beside the catalogue of the grader.
+
+A pack is recorded before its file has its name, so whatever a candidate holds is in here. A writer that is killed leaves
+half a line at most, of a pack that nobody got: the next one begins a line of its own, and a reader passes over it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from harness import names, places, tables
+from harness.catalogue.pair import Pair
+from harness.errors import HarnessError, UsageError
+from harness.packs import secret
+from harness.wording import visible
+
+FOLDER = "packs"
+FILE = "record.jsonl"
+_IGNORED = b"# The secret that variants follow from is not for a repository.\n/secret\n"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Given:
+    """One pack that was given out."""
+
+    packed_at: str
+    """ISO 8601, UTC."""
+    exercise: str
+    version: str
+    variant: int
+    chosen: bool
+    """Whether somebody named the variant; else it follows from the secret."""
+    alias: str
+    language: str
+    """Empty: all that the exercise has."""
+    pack: str
+    """What the pack is called by: the sha256 of its list."""
+    sha256: str
+    """Of the file."""
+    size: int
+    harness: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """All packs that were given out from one catalogue."""
+
+    given: tuple[Given, ...] = ()
+    unreadable: int = 0
+    """Lines that say nothing: half-written, or of another version."""
+
+    def of(self, exercise_id: str) -> tuple[Given, ...]:
+        """Return the packs of one exercise, the oldest first."""
+        return tuple(one for one in self.given if one.exercise == exercise_id)
+
+
+class _Line(tables.Table):
+    schema_: Annotated[Literal[1], Field(alias="schema")]
+    packed_at: Annotated[str, Field(max_length=40)]
+    exercise: Annotated[str, Field(max_length=60)]
+    version: Annotated[str, Field(max_length=20)]
+    variant: Annotated[int, Field(ge=0, lt=2**63)]
+    chosen: bool
+    alias: Annotated[str, Field(max_length=names.MAX_ALIAS_BYTES)]
+    language: Annotated[str, Field(max_length=60)]
+    pack: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    size: Annotated[int, Field(ge=0)]
+    harness: Annotated[str, Field(max_length=60)]
+
+    def value(self) -> Given:
+        return Given(**{name: getattr(self, name) for name in type(self).model_fields if name != "schema_"})
+
+
+def place(pair: Pair, named: Path | None) -> Path:
+    """Return the folder of secret and record: the one that settings name, else that beside the grader's catalogue."""
+    if named is not None:
+        return named
+    if pair.grader is None:
+        text = f"{pair.exercise.id}: expected a grader, found only what candidates see: add its repository with --catalogue DIR"
+        raise UsageError(text)
+    return pair.grader.parent.parent / FOLDER
+
+
+def read(folder: Path) -> Record:
+    """Return what is recorded in ``folder``, nothing where there is no record. Raises HarnessError when it can't be read."""
+    file = folder / FILE
+    if not os.path.lexists(file):
+        return Record()
+    try:
+        with _locked(folder, fcntl.LOCK_SH):
+            lines = places.read(file).split(b"\n")
+    except OSError as error:
+        raise places.failure(error, f"read the record of packs in {visible(str(folder))}") from error
+    found = [_given(line) for line in lines if line.strip()]
+    known = tuple(one for one in found if one is not None)
+    return Record(given=known, unreadable=len(found) - len(known))
+
+
+class Book:
+    """The record while nobody else may change it. Made by :func:`opened`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.file = folder / FILE
+
+    def secret(self) -> bytes:
+        """Return the company's secret, made at the first call ever."""
+        return secret.obtain(self._folder)
+
+    def add(self, given: Given) -> None:
+        """Add a line, whole and on disk when this returns; an error leaves the record as it was, where that can be."""
+        line = json.dumps({"schema": 1, **asdict(given)}, ensure_ascii=False).encode() + b"\n"
+        with places.writing("the record of packs", self._folder):
+            handle = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            try:
+                size = os.fstat(handle).st_size
+                _append(handle, line if _ends_a_line(handle, size) else b"\n" + line, size)
+            finally:
+                os.close(handle)
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Book]:
+    """Give the record and the secret of ``folder``, which is made where it is missing, to one process at a time."""
+    with ExitStack() as stack:
+        with places.writing("the record of packs", folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(_locked(folder, fcntl.LOCK_EX))
+            ignored = folder / ".gitignore"
+            if not os.path.lexists(ignored):
+                ignored.write_bytes(_IGNORED)
+        yield Book(folder)
+
+
+@contextmanager
+def _locked(folder: Path, how: int) -> Iterator[None]:
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, how)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _ends_a_line(handle: int, size: int) -> bool:
+    return size == 0 or os.pread(handle, 1, size - 1) == b"\n"
+
+
+def _append(handle: int, data: bytes, size: int) -> None:
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(handle, rest) :]
+        os.fsync(handle)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.ftruncate(handle, size)
+        raise
+
+
+def _given(line: bytes) -> Given | None:
+    """Return what a line says, None when it says nothing that can be read."""
+    try:
+        document: object = json.loads(line)
+        return tables.validate(_Line, document, "a line", HarnessError).value()
+    except (ValueError, RecursionError, HarnessError):
+        return None

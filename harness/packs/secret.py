@@ -1,0 +1,49 @@
+"""The company's secret, from which each candidate's variant follows. Read and made here; printed and packed nowhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from pathlib import Path
+
+from harness import places
+from harness.errors import UsageError
+
+FILE = "secret"
+_BYTES = 32
+_MAX_BYTES = 1024
+_FORM = re.compile(r"[0-9a-f]{32,}")
+
+
+def obtain(folder: Path) -> bytes:
+    """Return the secret kept in ``folder``, made at the first call. Whoever calls holds the lock of the folder.
+
+    Raises UsageError when what is there is none: another one would give everybody another variant.
+    """
+    file = folder / FILE
+    if not os.path.lexists(file):
+        _make(file)
+    text = places.read(file, _MAX_BYTES, refuse=UsageError).decode(errors="replace").strip()
+    if not _FORM.fullmatch(text):
+        text = (
+            f"{file}: expected the secret that variants follow from, {_BYTES * 2} digits of 0-9 and a-f, found something "
+            "else: restore it, or remove it and everybody who is packed from then on gets another variant"
+        )
+        raise UsageError(text)
+    return bytes.fromhex(text[: len(text) // 2 * 2])
+
+
+def _make(file: Path) -> None:
+    """Write a new secret whole or not at all, for its owner's eyes."""
+    partial = file.with_name(f".{secrets.token_hex(8)}")
+    with places.writing("the secret of variants", file.parent):
+        handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(secrets.token_hex(_BYTES).encode() + b"\n")
+                stream.flush()
+                os.fsync(stream.fileno())
+            partial.rename(file)
+        finally:
+            partial.unlink(missing_ok=True)

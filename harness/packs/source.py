@@ -1,0 +1,134 @@
+"""A pack as a candidate has it: the file that was sent, or the folder that came out of it. Read whole, held against its list.
+
+Mail, file managers and people unpack and zip again: the folder around it, and what systems leave beside it, do not matter.
+Nothing is unpacked to disk here, no link is followed, and what is read is bounded. Wheels are not looked into.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import names, places
+from harness.errors import UsageError
+from harness.model import SubmissionFile
+from harness.packs import listing
+from harness.packs.listing import AGAIN, Invitation, Listed
+from harness.wording import visible
+
+WHEELS = "wheels"
+SUFFIX = ".zip"
+_MAX_BYTES = 64 * 1024 * 1024
+"""Of an exercise; wheels apart."""
+_MAX_ENTRIES = 20_000
+_Reader = Callable[[str, int], bytes]
+"""Path in the pack, most bytes -> content. Raises KeyError or OSError where there is none."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pack:
+    """A pack that is whole."""
+
+    invitation: Invitation
+    digest: str
+    """What it is called by."""
+    files: tuple[SubmissionFile, ...]
+    """All but the wheels, its list included, by path."""
+
+    def below(self, folder: str) -> tuple[SubmissionFile, ...]:
+        """Return the files below ``folder``, with paths as in the pack."""
+        return tuple(file for file in self.files if file.path.startswith(f"{folder}/"))
+
+
+def is_pack(path: Path) -> bool:
+    """Whether somebody who names ``path`` means a pack: a folder with a list in it, or whatever is called a zip."""
+    try:
+        return path.name.lower().endswith(SUFFIX) or _root(path) is not None
+    except OSError:
+        return False
+
+
+def read(path: Path) -> Pack:
+    """Return the pack at ``path``. Raises UsageError when there is none, or when it is not as it was packed."""
+    shown = visible(str(path))
+    try:
+        with _opened(path) as (where, reader):
+            content = reader(listing.FILE, listing.MAX_BYTES)
+            found = listing.read(content, where)
+            files = [SubmissionFile(path=listing.FILE, content=content)]
+            room = _MAX_BYTES
+            for name, one in sorted(found.files.items()):
+                if name.startswith(f"{WHEELS}/"):
+                    continue
+                files.append(_file(name, one, reader, room))
+                room -= one.size
+    except KeyError as error:
+        text = f"{shown}: expected a whole pack, found one without {names.shown(str(error.args[0]))}: {AGAIN}"
+        raise UsageError(text) from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+        text = f"{shown}: expected a pack, found something else ({error}): {AGAIN}"
+        raise UsageError(text) from error
+    except OSError as error:
+        text = (
+            f"{shown}: expected a pack that can be read, found: {error.strerror or error}: correct the path, or {AGAIN}"
+        )
+        raise UsageError(text) from error
+    return Pack(invitation=found.invitation, digest=found.digest, files=tuple(sorted(files, key=lambda one: one.path)))
+
+
+def _file(name: str, one: Listed, reader: _Reader, room: int) -> SubmissionFile:
+    if one.size > room:
+        text = f"expected at most {_MAX_BYTES} bytes of exercise, found more with {names.shown(name)}: {AGAIN}"
+        raise UsageError(text)
+    content = reader(name, one.size)
+    if (len(content), listing.digest(content)) != (one.size, one.sha256):
+        text = f"{names.shown(name)} is not as it was packed: {AGAIN}, or unpack the file again"
+        raise UsageError(text)
+    return SubmissionFile(path=name, content=content, executable=one.executable)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[str, _Reader]]:
+    root = _root(path)
+    if root is not None:
+        yield str(root / listing.FILE), lambda name, most: _from_folder(root, name, most)
+        return
+    if path.is_dir():
+        raise KeyError(listing.FILE)
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        if len(members) > _MAX_ENTRIES:
+            text = f"expected at most {_MAX_ENTRIES} entries, found {len(members)}"
+            raise ValueError(text)
+        by_path = {info.filename: info for info in members}
+        tops = [name.removesuffix(listing.FILE) for name in by_path if name.split("/")[-1] == listing.FILE]
+        top = min(tops, key=len, default="")
+        yield f"{path}: {listing.FILE}", lambda name, most: _from_zip(archive, by_path[f"{top}{name}"], most)
+
+
+def _root(path: Path) -> Path | None:
+    """Return the folder that a pack was unpacked to: ``path``, or the one folder in it."""
+    if not path.is_dir():
+        return None
+    if os.path.lexists(path / listing.FILE):
+        return path
+    below = [entry for entry in path.iterdir() if entry.is_dir() and os.path.lexists(entry / listing.FILE)]
+    return below[0] if len(below) == 1 else None
+
+
+def _from_folder(root: Path, name: str, most: int) -> bytes:
+    file = root / name
+    if not os.path.lexists(file):
+        raise KeyError(name)
+    return places.read(file, most, refuse=UsageError)
+
+
+def _from_zip(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> bytes:
+    # One byte more than there may be is enough to tell.
+    with archive.open(info) as stream:
+        return stream.read(most + 1)

@@ -1,0 +1,206 @@
+"""What was given out, to whom: every pack, each once, whatever happens while it is written; and whose variant it is."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+from pathlib import Path
+
+import pytest
+
+from harness.catalogue import variants
+from harness.errors import HarnessError, UsageError
+from harness.packs import record, source
+from tests.unit.packs import giving
+
+
+def line(alias: str, **changes: object) -> record.Given:
+    """Return a pack that was given to ``alias``."""
+    facts: dict[str, object] = {
+        "packed_at": "2026-11-26T14:00:00Z",
+        "exercise": "harbour",
+        "version": "1.0",
+        "variant": 1,
+        "chosen": False,
+        "alias": alias,
+        "language": "",
+        "pack": "ab" * 32,
+        "sha256": "cd" * 32,
+        "size": 9,
+        "harness": "0.1.0",
+    }
+    return record.Given(**facts | changes)  # type: ignore[arg-type]
+
+
+def test_every_pack_is_in_the_record(tmp_path: Path) -> None:
+    """With all that tells it from others, and whether somebody chose the variant."""
+    known = giving.catalogue(tmp_path)
+    first = giving.give(tmp_path, known)
+    second = giving.give(tmp_path, known, candidate="Мария", variant=7, language="go")
+    heron, other = record.read(tmp_path / "packs").of("harbour")
+    assert (heron.alias, heron.version, heron.chosen, heron.language) == ("heron", "1.0", False, "")
+    assert (other.alias, other.variant, other.chosen, other.language) == ("Мария", 7, True, "go")
+    for file, one in ((first, heron), (second, other)):
+        found = source.read(file)
+        assert (found.digest, found.invitation.variant) == (one.pack, one.variant)
+        assert file.stat().st_size == one.size
+
+
+def test_variant_follows_from_secret_alias_exercise_and_version(tmp_path: Path) -> None:
+    """Packed again it is the same; who knows everything but the secret can't tell."""
+    known = giving.catalogue(tmp_path)
+    for name in ("a.zip", "b.zip"):
+        giving.give(tmp_path, known, out=tmp_path / name)
+    first, again = record.read(tmp_path / "packs").given
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+    secret = bytes.fromhex((tmp_path / "packs/secret").read_text(encoding="ascii"))
+    assert first.variant == again.variant == variants.number(secret, "heron", "harbour", "1.0") % 2
+    aliases = [f"c{n}" for n in range(12)]
+    for alias in aliases:
+        giving.give(tmp_path, known, candidate=alias)
+    assert len({one.variant for one in record.read(tmp_path / "packs").given}) == 2
+
+
+def test_settings_name_another_place(tmp_path: Path) -> None:
+    """A company's record and secret need not lie in a repository."""
+    found = giving.surroundings(tmp_path, HARNESS_PACKS=str(tmp_path / "elsewhere"))
+    giving.give(tmp_path, giving.catalogue(tmp_path), found=found)
+    assert not (tmp_path / "packs").exists()
+    assert [one.alias for one in record.read(tmp_path / "elsewhere").given] == ["heron"]
+    assert "/secret" in (tmp_path / "elsewhere/.gitignore").read_text(encoding="utf-8")
+
+
+def test_half_a_line_is_nobodys_and_costs_nobody_else_theirs(tmp_path: Path) -> None:
+    """A writer that was killed in the middle of a line: the next one begins its own, and readers pass over it."""
+    for alias in ("heron", "crane"):
+        with record.opened(tmp_path) as book:
+            book.add(line(alias))
+        with (tmp_path / record.FILE).open("ab") as stream:
+            stream.write(b'{"schema": 1, "packed_at": "2026-11-2')
+    found = record.read(tmp_path)
+    assert ([one.alias for one in found.given], found.unreadable) == (["heron", "crane"], 2)
+
+
+@pytest.mark.parametrize("text", ["[]", "7", '{"schema": 2}', "\x00\xff", "[" * 100_000], ids=range(5))
+def test_lines_that_say_nothing_are_counted(tmp_path: Path, text: str) -> None:
+    """Another version's, or nobody's: none of them is a traceback."""
+    with record.opened(tmp_path) as book:
+        book.add(line("heron"))
+    with (tmp_path / record.FILE).open("a", encoding="latin-1") as stream:
+        stream.write(f"{text}\n")
+    found = record.read(tmp_path)
+    assert ([one.alias for one in found.given], found.unreadable) == (["heron"], 1)
+
+
+def _many(folder: Path, name: str) -> None:
+    for n in range(20):
+        with record.opened(folder) as book:
+            book.secret()
+            book.add(line(f"{name}{n}"))
+
+
+def test_packs_made_at_once_all_stand_in_it(tmp_path: Path) -> None:
+    """Four processes: eighty whole lines, and one secret."""
+    context = multiprocessing.get_context("fork")
+    workers = [context.Process(target=_many, args=(tmp_path / "packs", name)) for name in "abcd"]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0] * 4
+    found = record.read(tmp_path / "packs")
+    assert (len({one.alias for one in found.given}), found.unreadable) == (80, 0)
+    assert sorted(path.name for path in (tmp_path / "packs").iterdir()) == [".gitignore", "record.jsonl", "secret"]
+
+
+def test_a_full_disk_leaves_the_record_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the pack is not given out: what nobody recorded, nobody has."""
+    known = giving.catalogue(tmp_path)
+    giving.give(tmp_path, known)
+    before = (tmp_path / "packs/record.jsonl").read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(HarnessError, match="No space left"):
+        giving.give(tmp_path, known, candidate="crane")
+    monkeypatch.undo()
+    assert (tmp_path / "packs/record.jsonl").read_bytes() == before
+    with record.opened(tmp_path / "packs") as book:
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(HarnessError, match="No space left"):
+            book.add(line("crane"))
+    assert (tmp_path / "packs/record.jsonl").read_bytes() == before
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".") or path.name == "crane.zip"]
+
+
+def test_a_pack_is_recorded_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed in between, there is a line too many: harmless. The other way round a candidate would be held for nothing."""
+    known = giving.catalogue(tmp_path)
+    seen: list[bool] = []
+    add = record.Book.add
+
+    def watched(self: record.Book, given: record.Given) -> None:
+        seen.append((tmp_path / "heron.zip").exists())
+        add(self, given)
+
+    monkeypatch.setattr(record.Book, "add", watched)
+    giving.give(tmp_path, known)
+    assert seen == [False]
+
+
+def test_another_file_is_not_overwritten(tmp_path: Path) -> None:
+    """The same pack again is fine; anything else of that name stays."""
+    known = giving.catalogue(tmp_path)
+    first = giving.give(tmp_path, known).read_bytes()
+    giving.give(tmp_path, known)
+    with pytest.raises(UsageError, match="name one with --out FILE"):
+        giving.give(tmp_path, known, deliver="by mail")
+    assert (tmp_path / "heron.zip").read_bytes() == first
+
+
+@pytest.mark.parametrize("content", ["", "secret", "abc", "z" * 64])
+def test_a_damaged_secret_is_not_replaced(tmp_path: Path, content: str) -> None:
+    """Another one would give everybody another variant, so somebody decides."""
+    known = giving.catalogue(tmp_path)
+    (tmp_path / "packs").mkdir()
+    (tmp_path / "packs/secret").write_text(content, encoding="utf-8")
+    with pytest.raises(UsageError, match="restore it"):
+        giving.give(tmp_path, known)
+    assert (tmp_path / "packs/secret").read_text(encoding="utf-8") == content
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"candidate": "../x"}, "expected an alias"),
+        ({"candidate": "refused"}, "named-refused"),
+        ({"language": "jva"}, "unknown language"),
+        ({"deliver": "a\nb"}, "on one line"),
+        ({"deliver": "x" * 501}, "at most 500 characters"),
+    ],
+)
+def test_what_no_pack_can_be_made_of_is_said(tmp_path: Path, changes: dict[str, str], words: str) -> None:
+    """Before a secret is made or anything is recorded."""
+    with pytest.raises(UsageError, match=words):
+        giving.give(tmp_path, giving.catalogue(tmp_path), out=tmp_path / "x.zip", **{"candidate": "heron", **changes})
+    assert not (tmp_path / "packs").exists()
+
+
+@pytest.mark.parametrize("place", ["file/x.zip", "dangling/x.zip", "/proc/x.zip"])
+def test_a_place_that_cannot_be_written_is_found_first(tmp_path: Path, place: str) -> None:
+    """Before anything is recorded."""
+    (tmp_path / "file").touch()
+    (tmp_path / "dangling").symlink_to("nowhere")
+    with pytest.raises(UsageError, match="expected to write the pack to"):
+        giving.give(tmp_path, giving.catalogue(tmp_path), out=tmp_path / place)
+    assert not (tmp_path / "packs").exists()
+
+
+def test_record_is_json_lines(tmp_path: Path) -> None:
+    """Other programs read it too."""
+    giving.give(tmp_path, giving.catalogue(tmp_path))
+    (text,) = (tmp_path / "packs/record.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(text)["schema"] == 1
