@@ -12,6 +12,7 @@ from harness.catalogue import variants
 from harness.catalogue.finder import Catalogue
 from harness.catalogue.pair import Pair
 from harness.errors import ExerciseError, ExitCode, HarnessError, UsageError
+from harness.images import recipes
 from harness.intake import bundle
 from harness.packs import listing, making, record, source, wheels
 from harness.packs.listing import Invitation
@@ -51,7 +52,7 @@ def pack(
             language=chosen,
             deliver=deliver,
         )
-        made = making.make(pair, invitation, collected)
+        made = making.make(pair, invitation, collected, recipes.folders(catalogue.folders))
         _publish(made, target, book, _line(invitation, made, chosen=variant is not None))
         kept = book.file
     _say(pair, invitation, made, target, kept)

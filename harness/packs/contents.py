@@ -1,7 +1,8 @@
 """What a pack holds of an exercise, by an allow-list: nothing of a grader or of another variant can slip in.
 
 The list: ``exercise.toml`` with the values of one variant, the briefs and the provider's documents rendered for it,
-starters, public checks, the yardstick and the environment. Templates stay behind: they have the words of every variant.
+starters, public checks, the yardstick and the environment; and recipes of images that its catalogue brings, where it needs
+them. Templates stay behind: they have the words of every variant.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from harness.catalogue import briefs, variants
-from harness.catalogue.pair import Pair
+from harness.catalogue.pair import Pair, read_folder
 from harness.errors import ExerciseError, HarnessError
+from harness.images import recipes
 from harness.model import Exercise, SubmissionFile
 from harness.packs.listing import Invitation
 
@@ -20,13 +22,14 @@ FOLDERS = ("checks", "environment", "yardstick")
 """Folders of an exercise that travel as they are."""
 BRIEFS = "briefs"
 """Folder of a pack's exercise with what was rendered, one for each language."""
+IMAGES = "docker"
 MANIFEST = "exercise.toml"
 
 
-def build(pair: Pair, invitation: Invitation) -> tuple[SubmissionFile, ...]:
-    """Return what a pack holds of an exercise, below ``exercises/ID``, by path.
+def build(pair: Pair, invitation: Invitation, brought: recipes.Folders = ()) -> tuple[SubmissionFile, ...]:
+    """Return what a pack holds of an exercise, below ``exercises/ID`` and ``docker``, by path.
 
-    ``pair`` is whole, so that what is hidden can be looked for. Raises ExerciseError when a starter or a brief is missing,
+    ``brought`` are the folders of recipes that catalogues bring; ours travel in our wheel. ``pair`` is whole, so that what is hidden can be looked for. Raises ExerciseError when a starter or a brief is missing,
     or when a file for candidates says the id of a hidden check.
     """
     exercise = pair.exercise
@@ -37,9 +40,10 @@ def build(pair: Pair, invitation: Invitation) -> tuple[SubmissionFile, ...]:
         found += _starter(pair, language)
     for folder in FOLDERS:
         found += [replace(file, path=f"{folder}/{file.path}") for file in pair.below(folder)]
-    _expect_nothing_hidden(pair, found)
     home = f"exercises/{exercise.id}"
-    return tuple(sorted((replace(one, path=f"{home}/{one.path}") for one in found), key=lambda one: one.path))
+    whole = [*(replace(one, path=f"{home}/{one.path}") for one in found), *_images(pair, invitation, brought)]
+    _expect_nothing_hidden(pair, whole)
+    return tuple(sorted(whole, key=lambda one: one.path))
 
 
 def given(exercise: Exercise, invitation: Invitation) -> Exercise:
@@ -86,13 +90,24 @@ def _starter(pair: Pair, language: str) -> list[SubmissionFile]:
     return [replace(file, path=f"{place}/{file.path}") for file in files]
 
 
+def _images(pair: Pair, invitation: Invitation, brought: recipes.Folders) -> Iterator[SubmissionFile]:
+    """Yield the recipes of what the exercise runs in, and of what that is built from, as far as they are not ours."""
+    given_ = given(pair.exercise, invitation)
+    wanted = {one.image for one in given_.sandboxes if one.image != "language"} | set(given_.languages)
+    for name in recipes.closure(sorted(wanted), brought):
+        if (recipes.directory() / name).is_dir():
+            continue
+        home = next(folder / name for folder in brought if (folder / name).is_dir())
+        yield from (replace(file, path=f"{IMAGES}/{name}/{file.path}") for file in read_folder(home))
+
+
 def _expect_nothing_hidden(pair: Pair, files: Iterable[SubmissionFile]) -> None:
     """Raise ExerciseError when an author wrote the id of a hidden check where candidates read."""
     for file in files:
         for check in pair.hidden:
             if check.id.encode() in file.content:
                 text = (
-                    f"{pair.home / file.path}: expected nothing of the grader in what candidates get, found the id of a "
+                    f"{pair.home.parent.parent / file.path}: expected nothing of the grader in what candidates get, found the id of a "
                     f"hidden check ({check.id}): remove it there"
                 )
                 raise ExerciseError(text)

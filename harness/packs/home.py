@@ -64,7 +64,7 @@ def bundle_of(pack: Pack, language: str | None) -> Bundle:
         reader=briefs.Reader(alias=invitation.alias, variant=invitation.variant, language=chosen),
         files=tuple(sorted((*rendered, *starter), key=lambda file: file.path)),
         pack=pack.digest,
-        kept=(listed, *pack.below(home)),
+        kept=(listed, *pack.below(contents.IMAGES), *pack.below(home)),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.catalogue.pair import Pair
+from harness.images import recipes
 from harness.model import SubmissionFile
 from harness.packs import contents, listing, source, zips
 from harness.packs.listing import Invitation
@@ -37,10 +38,10 @@ class Made:
     """By path in the pack."""
 
 
-def make(pair: Pair, invitation: Invitation, wheels: Wheels) -> Made:
-    """Return the pack of ``invitation``. Raises ExerciseError when the exercise is incomplete or says what is hidden."""
+def make(pair: Pair, invitation: Invitation, wheels: Wheels, brought: recipes.Folders = ()) -> Made:
+    """Return the pack of ``invitation``; ``brought`` are the recipes of catalogues. Raises ExerciseError when the exercise is incomplete or says what is hidden."""
     files = [
-        *contents.build(pair, invitation),
+        *contents.build(pair, invitation, brought),
         SubmissionFile(path=START, content=_start_here(pair, invitation, wheels).encode()),
         *(replace(one, path=f"{source.WHEELS}/{one.path}") for one in (wheels.own, *wheels.needed)),
     ]

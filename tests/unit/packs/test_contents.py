@@ -12,6 +12,7 @@ import pytest
 from harness import settings
 from harness.catalogue import briefs, variants
 from harness.catalogue.finder import Catalogue
+from harness.commands.start import start
 from harness.errors import ExerciseError, UsageError
 from harness.images import recipes
 from harness.model import SubmissionFile
@@ -81,6 +82,23 @@ def test_a_pack_holds_what_is_on_the_list(tmp_path: Path) -> None:
     ]
     assert held[f"{home}/briefs/go/BRIEF.md"] == b"# Say what you were told\n\nheron, say it in green and in go.\n"
     assert len(held["START-HERE.txt"].splitlines()) == 10
+
+
+def test_images_of_a_catalogue_travel_where_they_are_needed(tmp_path: Path) -> None:
+    """The recipe of what the exercise runs in, and of what that starts from; no other, and none of ours."""
+    dockerfile = "ARG BASE={}\nFROM ${{BASE}} AS work\nLABEL harness.stage=work\nFROM scratch\nCOPY --from=work / /\n"
+    bases = {"redis": "memory", "memory": "base", "other": "base"}
+    changes = {f"docker/{name}/Dockerfile": dockerfile.format(base) for name, base in bases.items()}
+    toml = giving.FILES["exercises/harbour/exercise.toml"].replace('image = "postgres"', 'image = "redis"')
+    known = giving.catalogue(tmp_path, {**changes, "exercises/harbour/exercise.toml": toml})
+    held = giving.unpacked(giving.give(tmp_path, known).read_bytes())
+    assert [path for path in held if path.startswith("docker/")] == [
+        "docker/memory/Dockerfile",
+        "docker/redis/Dockerfile",
+    ]
+    start(str(tmp_path / "heron.zip"), language="go", into=tmp_path / "w", alias=None, catalogue=Catalogue([]))
+    brought = recipes.folders([tmp_path / "w/.harness/pack"])
+    assert recipes.recipe("redis", brought).tag == recipes.recipe("redis", (tmp_path / "docker",)).tag
 
 
 def test_a_pack_for_one_language_has_only_that(tmp_path: Path) -> None:
