@@ -217,7 +217,7 @@ def submit(context: click.Context, workspace: Path, *, out: Path | None, as_json
 )
 @click.option("--seed", metavar="N", type=click.IntRange(0, 2**63 - 1), help="Fault schedule (default: the grader's).")
 @click.option(
-    "--variant", metavar="N", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Brief given out."
+    "--variant", metavar="N", type=click.IntRange(0, 2**63 - 1), help="Brief given out (default: as recorded, else 0)."
 )
 @click.option("--jobs", metavar="N", type=options.COUNT, default=1, show_default=True, help="Gradings at once.")
 @click.option("--bar", metavar="N", type=options.Points(0, 100), help="Points to pass (default: the exercise's).")
@@ -234,7 +234,7 @@ def grade(
     *,
     exercise: str | None,
     seed: int | None,
-    variant: int,
+    variant: int | None,
     jobs: int,
     bar: float | None,
     advisory: bool,
@@ -266,6 +266,7 @@ def grade(
         engine=found.engine,
         catalogue=options.catalogue_of(found),
         network_range=found.network_range,
+        packs=found.packs,
     )
 
 

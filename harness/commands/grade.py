@@ -34,7 +34,7 @@ def grade(
     *,
     exercise: str | None,
     seed: int | None,
-    variant: int,
+    variant: int | None,
     jobs: int,
     bar: float | None,
     advisory: bool,
@@ -43,6 +43,7 @@ def grade(
     engine: str | None,
     catalogue: Catalogue,
     network_range: str = settings.DEFAULT_NETWORK_RANGE,
+    packs: Path | None = None,
 ) -> ExitCode:
     """Grade every submission, write its result, and say how it went as it ends.
 
@@ -52,10 +53,12 @@ def grade(
     tasks = [Task(path=path, exercise_id=exercise, seed=seed, variant=variant, bar=bar) for path in paths]
     codes: list[ExitCode] = []
     label = f"grading {paths[0]}" if len(paths) == 1 else f"grading {len(paths)} submissions"
-    opener = Opener(catalogue=catalogue, engine=engine, network_range=network_range, keep_warm=len(paths) > 1)
+    opener = Opener(
+        catalogue=catalogue, engine=engine, network_range=network_range, keep_warm=len(paths) > 1, packs=packs
+    )
     with _one_object_each(tasks, wanted=as_json) as waiting:
         places.probe(Path(out), "results (--out)")
-        _refuse_usage(tasks, catalogue)
+        _refuse_usage(tasks, catalogue, packs)
         desk = Desk(Path(out), paths, as_json=as_json)
         # Workers start before the progress line does, which is a thread.
         with pool.opened(len(tasks), jobs, opener) as graders, progress.step(label) as say:
@@ -86,7 +89,7 @@ def _one_object_each(tasks: Sequence[Task], *, wanted: bool) -> Iterator[list[Ta
         raise said from error
 
 
-def _refuse_usage(tasks: Sequence[Task], catalogue: Catalogue) -> None:
+def _refuse_usage(tasks: Sequence[Task], catalogue: Catalogue, packs: Path | None) -> None:
     """Raise UsageError for what the caller must correct, so that a batch does not stop half-way for it."""
     missing = [task.path for task in tasks if not os.path.exists(task.path)]  # noqa: PTH110 - pathlib raises for a path too long
     if missing:
@@ -98,4 +101,4 @@ def _refuse_usage(tasks: Sequence[Task], catalogue: Catalogue) -> None:
         elif Path(task.path).is_dir():
             # What a folder is for is known only by reading it; what is wrong inside it is said when it is graded.
             with contextlib.suppress(SubmissionError):
-                take_in(task, catalogue)
+                take_in(task, catalogue, packs)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from harness import console, owners, settings
 from harness.catalogue.finder import Catalogue
@@ -26,6 +27,8 @@ class Opener:
     engine: str | None
     network_range: str = settings.DEFAULT_NETWORK_RANGE
     keep_warm: bool = False
+    packs: Path | None = None
+    """Where the record of packs is, if not beside each grader's catalogue."""
 
     def __call__(self, stack: ExitStack, progress: Progress | None) -> Runner:
         """Open it. ``progress`` hears of every step; without one only of images that are built, on stderr."""
@@ -40,7 +43,9 @@ class Opener:
         def ensure(names: tuple[str, ...]) -> Mapping[str, str]:
             return engine.images(names, progress or console.notice)
 
-        runner = Runner(self.catalogue, engine, ensure, progress or _unheard, keep_warm=self.keep_warm)
+        runner = Runner(
+            self.catalogue, engine, ensure, progress or _unheard, keep_warm=self.keep_warm, packs=self.packs
+        )
         stack.callback(runner.close)
         return runner
 

@@ -11,7 +11,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness import __version__, owners, scoring
@@ -25,8 +25,11 @@ from harness.errors import ExerciseError, ExitCode, SubmissionError
 from harness.events import Evidence
 from harness.grading import attempts, plan, session, trust
 from harness.grading.job import Job
+from harness.grading.unknown import NO_EXERCISE
 from harness.intake import senders, submission
-from harness.model import Check, Exercise, Grading, Limits, Score, Submission, SubmissionFile, Verdict
+from harness.model import Check, Exercise, Grading, Score, Submission, SubmissionFile, Verdict
+from harness.packs import record
+from harness.packs.fit import Fit, compare, held
 
 Progress = Callable[[str], None]
 Images = Callable[[tuple[str, ...]], Mapping[str, str]]
@@ -35,34 +38,6 @@ _WARM_SECONDS = 3600
 """How long a warm grader serves before a fresh one takes its place."""
 _SLACK_SECONDS = 900
 """Over a grading's own deadline, until anybody may reap it: builds, retries and waits for the machine-wide lock."""
-
-NO_EXERCISE = Exercise(
-    id="",
-    version="",
-    status="draft",
-    title="",
-    summary="",
-    skills={},
-    minutes=0,
-    pass_mark=0.0,
-    seed=0,
-    deadline_seconds=0,
-    languages=(),
-    network=False,
-    sandboxes=(),
-    grader_limits=Limits(),
-    build_limits=Limits(),
-    build_seconds=0,
-    timeouts=(),
-    submit=(),
-    max_bytes=0,
-    max_files=0,
-    parameters={},
-    checks=(),
-    gates=(),
-    human=(),
-)
-"""What a submission is for that was refused before anybody could tell."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,7 +50,8 @@ class Task:
     alias: str | None = None
     seed: int | None = None
     variant: int | None = None
-    """What the brief said. None: 0 in a grading, whatever a submission says of itself; what the workspace says in a check."""
+    """What the brief said. None: in a grading what the record of packs says, else 0, whatever a submission says of itself;
+    in a check what the workspace says."""
     bar: float | None = None
     mode: str = "grade"
     only: tuple[str, ...] = ()
@@ -93,9 +69,18 @@ class Runner:
     """Grades one submission after the other in this process."""
 
     def __init__(
-        self, catalogue: Catalogue, engine: Engine, images: Images, progress: Progress, *, keep_warm: bool = False
+        self,
+        catalogue: Catalogue,
+        engine: Engine,
+        images: Images,
+        progress: Progress,
+        *,
+        keep_warm: bool = False,
+        packs: Path | None = None,
     ) -> None:
+        """Grade with ``catalogue``; ``packs`` is where the record of packs is, if not beside each grader's catalogue."""
         self._catalogue = catalogue
+        self._packs = packs
         self._engine = engine
         self._images = images
         self._progress = progress
@@ -125,16 +110,16 @@ class Runner:
             job = self._job(taken, task, identity)
             settled = attempts.settle(self._run, job, lambda: self._control(job), self._progress)
         except SubmissionError as error:
-            grading = _refused(base, str(error), time.monotonic() - began)
-            return Graded(grading=grading, logs={})
+            noted = replace(base, notes=(*base.notes, *filter(None, (taken.fit.hold,))))
+            return Graded(grading=_refused(noted, str(error), time.monotonic() - began), logs={})
         base = self._with_engine(base, job)
-        grading = _judged(base, job, settled, time.monotonic() - began)
+        grading = held(_judged(base, job, settled, time.monotonic() - began), taken.fit)
         return Graded(grading=grading, logs=settled.run.logs)
 
     def _take_in(self, task: Task) -> tuple[Taken, str]:
         """Return what came, and why it is refused; empty when it is not."""
         try:
-            return take_in(task, self._catalogue), ""
+            return take_in(task, self._catalogue, self._packs), ""
         except SubmissionError as error:
             exercise = NO_EXERCISE if task.exercise_id is None else self._catalogue.exercise(task.exercise_id)
             return Taken(submission=_unreadable(task, exercise), exercise=exercise), str(error)
@@ -230,20 +215,30 @@ class Taken:
     exercise: Exercise
     notes: tuple[str, ...] = ()
     """What an assessor should know of how it was taken in."""
+    fit: Fit = field(default_factory=Fit)
+    """How it fits the packs that were given out; nothing to say in a check."""
 
 
-def take_in(task: Task, catalogue: Catalogue) -> Taken:
-    """Read a submission and find its exercise. Raises SubmissionError or UsageError."""
-    found = submission.load(Path(task.path), catalogue=catalogue, exercise_id=task.exercise_id, alias=task.alias)
-    found = replace(found, variant=_variant(task, found.variant))
-    exercise = catalogue.pair(found.exercise_id, whole=task.mode == "grade").scored
-    return Taken(submission=found, exercise=exercise, notes=notes_on(found))
+def take_in(task: Task, catalogue: Catalogue, packs: Path | None = None) -> Taken:
+    """Read a submission, find its exercise and compare it with the record of packs.
+
+    Raises SubmissionError or UsageError, and HarnessError where there is a record that can't be read.
+    """
+    handed = submission.take(Path(task.path), catalogue=catalogue, exercise_id=task.exercise_id, alias=task.alias)
+    found = handed.submission
+    pair = catalogue.pair(found.exercise_id, whole=task.mode == "grade")
+    fit = Fit()
+    if task.mode == "grade":
+        known = record.read(record.place(pair, packs))
+        fit = compare(handed.invited, found.exercise_id, known, asked=task.variant)
+    found = replace(found, variant=_variant(task, found.variant, fit))
+    return Taken(submission=found, exercise=pair.scored, notes=notes_on(found), fit=fit)
 
 
-def _variant(task: Task, claimed: int) -> int:
+def _variant(task: Task, claimed: int, fit: Fit) -> int:
     if task.variant is not None:
         return task.variant
-    return claimed if task.mode == "check" else 0
+    return claimed if task.mode == "check" else fit.variant or 0
 
 
 def notes_on(found: Submission) -> tuple[str, ...]:
@@ -358,7 +353,7 @@ def _blank(taken: Taken, task: Task, *, identity: str, started_at: dt.datetime, 
         phases=(),
         timeline=(),
         claim=found.claim,
-        trust="" if pair is None else trust.line(pair),
+        trust="" if pair is None else "; ".join(filter(None, (trust.line(pair), taken.fit.words))),
         catalogue=() if pair is None else pair.sources,
         notes=taken.notes,
         harness_version=__version__,

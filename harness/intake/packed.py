@@ -183,6 +183,12 @@ def sender_of(manifest: Manifest) -> senders.Sender:
     )
 
 
+def invited_of(manifest: Manifest) -> senders.Invited:
+    return senders.Invited(
+        alias=names.alias_from(manifest.alias), version=manifest.version, variant=manifest.variant, pack=manifest.pack
+    )
+
+
 def find_exercise(catalogue: Catalogue, found_id: str, version: str, wanted_id: str | None) -> Exercise:
     if wanted_id is not None and wanted_id != found_id:
         text = f"expected a submission for {wanted_id}, found one for {wording.quoted(found_id)}: grade it as that"

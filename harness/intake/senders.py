@@ -28,6 +28,18 @@ class Sender:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Invited:
+    """What a submission says of the pack that its author was given."""
+
+    alias: str
+    version: str
+    """Of the exercise."""
+    variant: int
+    pack: str
+    """What the pack is called by; empty: it does not say, or was started from a catalogue."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Claims:
     """What a submission says of itself before anything else of it was read."""
 
@@ -45,6 +57,11 @@ def of_folder(path: Path, known: Workspace | None) -> Claims:
         alias = names.alias_from(path.resolve().name)
         return Claims(alias=alias, alias_from="the folder's name", origin=_origin(path))
     return Claims(alias=known.alias, alias_from=WORKSPACE, origin=_origin(path, identity(known)))
+
+
+def invited_to(known: Workspace) -> Invited:
+    """Return what a workspace says of the pack that it was started from."""
+    return Invited(alias=known.alias, version=known.version, variant=known.variant, pack=known.pack)
 
 
 def of_packed(path: Path, sender: Sender) -> Claims:

@@ -53,6 +53,15 @@ class _Contents:
     files: tuple[SubmissionFile, ...]
     variant: int | None
     claim: Mapping[str, str] = field(default_factory=dict)
+    invited: senders.Invited | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Handed:
+    """A submission, and what it says of the pack that its author was given; None: nothing."""
+
+    submission: Submission
+    invited: senders.Invited | None
 
 
 def pack(exercise: Exercise, root: Path, *, sender: senders.Sender, variant: int, claim: Mapping[str, str]) -> Packed:
@@ -67,6 +76,11 @@ def pack(exercise: Exercise, root: Path, *, sender: senders.Sender, variant: int
 
 
 def load(path: Path, *, catalogue: Catalogue, exercise_id: str | None = None, alias: str | None = None) -> Submission:
+    """Return the submission at ``path``: see :func:`take`."""
+    return take(path, catalogue=catalogue, exercise_id=exercise_id, alias=alias).submission
+
+
+def take(path: Path, *, catalogue: Catalogue, exercise_id: str | None = None, alias: str | None = None) -> Handed:
     """Return the submission at ``path``, whatever it holds. Nothing is written to disk.
 
     ``exercise_id`` is needed for a folder that is no workspace, else it must agree. Raises SubmissionError when the
@@ -125,7 +139,7 @@ def warnings(files: tuple[SubmissionFile, ...]) -> list[str]:
     ]
 
 
-def _from_folder(path: Path, catalogue: Catalogue, exercise_id: str | None, alias: str | None) -> Submission:
+def _from_folder(path: Path, catalogue: Catalogue, exercise_id: str | None, alias: str | None) -> Handed:
     known = workspace.read(path) if workspace.is_workspace(path) else None
     if known is None and exercise_id is None:
         text = f"{wording.visible(str(path))}: a folder that harness start did not make: say which exercise it is for, with --exercise ID"
@@ -138,7 +152,7 @@ def _from_folder(path: Path, catalogue: Catalogue, exercise_id: str | None, alia
     files = contents.files
     _expect_at_top((*(file.path for file in files), *contents.left_behind))
     said = senders.named(senders.of_folder(path, known), alias)
-    return Submission(
+    found = Submission(
         alias=said.alias,
         exercise_id=exercise.id,
         exercise_version=exercise.version,
@@ -152,9 +166,10 @@ def _from_folder(path: Path, catalogue: Catalogue, exercise_id: str | None, alia
         alias_from=said.alias_from,
         origin=said.origin,
     )
+    return Handed(submission=found, invited=senders.invited_to(known) if known else None)
 
 
-def _from_archive(path: Path, catalogue: Catalogue, exercise_id: str | None, alias: str | None) -> Submission:
+def _from_archive(path: Path, catalogue: Catalogue, exercise_id: str | None, alias: str | None) -> Handed:
     _hold_size(path)
     try:
         with path.open("rb") as stream:
@@ -177,7 +192,7 @@ def _from_archive(path: Path, catalogue: Catalogue, exercise_id: str | None, ali
         text = f"{wording.visible(str(path))}: {error}"
         raise SubmissionError(text) from error
     said = senders.named(claims(path), alias)
-    return Submission(
+    made = Submission(
         alias=said.alias,
         exercise_id=contents.exercise.id,
         exercise_version=contents.exercise.version,
@@ -192,6 +207,7 @@ def _from_archive(path: Path, catalogue: Catalogue, exercise_id: str | None, ali
         packed_at=said.packed_at,
         origin=said.origin,
     )
+    return Handed(submission=made, invited=contents.invited)
 
 
 def _hold_size(path: Path) -> None:
@@ -213,12 +229,10 @@ def _or_unpack() -> Iterator[None]:
         raise SubmissionError(text) from error
 
 
-def _packed(
-    path: Path, hashing: _Hashing, catalogue: Catalogue, exercise_id: str | None, alias: str | None
-) -> Submission:
+def _packed(path: Path, hashing: _Hashing, catalogue: Catalogue, exercise_id: str | None, alias: str | None) -> Handed:
     manifest, exercise, files = packed.unpack(archives.read(hashing, packed.CAPS), catalogue, exercise_id)
     said = senders.named(senders.of_packed(path, packed.sender_of(manifest)), alias)
-    return Submission(
+    found = Submission(
         alias=said.alias,
         exercise_id=exercise.id,
         exercise_version=exercise.version,
@@ -232,6 +246,7 @@ def _packed(
         packed_at=said.packed_at,
         origin=said.origin,
     )
+    return Handed(submission=found, invited=packed.invited_of(manifest))
 
 
 def _foreign(start: bytes, stream: archives.Readable) -> foreign.Foreign:
@@ -250,21 +265,30 @@ def _foreign(start: bytes, stream: archives.Readable) -> foreign.Foreign:
 def _contents(found: foreign.Foreign, catalogue: Catalogue, exercise_id: str | None) -> _Contents:
     if packed.MANIFEST in found.files:
         manifest, exercise, files = packed.unpack(packed.again(found.files, found.others), catalogue, exercise_id)
-        return _Contents(exercise=exercise, files=files, variant=manifest.variant, claim=manifest.claim)
+        return _Contents(
+            exercise=exercise,
+            files=files,
+            variant=manifest.variant,
+            claim=manifest.claim,
+            invited=packed.invited_of(manifest),
+        )
     facts = found.facts.get(f"{workspace.FOLDER}/{workspace.FILE}")
-    variant = None
+    invited = None
     if facts is not None:
         known = workspace.parse(facts.content, facts.path)
-        exercise, variant = (
-            packed.find_exercise(catalogue, known.exercise_id, known.version, exercise_id),
-            known.variant,
-        )
+        exercise = packed.find_exercise(catalogue, known.exercise_id, known.version, exercise_id)
+        invited = senders.invited_to(known)
     elif exercise_id is not None:
         exercise = catalogue.exercise(exercise_id)
     else:
         raise SubmissionError(_unnamed(found))
     _expect_at_top(found.files)
-    return _Contents(exercise=exercise, files=foreign.wanted_of(found, exercise), variant=variant)
+    return _Contents(
+        exercise=exercise,
+        files=foreign.wanted_of(found, exercise),
+        variant=invited.variant if invited else None,
+        invited=invited,
+    )
 
 
 def _expect_at_top(paths: Iterable[str]) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from harness.cli import cli
 from harness.errors import ExitCode
-from harness.grading.runner import NO_EXERCISE
+from harness.grading.unknown import NO_EXERCISE
 from harness.model import Grading, Verdict
 from harness.reports import again, build, terminal
 from harness.reports.text import WIDTH, columns

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ExitCode
-from harness.grading.runner import NO_EXERCISE
+from harness.grading.unknown import NO_EXERCISE
 from harness.model import Grading, Json, Verdict
 from harness.reports import summary
 from tests.unit.factories import grading, heron, passed, refused, reports
