@@ -63,6 +63,7 @@ def _facts(view: View) -> list[tuple[str, str]]:
         ("submission.packed_at", grading.submission_packed_at),
         *((f"gate.{hit.gate.id}", f"{hit.gate.title} ({hit.state}, cap {number(hit.cap)})") for hit in score.gates),
         ("why", " ".join(view.why)),
+        *([("claim", view.claim)] if view.claim else []),
     ]
 
 

@@ -57,6 +57,7 @@ def render(view: View, style: Style = plain) -> str:
     verdict = _entry("VERDICT", view.verdict)
     lines = [
         *wrapped(visible(view.header), rest="  "),
+        *(_entry("CLAIM", view.claim) if view.claim else ()),
         *_entry("FROM", view.sender),
         *(style(role, line) for line in verdict),
         *_why(view),

@@ -64,6 +64,8 @@ class View:
     header: str
     sender: str
     """Who it is from as it says itself, and what is certain: where it came from, and its sha256."""
+    claim: str
+    """What the candidate's own last check saw hold and this grading did not; empty when there is nothing, and for candidates."""
     verdict: str
     why: tuple[str, ...]
     skills: tuple[Skill, ...]
@@ -94,6 +96,7 @@ def build(grading: Grading, audience: Audience = Audience.ASSESSOR, company: Com
         grading=shown,
         header=words.header(shown),
         sender=words.sender(shown, company, others=audience is Audience.ASSESSOR),
+        claim=words.claim(shown) if audience is Audience.ASSESSOR else "",
         verdict=words.verdict(shown, between),
         why=words.why(shown, [loss.outcome for loss in losses]),
         skills=_skills(shown),

@@ -12,6 +12,7 @@ from harness.store import Company
 
 _MINUTE = len("2026-11-26T14:15")
 LANGUAGES = {"python": "Python", "go": "Go", "java": "Java"}
+_LOST = frozenset({Status.FAILED, Status.UNPROVEN})
 _STATUS_WORDS = {
     Status.PASSED: "ok",
     Status.FAILED: "failed",
@@ -44,6 +45,18 @@ def sender(grading: Grading, company: Company | None = None, *, others: bool = T
         said,
     )
     return "\n".join(text for text in (", ".join(filter(None, facts)), _company(company, others=others)) if text)
+
+
+def claim(grading: Grading) -> str:
+    """Return what passed in the candidate's own last check and did not here; empty when nothing did. It changes no points."""
+    worse = [o for o in grading.outcomes if grading.claim.get(o.check.id) == Status.PASSED and o.status in _LOST]
+    if not worse:
+        return ""
+    ids = listed((one_line(o.check.id, 120) for o in worse), 5)
+    return (
+        f"passed there, failed here: {ids}. Their own last check says so, which is their word and changes no points: "
+        "ask what is different there, or look whether it fails each time."
+    )
 
 
 def verdict(grading: Grading, between: tuple[float, float]) -> str:

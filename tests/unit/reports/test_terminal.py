@@ -142,6 +142,34 @@ def test_render_says_when_a_check_was_fine_at_home() -> None:
     assert "own last check said passed" in " ".join(terminal.render(view).split())
 
 
+def test_passed_there_and_failed_here_leads_the_report() -> None:
+    """Before the verdict, and only where a check failed that their last one saw hold; points are as without it."""
+    claim = {
+        "safety/killed-mid-charge": "passed",
+        "recovery/nothing-stays-pending": "passed",
+        "contract/create-then-read": "passed",
+        "throughput/ratio": "failed",
+    }
+    made = heron(claim=claim)
+    text = terminal.render(build(made))
+    second = text.splitlines()[2] if text.splitlines()[1].startswith("  ") else text.splitlines()[1]
+    assert second.startswith("CLAIM     passed there, failed here: safety/killed-mid-charge,")
+    said = " ".join(text.split("FROM  ")[0].split())
+    assert "safety/killed-mid-charge, recovery/nothing-stays-pending. Their own last check says so" in said
+    assert "contract/create-then-read" not in said
+    assert "changes no points" in said
+    assert build(made).total == build(heron(claim={})).total
+    assert "CLAIM" not in terminal.render(build(heron()))
+    assert "CLAIM" not in terminal.render(build(made, Audience.CANDIDATE))
+
+
+def test_what_we_could_not_measure_is_no_claim_that_fails() -> None:
+    """Inconclusive here is ours: it says nothing against the candidate's word."""
+    said = failed("safety/killed-mid-charge", status="inconclusive")
+    made = grading(reports(said), claim={"safety/killed-mid-charge": "passed"})
+    assert build(made).claim == ""
+
+
 def test_render_repeats_the_command_for_a_shell() -> None:
     """The AGAIN line can be pasted: quoted path, exercise for a directory, bar when it was another."""
     made = grading(submission_path="in box/zoë's", bar=80)
