@@ -99,7 +99,7 @@ def _fail(error: HarnessError) -> int:
     """Say an error and return its exit code."""
     from harness import console
 
-    if sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
+    if sys.stderr.isatty() and not os.environ.get("NO_COLOR") and not console.is_plain():
         sys.stderr.write("\x1b[31merror:\x1b[0m ")
         console.notice(str(error))
     else:

@@ -27,7 +27,7 @@ def _choice(
     return Choice(catalogue=catalogue, names=names, exercise=exercise, language=language)
 
 
-@click.group()
+@click.group(cls=options.Group)
 def images() -> None:
     """Get, publish, list and remove the container images that gradings use.
 

@@ -9,10 +9,17 @@ from __future__ import annotations
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Sequence
 
 from harness.wording import json_text, visible
 
+PLAIN = "HARNESS_PLAIN"
+"""Variable that says, when it is neither empty nor 0, that nobody sees the terminal as a picture; --plain sets it."""
+WIDTH = 80
+"""Columns of a terminal that nobody changed."""
+_ROOM = 16
+"""Columns in which words can still be read."""
 _COLOUR = re.compile(r"(\x1b\[\d+m)")
 
 
@@ -45,15 +52,42 @@ def notice(text: str) -> None:
 
 def is_terminal() -> bool:
     """Whether somebody sees the result on a terminal and did not ask for plain text."""
-    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ and not is_plain()
+
+
+def is_plain() -> bool:
+    """Whether somebody wants text alone: no colour, and nothing that moves or is written over."""
+    return os.environ.get(PLAIN, "") not in {"", "0"} or os.environ.get("TERM") == "dumb"
 
 
 def table(rows: Sequence[Sequence[str]]) -> None:
-    """Write rows as columns two spaces apart; the first row is the heading. No trailing spaces."""
+    """Write rows as columns two spaces apart; the first row is the heading. No trailing spaces.
+
+    The last column goes on below itself where it would end beyond the width that everybody has.
+    """
     shown = [[visible(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    for row in shown:
-        line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    margin = sum(widths[:-1]) + 2 * (len(widths) - 1)
+    for *cells, last in shown:
+        first = "".join(f"{cell.ljust(width)}  " for cell, width in zip(cells, widths, strict=False))
+        if WIDTH - margin < _ROOM:
+            line(f"{first}{last}".rstrip())
+        else:
+            paragraph(last, first=first, rest=" " * margin)
+
+
+def paragraph(text: str, *, first: str = "", rest: str = "") -> None:
+    """Write ``text`` in lines of at most ``WIDTH``, after ``first`` and then ``rest``; words are never broken."""
+    made = textwrap.wrap(
+        visible(text),
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    for row in made or [first]:
+        line(row.rstrip())
 
 
 def _out(text: str) -> None:

@@ -60,6 +60,52 @@ def _shown(path: str | os.PathLike[str]) -> str:
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
+def _be_plain(context: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001 - as click calls it
+    """Remember that nobody sees this terminal as a picture; for the processes that we start as well."""
+    del context
+    if value:
+        from harness import console
+
+        os.environ[console.PLAIN] = "1"
+
+
+class _Plain:
+    """What every verb takes beside its own options."""
+
+    option = click.Option(
+        ["--plain"],
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=_be_plain,
+        help="No colour, no live line: for screen readers (or HARNESS_PLAIN=1).",
+    )
+
+
+class Command(click.Command):
+    """A verb."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return its options, those of every verb among them, help last."""
+        return _with_plain(super().get_params(ctx))
+
+
+class Group(click.Group):
+    """Verbs."""
+
+    command_class = Command
+    group_class = type
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return its options, those of every verb among them, help last."""
+        return _with_plain(super().get_params(ctx))
+
+
+def _with_plain(params: list[click.Parameter]) -> list[click.Parameter]:
+    *own, help_ = params
+    return [*own, _Plain.option, help_]
+
+
 # What can't be read is said where it is read: it may be one of many.
 PATH = _Path(path_type=Path, readable=False)
 TEXT_PATH = _Path(readable=False)

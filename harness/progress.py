@@ -19,10 +19,10 @@ _EVERY_SECONDS = 15.0
 def step(label: str) -> Iterator[Callable[[str], None]]:
     """Say ``label`` when the block takes longer than a second, and how long it took when it ends.
 
-    Yields a function that replaces the text with what is being done now; safe to call from any thread.
+    Live on a terminal, unless somebody wants plain text. Yields a function that replaces the text with what is being done now; safe to call from any thread.
     """
     label = visible(label)
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and not console.is_plain():
         with _live(label) as update:
             yield update
         return

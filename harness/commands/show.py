@@ -21,7 +21,7 @@ def show(exercise_id: str, *, as_json: bool, catalogue: Catalogue) -> ExitCode:
         console.document(asdict(exercise))
         return ExitCode.PASSED
     console.line(f"{exercise.id} {exercise.version} ({exercise.status}): {exercise.title}")
-    console.entry(exercise.summary)
+    console.paragraph(exercise.summary)
     console.line()
     languages = ", ".join(exercise.languages) or "any"
     console.line(f"{exercise.minutes} minutes | languages: {languages} | pass mark: {exercise.pass_mark:g} of 100")
@@ -40,7 +40,7 @@ def _points(exercise: Exercise) -> None:
     console.table([("skill", "points"), *((skill, f"{points:g}") for skill, points in exercise.skills.items())])
     console.line()
     public = sum(check.points for check in exercise.checks)
-    console.line(
+    console.paragraph(
         f"{len(exercise.checks)} checks you can run yourself, worth {public:g} points; the rest is in the brief"
     )
     if exercise.checks:
@@ -56,14 +56,15 @@ def _rules(exercise: Exercise) -> None:
             if unshown < gate.cap
             else ", seen or not ruled out"
         )
-        console.line(f"gate: {gate.title}: at most {gate.cap:g} points{more}")
+        console.paragraph(f"gate: {gate.title}: at most {gate.cap:g} points{more}", rest="  ")
     for item in exercise.human:
-        console.line(f"marked by a person, apart from the score: {item.title} ({item.points:g})")
-    console.line(f"travels when you submit: {', '.join(exercise.submit)}")
+        console.paragraph(f"marked by a person, apart from the score: {item.title} ({item.points:g})", rest="  ")
+    console.paragraph(f"travels when you submit: {', '.join(exercise.submit)}", rest="  ")
     for knob in exercise.parameters:
         console.line(f"varies between candidates: {knob}")
     limits = exercise.main.limits
-    console.line(
+    console.paragraph(
         f"limits of {exercise.main.name}: {limits.cpus:g} CPU, {limits.memory_mb} MiB memory and {limits.tmpfs_mb} MiB "
-        f"files, {limits.pids} processes and threads"
+        f"files, {limits.pids} processes and threads",
+        rest="  ",
     )
