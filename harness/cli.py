@@ -10,11 +10,11 @@ from pathlib import Path
 
 import click
 
-from harness import __version__, cli_images, options
+from harness import __version__, cli_images, cli_workspace, options
 from harness.errors import ExitCode
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=options.Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="harness")
 @click.option(
     "--catalogue",
@@ -153,61 +153,6 @@ def pack(
         found=found,
         catalogue=options.catalogue_of(found),
     )
-
-
-@cli.command()
-@click.argument("workspace", type=options.TEXT_PATH, default=".")
-@click.option(
-    "--only",
-    metavar="CHECK",
-    type=options.TEXT,
-    multiple=True,
-    help="Run only checks whose id matches (globs, repeatable).",
-)
-@click.option("--keep", is_flag=True, help="Keep logs of all sandboxes, also of checks that passed.")
-@options.JSON
-@options.ENGINE
-@click.pass_context
-def check(
-    context: click.Context, workspace: str, *, only: tuple[str, ...], keep: bool, as_json: bool, engine: str | None
-) -> ExitCode:
-    """Run the public checks on a workspace. 0: all hold, 1: some fail, 2: inconclusive.
-
-    \b
-    Example:
-      harness check heron --only 'safety/*'
-    """  # noqa: D301
-    from harness.commands.check import check
-
-    found = options.settings_of(context, engine=engine)
-    return check(
-        workspace,
-        only=only,
-        keep=keep,
-        as_json=as_json,
-        engine=found.engine,
-        catalogue=options.catalogue_of(found),
-        network_range=found.network_range,
-    )
-
-
-@cli.command()
-@click.argument("workspace", type=options.PATH, default=".")
-@click.option(
-    "--out", metavar="DIR", type=options.PATH, help="Where the packed file goes (default: WORKSPACE/submissions)."
-)
-@options.JSON
-@click.pass_context
-def submit(context: click.Context, workspace: Path, *, out: Path | None, as_json: bool) -> ExitCode:
-    """Pack a workspace into one file to send. Repeatable; nothing is overwritten, nothing leaves this machine.
-
-    \b
-    Example:
-      harness submit heron
-    """  # noqa: D301
-    from harness.commands.submit import submit
-
-    return submit(workspace, out=out, as_json=as_json, catalogue=options.catalogue_of(options.settings_of(context)))
 
 
 @cli.command()
@@ -361,6 +306,9 @@ def new(context: click.Context, exercise_id: str, *, into: Path | None) -> ExitC
 
 
 cli.add_command(cli_images.images)
+cli.add_command(cli_workspace.check)
+cli.add_command(cli_workspace.clock)
+cli.add_command(cli_workspace.submit)
 
 
 @cli.command()

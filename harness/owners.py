@@ -67,7 +67,7 @@ def seconds_left(owner: Owner) -> int:
 def token(pid: int | None = None) -> str:
     """Return ``boot id:pid namespace:pid:start time`` of a process, by default this one."""
     number = os.getpid() if pid is None else pid
-    return f"{_boot_id()}:{_pid_namespace()}:{number}:{_start_time(number)}"
+    return f"{boot_id()}:{_pid_namespace()}:{number}:{_start_time(number)}"
 
 
 def is_dead(owner: Owner, now: float | None = None) -> bool:
@@ -87,7 +87,7 @@ def _is_alive(owner: Owner) -> bool | None:
     if len(parts) != _TOKEN_PARTS:
         return None
     boot, namespace, pid, started = parts
-    if _UNKNOWN in parts or (boot, namespace) != (_boot_id(), _pid_namespace()) or not pid.isdecimal():
+    if _UNKNOWN in parts or (boot, namespace) != (boot_id(), _pid_namespace()) or not pid.isdecimal():
         return None
     found = _start_time(int(pid))
     return None if found == _UNKNOWN else found == started
@@ -146,7 +146,8 @@ def _scratch_owner(directory: Path, modified: float) -> Owner | None:
         return Owner(run=_UNKNOWN, token=_UNKNOWN, deadline=int(modified) + 60)
 
 
-def _boot_id() -> str:
+def boot_id() -> str:
+    """Return what tells this start of the machine from every other, or ``unknown``."""
     with contextlib.suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     if sys.platform == "darwin":

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from harness import console, places, progress, scoring, settings, wording
+from harness import console, places, settings, wording
+from harness.catalogue import briefs
 from harness.catalogue.finder import Catalogue
+from harness.commands import standing, trial, watch
 from harness.commands.opening import Opener
-from harness.errors import ExitCode, HarnessError, UsageError
+from harness.errors import ExerciseError, ExitCode, HarnessError, UsageError
 from harness.grading.runner import Graded, Task
-from harness.intake import workspace
-from harness.model import Grading, Status, Verdict
-from harness.packs import home
+from harness.intake import clock, folders, workspace
+from harness.model import Exercise, Grading
+from harness.packs import contents, home
 from harness.reports import local, summary
+from harness.reports.again import Caller
+from harness.reports.briefed import graded_only
 
 
 def check(
@@ -28,56 +31,111 @@ def check(
     engine: str | None,
     catalogue: Catalogue,
     network_range: str = settings.DEFAULT_NETWORK_RANGE,
+    watching: bool = False,
+    caller: Caller | None = None,
 ) -> ExitCode:
     """Run public checks on a workspace. 0 all hold, 1 some fail, 2 something could not be measured.
 
-    ``keep`` leaves the logs of every sandbox in the workspace's ``.harness/logs``.
+    ``keep`` leaves the logs of every sandbox in the workspace's ``.harness/logs``. ``watching`` runs what failed last
+    again on each save, until it is interrupted.
     """
-    here = workspace.find(Path(path))
-    catalogue = home.catalogue_of(here, catalogue)
-    _refuse_unknown(only, [one.id for one in catalogue.exercise(here.exercise_id).checks])
-    places.probe(here.root / workspace.FOLDER, "what the checks find")
-    with progress.step(f"checking {here.root.name}") as say, ExitStack() as stack:
-        graded = Opener(catalogue=catalogue, engine=engine, network_range=network_range)(stack, say).grade(
-            _task(here, only)
-        )
-    grading = _of_checks_alone(graded.grading)
-    if here.pack:
-        grading = replace(grading, catalogue=())  # the workspace knows it: no command needs to name it
-    unkept = _kept(here.root, graded, logs=keep)
-    if as_json:
-        console.line(summary.line(summary.summary(grading)))
-    else:
-        for text in local.render(grading, path, kept=keep and unkept is None):
-            console.line(text)
-    if unkept is not None:
-        console.notice(f"what was found could not be kept: {unkept}")
-        return ExitCode.HARNESS
-    return ExitCode(grading.exit_code)
-
-
-def _task(here: workspace.Workspace, only: Sequence[str]) -> Task:
-    return Task(
-        path=str(here.root),
-        exercise_id=here.exercise_id,
-        alias=here.alias,
-        variant=here.variant,
-        mode="check",
-        only=tuple(only),
+    space = workspace.find(Path(path))
+    catalogue = home.catalogue_of(space, catalogue)
+    exercise = catalogue.exercise(space.exercise_id)
+    known = [one.id for one in exercise.checks]
+    _refuse_unknown(only, known)
+    places.probe(space.root / workspace.FOLDER, "what the checks find")
+    bench = Bench(
+        space=space,
+        exercise=exercise,
+        opener=Opener(catalogue=catalogue, engine=engine, network_range=network_range),
+        caller=caller or standing.caller(path, engine or ""),
+        keep=keep,
+        as_json=as_json,
+    )
+    if not watching:
+        return bench.once(tuple(only))[0]
+    asked = tuple(one for one in known if not only or any(fnmatch.fnmatchcase(one, pattern) for pattern in only))
+    claim = workspace.read_claim(space.root)
+    failed = tuple(one for one in asked if claim.get(one) in trial.FAILED)
+    return watch.run(
+        lambda ids: bench.once(ids if len(ids) < len(known) else ())[1],
+        lambda: folders.snapshot(exercise, space.root),
+        everything=asked,
+        first=failed,
     )
 
 
-def _kept(root: Path, graded: Graded, *, logs: bool) -> HarnessError | None:
-    """Keep what was found in the workspace; return why that could not be."""
-    # A part of the checks renews that part of the claim, which travels with the submission and is never scored.
-    seen = {outcome.check.id: str(outcome.status) for outcome in graded.grading.outcomes}
-    try:
-        workspace.save_claim(root, {**workspace.read_claim(root), **seen})
-        if logs:
-            _keep_logs(root / workspace.FOLDER / "logs", graded.logs)
-    except HarnessError as error:
-        return error
-    return None
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bench:
+    """Checks one workspace, once or again and again."""
+
+    space: workspace.Workspace
+    exercise: Exercise
+    opener: Opener
+    caller: Caller
+    keep: bool
+    as_json: bool
+
+    def once(self, only: tuple[str, ...]) -> tuple[ExitCode, Grading]:
+        """Run the checks that match ``only``, all when it is empty; say and keep what they found."""
+        begun = trial.clock_of(self.space, begin=True)
+        graded = trial.run(self.opener, self._task(only), f"checking {self.space.root.name}")
+        grading = trial.at_home(graded.grading, self.space)
+        unkept = self._kept(graded)
+        if self.as_json:
+            console.line(summary.line(summary.summary(grading)))
+        else:
+            about = self._about(grading, begun, kept=self.keep and unkept is None)
+            for text in local.render(grading, self.caller, about):
+                console.line(text)
+        if unkept is not None:
+            console.notice(f"what was found could not be kept: {unkept}")
+            return ExitCode.HARNESS, grading
+        return ExitCode(grading.exit_code), grading
+
+    def _task(self, only: tuple[str, ...]) -> Task:
+        space = self.space
+        return Task(
+            path=str(space.root),
+            exercise_id=space.exercise_id,
+            alias=space.alias,
+            variant=space.variant,
+            mode="check",
+            only=only,
+        )
+
+    def _about(self, grading: Grading, begun: clock.Clock | None, *, kept: bool) -> local.About:
+        # Counted to here: what the checks took is the candidate's time as well.
+        now = trial.clock_of(self.space, begin=False) or begun
+        return local.About(
+            clock=clock.left(now, self.exercise.minutes) if now else "",
+            logs=standing.seen(self.space.root / workspace.FOLDER / "logs") if kept else "",
+            graded_only=self._graded_only() if len(grading.outcomes) == len(self.exercise.checks) else (),
+        )
+
+    def _graded_only(self) -> tuple[str, ...]:
+        space = self.space
+        folder = self.opener.catalogue.exercise_dir(space.exercise_id)
+        reader = briefs.Reader(alias=space.alias, variant=space.variant, language=space.language)
+        try:
+            if space.pack:
+                files = sorted((folder / contents.BRIEFS / space.language).glob("*.md"))
+                return graded_only(places.read(file, refuse=ExerciseError).decode() for file in files)
+            return graded_only(briefs.render(self.exercise, folder, reader).values())
+        except (ExerciseError, UnicodeDecodeError):
+            return ()  # what is wrong with a brief is its author's to hear, when somebody starts
+
+    def _kept(self, graded: Graded) -> HarnessError | None:
+        """Keep what was found in the workspace; return why that could not be."""
+        unkept = trial.keep(self.space, graded.grading)
+        if unkept is not None or not self.keep:
+            return unkept
+        try:
+            _keep_logs(self.space.root / workspace.FOLDER / "logs", graded.logs)
+        except HarnessError as error:
+            return error
+        return None
 
 
 def _refuse_unknown(only: Sequence[str], known: Sequence[str]) -> None:
@@ -88,19 +146,6 @@ def _refuse_unknown(only: Sequence[str], known: Sequence[str]) -> None:
             there = f" There are {', '.join(known)}" if near.startswith("did you mean") else ""
             text = f"expected ids of public checks after --only, found {wording.quoted(pattern)}: {near}{there}"
             raise UsageError(text)
-
-
-def _of_checks_alone(grading: Grading) -> Grading:
-    """Return the grading with a verdict on what was run: hidden checks, and so the bar, are not in it."""
-    if grading.verdict in {Verdict.REFUSED, Verdict.HELD}:
-        return grading
-    statuses = {outcome.status for outcome in grading.outcomes}
-    verdict = Verdict.PASSED
-    if statuses & {Status.FAILED, Status.UNPROVEN}:
-        verdict = Verdict.FAILED
-    elif Status.INCONCLUSIVE in statuses or not statuses:
-        verdict = Verdict.INCONCLUSIVE
-    return replace(grading, verdict=verdict, exit_code=int(scoring.exit_code(verdict)))
 
 
 def _keep_logs(folder: Path, logs: Mapping[str, bytes]) -> None:

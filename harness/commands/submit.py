@@ -1,74 +1,173 @@
-"""``harness submit``: pack a workspace. Repeatable; nothing that was packed before is overwritten."""
+"""``harness submit``: pack a workspace and try the packed file. Repeatable; nothing that was packed before is overwritten."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from harness import console, places, wording
+from harness import console, places, settings
 from harness.catalogue.finder import Catalogue
-from harness.errors import ExitCode, HarnessError, SubmissionError
-from harness.intake import folders, senders, submission, workspace
+from harness.commands import handing_in, standing, trial
+from harness.commands.opening import Opener
+from harness.errors import ExitCode, HarnessError, SubmissionError, UsageError
+from harness.grading.runner import Task
+from harness.intake import clock, folders, senders, submission, workspace
 from harness.intake.packed import SUFFIX
-from harness.intake.workspace import Workspace
-from harness.model import Exercise
+from harness.model import Exercise, Grading, Verdict
 from harness.packs import home
+from harness.reports.again import Caller
 
-_LISTED = 8
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
+_SECOND = dt.timedelta(seconds=1)
 
 
-def submit(root: Path, *, out: Path | None, as_json: bool, catalogue: Catalogue) -> ExitCode:
-    """Pack the workspace at or above ``root`` into ``out`` (its own ``submissions/`` by default)."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tried:
+    """What came of running the public checks from the packed file."""
+
+    grading: Grading | None = None
+    """None: they were not run."""
+    why: HarnessError | None = None
+    """Why they could not be."""
+    before: Mapping[str, str] = field(default_factory=dict)
+    """How the candidate's last check before went."""
+
+    @property
+    def code(self) -> ExitCode:
+        """What the command ends with when the file is packed."""
+        if self.why is not None:
+            return self.why.exit_code
+        return ExitCode.PASSED if self.grading is None else ExitCode(self.grading.exit_code)
+
+
+def submit(
+    root: Path,
+    *,
+    out: Path | None,
+    as_json: bool,
+    catalogue: Catalogue,
+    only_list: bool = False,
+    try_it: bool = True,
+    engine: str | None = None,
+    network_range: str = settings.DEFAULT_NETWORK_RANGE,
+    caller: Caller | None = None,
+) -> ExitCode:
+    """Pack the workspace at or above ``root`` into ``out`` (its own ``submissions/`` by default), and try it.
+
+    0: packed. 1 and 2: packed, and a public check run from the packed file fails, or could not be measured. 3: refused,
+    nothing is packed. What keeps it from being tried at all keeps it from nothing else: it is packed, with that error's code.
+    """
     space = workspace.find(root)
-    exercise = home.catalogue_of(space, catalogue).exercise(space.exercise_id)
+    catalogue = home.catalogue_of(space, catalogue)
+    exercise = _exercise(catalogue, space)
+    if only_list:
+        handing_in.listing(exercise, space.root, as_json=as_json)
+        return ExitCode.PASSED
+    folder = space.root / folders.PACKED_FOLDER if out is None else out
+    places.probe(folder, "the packed file")
+    desk = _Desk(exercise=exercise, space=space, told=clock.told(trial.clock_of(space, begin=False)))
+    tried = Tried()
+    if try_it:
+        opener = Opener(catalogue=catalogue, engine=engine, network_range=network_range)
+        tried = desk.tried(opener)
+    if tried.grading is not None and tried.grading.verdict is Verdict.REFUSED:
+        handing_in.refused(tried.grading, as_json=as_json)
+        return ExitCode.REFUSED
+    packed, file = desk.keep(folder, tried)
+    handed = handing_in.Handed(exercise=exercise, space=space, file=file, packed=packed)
+    handing_in.warn(handed)
+    if as_json:
+        handing_in.document(handed, tried.grading, tried.why)
+    else:
+        here = caller or standing.caller(str(root), engine or "")
+        handing_in.report(handed, tried.grading, tried.why, tried.before, here)
+    if tried.why is not None:
+        console.notice(f"packed, but not tried: {tried.why}")
+    return tried.code
+
+
+def _exercise(catalogue: Catalogue, space: workspace.Workspace) -> Exercise:
+    exercise = catalogue.exercise(space.exercise_id)
     if exercise.version != space.version:
         text = (
             f"{space.root}: expected a workspace of {exercise.id} {exercise.version}, found one of {space.version}: "
             "pack it with the catalogue it was started from"
         )
         raise SubmissionError(text)
-    folder = space.root / folders.PACKED_FOLDER if out is None else out
-    places.probe(folder, "the packed file")
-    claim = workspace.read_claim(space.root)
+    return exercise
 
-    def pack(packed_at: str) -> submission.Packed:
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Desk:
+    """Packs one workspace."""
+
+    exercise: Exercise
+    space: workspace.Workspace
+    told: clock.Told | None
+
+    def pack(self, packed_at: str, told: clock.Told | None, *, tried: bool) -> submission.Packed:
+        """Return the workspace packed, with the last check as a claim."""
+        space = self.space
         sender = senders.Sender(
             alias=space.alias, workspace=workspace.identity(space), packed_at=packed_at, pack=space.pack
         )
-        return submission.pack(exercise, space.root, sender=sender, variant=space.variant, claim=claim)
+        return submission.pack(
+            self.exercise,
+            space.root,
+            sender=sender,
+            variant=space.variant,
+            claim=workspace.read_claim(space.root),
+            told=told,
+            tried=tried,
+        )
 
-    now = _now()
-    packed, file = _again(folder, exercise, space.alias, pack) or (pack(now), None)
-    if file is None:
-        file = folder / _name(exercise, space.alias, now, packed)
-        with places.writing("the packed file", folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        workspace.write(file, packed.data)
-    for warning in submission.warnings(packed.contents.files):
-        console.notice(f"warning: {warning}")
-    if as_json:
-        facts = {
-            "file": str(file),
-            "sha256": packed.sha256,
-            "bytes": len(packed.data),
-            "files": len(packed.contents.files),
-            "not_asked_for": list(packed.contents.left_behind),
-            "droppings": list(packed.contents.droppings),
-        }
-        console.document(facts)
-    else:
-        _report(exercise, space, file, packed)
-    return ExitCode.PASSED
+    def tried(self, opener: Opener) -> Tried:
+        """Pack it, and run the public checks from the packed file alone, in a folder where nothing else is."""
+        packed = self.pack(_now(), self.told, tried=False)
+        before = workspace.read_claim(self.space.root)
+        with tempfile.TemporaryDirectory(prefix="harness-submit-") as elsewhere:
+            file = Path(elsewhere) / f"{self.exercise.id}.{self.space.alias}{SUFFIX}"
+            with places.writing("a copy to try", file.parent):
+                file.write_bytes(packed.data)
+            task = Task(path=str(file), exercise_id=self.exercise.id, mode="check")
+            try:
+                grading = trial.run(opener, task, "trying the packed file").grading
+            except UsageError:
+                raise
+            except HarnessError as error:
+                return Tried(why=error, before=before)
+        reason = grading.reason.replace(f"{file}: ", "")
+        grading = trial.at_home(replace(grading, submission_path=str(self.space.root), reason=reason), self.space)
+        unkept = trial.keep(self.space, grading)
+        if unkept is not None:
+            console.notice(f"what the checks found could not be kept: {unkept}")
+        return Tried(grading=grading, before=before)
 
+    def keep(self, folder: Path, tried: Tried) -> tuple[submission.Packed, Path]:
+        """Write the packed file, unless the last one is the same; return it and where it is.
 
-def _is_there(file: Path, content: bytes) -> bool:
-    try:
-        return places.read(file, len(content)) == content
-    except HarnessError:
-        return False
+        Its name is later than that of every other one of this sender, whatever was done to the clock meanwhile.
+        """
+        done = tried.grading is not None
+
+        def pack(packed_at: str, told: clock.Told | None) -> submission.Packed:
+            return self.pack(packed_at, told, tried=done)
+
+        with workspace.locked(self.space.root):
+            last = _last(folder, self.exercise, self.space.alias)
+            if last is not None and (same := _same(last, pack)) is not None:
+                return same, last
+            stamp = _now() if last is None else max(_now(), _after(last))
+            packed = pack(stamp, self.told)
+            file = folder / _name(self.exercise, self.space.alias, stamp, packed)
+            with places.writing("the packed file", folder):
+                folder.mkdir(parents=True, exist_ok=True)
+            workspace.write(file, packed.data)
+        return packed, file
 
 
 def _now() -> str:
@@ -81,55 +180,36 @@ def _name(exercise: Exercise, alias: str, packed_at: str, packed: submission.Pac
     return f"{exercise.id}.{alias}.{time}.{packed.sha256[:12]}{SUFFIX}"
 
 
-def _again(
-    folder: Path, exercise: Exercise, alias: str, pack: Callable[[str], submission.Packed]
-) -> tuple[submission.Packed, Path] | None:
-    """Return the file that was packed last, where nothing has changed since: packing it again would make another."""
-    stamp = re.compile(r"\.(\d{4})(\d\d)(\d\dT\d\d)(\d\d)(\d\dZ)\.[0-9a-f]{12}$")
+_STAMP = re.compile(r"\.(\d{4})(\d\d)(\d\dT\d\d)(\d\d)(\d\dZ)\.[0-9a-f]{12}$")
+
+
+def _stamp(file: Path) -> str:
+    """Return when a file was packed, as its name says; empty for a file of another name."""
+    found = _STAMP.search(file.name.removesuffix(SUFFIX))
+    return "" if found is None else f"{found[1]}-{found[2]}-{found[3]}:{found[4]}:{found[5]}"
+
+
+def _last(folder: Path, exercise: Exercise, alias: str) -> Path | None:
+    """Return the file that this alias packed last, by its name."""
     start = f"{exercise.id}.{alias}."
-    last = max((file for file in folder.glob(f"*{SUFFIX}") if file.name.startswith(start)), default=None)
-    found = stamp.search(last.name.removesuffix(SUFFIX)) if last else None
-    if last is None or found is None:
+    return max(
+        (file for file in folder.glob(f"*{SUFFIX}") if file.name.startswith(start) and _stamp(file)), default=None
+    )
+
+
+def _after(last: Path) -> str:
+    """Return the second after ``last`` was packed; its own where there is none."""
+    try:
+        return (dt.datetime.strptime(_stamp(last), _TIME) + _SECOND).strftime(_TIME)  # noqa: DTZ007 - Z is UTC
+    except (ValueError, OverflowError):
+        return _stamp(last)
+
+
+def _same(last: Path, pack: Callable[[str, clock.Told | None], submission.Packed]) -> submission.Packed | None:
+    """Return the content of ``last`` where nothing but the time has changed since: packing again would make another."""
+    try:
+        found = submission.listing(last)
+        packed = pack(found.packed_at, clock.from_table(found.clock))
+        return packed if places.read(last, len(packed.data)) == packed.data else None
+    except HarnessError:
         return None
-    packed = pack(f"{found[1]}-{found[2]}-{found[3]}:{found[4]}:{found[5]}")
-    return (packed, last) if _is_there(last, packed.data) else None
-
-
-def _report(exercise: Exercise, space: Workspace, file: Path, packed: submission.Packed) -> None:
-    files = packed.contents.files
-    console.line(f"packed   {len(files)} files of {exercise.id} {exercise.version}, {len(packed.data)} bytes")
-    for entry in files[:_LISTED]:
-        console.line(f"         {entry.path}")
-    if len(files) > _LISTED:
-        console.line(f"         and {len(files) - _LISTED} more")
-    for line in _left(space.root, packed.contents):
-        console.line(line)
-    console.line(f"file     {file}")
-    console.line(f"sha256   {packed.sha256}")
-    deliver = home.deliver(space)
-    how = f"hand that file in: {deliver}; nothing" if deliver else "send that file to whoever invited you; nothing"
-    console.line(f"next     {how} has left this machine.")
-    console.line("         You can change things and submit again: the last one you send counts.")
-
-
-def _left(root: Path, contents: folders.Contents) -> list[str]:
-    """Return a line for what no glob names, and one for what systems, editors and tools made, where there is any."""
-    lines = []
-    if contents.left_behind:
-        named = ", ".join(map(wording.visible, contents.left_behind[:_LISTED]))
-        more = len(contents.left_behind[_LISTED:]) + contents.more_left_behind
-        lines.append(f"left     {named}{f' and {more} more' if more else ''}  (not asked for)")
-    if contents.droppings:
-        named = ", ".join(_counted(root, path) for path in contents.droppings[:_LISTED])
-        more = len(contents.droppings[_LISTED:])
-        lines.append(f"left     {named}{f' and {more} more' if more else ''}  (made by a system, an editor or a tool)")
-    return lines
-
-
-def _counted(root: Path, path: str) -> str:
-    """Return a dropping as it is named: a folder with how many files are in it."""
-    if not path.endswith("/"):
-        return wording.visible(path)
-    found = folders.count(root / path)
-    at_least = "at least " if found == folders.MAX_ENTRIES else ""
-    return f"{wording.visible(path)} ({at_least}{found} file{'' if found == 1 else 's'})"

@@ -7,10 +7,11 @@ left out silently.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,8 +49,11 @@ class _Entry:
     regular: bool
 
 
-def read(exercise: Exercise, root: Path) -> Contents:
-    """Return what ``exercise`` asks for from ``root``. Raises SubmissionError naming the file that can't be taken."""
+def read(exercise: Exercise, root: Path, *, listed: int = _LISTED) -> Contents:
+    """Return what ``exercise`` asks for from ``root``, at most ``listed`` paths of what stays behind named.
+
+    Raises SubmissionError naming the file that can't be taken.
+    """
     wanted = matcher(exercise.submit)
     taken: list[_Entry] = []
     left: list[str] = []
@@ -72,10 +76,26 @@ def read(exercise: Exercise, root: Path) -> Contents:
     left.sort()
     return Contents(
         files=tuple(files),
-        left_behind=tuple(left[:_LISTED]),
-        more_left_behind=len(left[_LISTED:]),
-        droppings=tuple(sorted(dropped)[:_LISTED]),
+        left_behind=tuple(left[:listed]),
+        more_left_behind=len(left[listed:]),
+        droppings=tuple(sorted(dropped)[:listed]),
     )
+
+
+def snapshot(exercise: Exercise, root: Path) -> Mapping[str, tuple[int, int, int]]:
+    """Return what changes when a file that travels is saved: path -> time, size and identity. Opens no file.
+
+    Raises SubmissionError when a folder can't be read.
+    """
+    wanted = matcher(exercise.submit)
+    found: dict[str, tuple[int, int, int]] = {}
+    for entry in _walk(root)[0]:
+        if wanted(entry.path):
+            # What was there a moment ago may be on its way: an editor renames what it saves.
+            with contextlib.suppress(OSError):
+                facts = entry.full.lstat()
+                found[entry.path] = (facts.st_mtime_ns, facts.st_size, facts.st_ino)
+    return found
 
 
 def count(folder: Path) -> int:

@@ -18,7 +18,8 @@ from harness import droppings, names, tables, wording
 from harness.catalogue.finder import Catalogue
 from harness.catalogue.manifest import MAX_SUBMISSION_BYTES, MAX_SUBMISSION_FILES
 from harness.errors import SubmissionError, UsageError
-from harness.intake import archives, folders, senders
+from harness.intake import archives, clock, folders, senders
+from harness.intake.clock import ToldTable
 from harness.intake.workspace import PackDigest, WorkspaceId
 from harness.model import Exercise, Json, SubmissionFile
 
@@ -26,7 +27,7 @@ MANIFEST = "harness-submission.json"
 SUFFIX = ".tar.gz"
 PREFIX = "files/"
 _SCHEMA = 3
-"""1 had neither time nor workspace, 2 no pack."""
+"""1 had neither time nor workspace, 2 no pack, no clock, and not whether it was tried."""
 MAX_MANIFEST_BYTES = 2 * 1024 * 1024
 HEADERS_PER_FILE = 2560
 """Header, PAX header and its content, padding."""
@@ -67,6 +68,9 @@ class Manifest(tables.Table):
     ] = ""
     files: tables.Many[_File]
     claim: dict[Annotated[str, Field(max_length=120)], Annotated[str, Field(max_length=20)]]
+    clock: ToldTable | None = None
+    tried: bool | None = None
+    """Whether its public checks were run from the packed files themselves; older ones do not say."""
 
 
 def write(
@@ -76,6 +80,8 @@ def write(
     sender: senders.Sender,
     variant: int,
     claim: Mapping[str, str],
+    told: clock.Told | None = None,
+    tried: bool | None = None,
 ) -> bytes:
     """Return a packed submission: the same content and sender give the same bytes."""
     known = tuple(files)
@@ -98,6 +104,8 @@ def write(
             for file in known
         ],
         "claim": dict(sorted(claim.items())),
+        "clock": None if told is None else clock.document(told),
+        "tried": tried,
     }
     text = json.dumps(document, indent=1, ensure_ascii=False)
     listing = SubmissionFile(path=MANIFEST, content=text.encode("utf-8", "backslashreplace") + b"\n")
@@ -175,6 +183,18 @@ def manifest(first: SubmissionFile | None) -> Manifest:
         text = f"{MANIFEST}: expected JSON, found {wording.quoted(first.content[:40])}: {archives.AGAIN}"
         raise SubmissionError(text) from error
     return tables.validate(Manifest, document, MANIFEST, SubmissionError)
+
+
+def notes_of(manifest: Manifest, exercise: Exercise) -> tuple[str, ...]:
+    """Return what a packed submission says of how it was made, a sentence each: claims."""
+    told = clock.from_table(manifest.clock)
+    notes = (
+        "It was packed without being tried: nobody ran its public checks from the packed file."
+        if manifest.tried is False
+        else "",
+        clock.sentence(told, exercise.minutes) if told else "",
+    )
+    return tuple(note for note in notes if note)
 
 
 def sender_of(manifest: Manifest) -> senders.Sender:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from harness.catalogue.finder import Catalogue
 from harness.catalogue.service import FILE as SERVICE_FILE
 from harness.catalogue.service import parse_service
 from harness.errors import HarnessError, SubmissionError, UsageError
-from harness.intake import archives, folders, foreign, packed, senders, workspace
+from harness.intake import archives, clock, folders, foreign, packed, senders, workspace
 from harness.model import Exercise, Service, Submission, SubmissionFile
 
 _PACKED_SUFFIXES = (packed.SUFFIX, ".tgz", ".tar", ".zip", ".gz", ".7z", ".rar")
@@ -54,6 +55,7 @@ class _Contents:
     variant: int | None
     claim: Mapping[str, str] = field(default_factory=dict)
     invited: senders.Invited | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,14 +66,23 @@ class Handed:
     invited: senders.Invited | None
 
 
-def pack(exercise: Exercise, root: Path, *, sender: senders.Sender, variant: int, claim: Mapping[str, str]) -> Packed:
-    """Return what ``exercise`` asks for from ``root`` as one file: the same content and sender give the same bytes.
+def pack(
+    exercise: Exercise,
+    root: Path,
+    *,
+    sender: senders.Sender,
+    variant: int,
+    claim: Mapping[str, str],
+    told: clock.Told | None = None,
+    tried: bool | None = None,
+) -> Packed:
+    """Return what ``exercise`` asks for from ``root`` as one file: the same content and claims give the same bytes.
 
     Raises SubmissionError when something that was asked for can't travel, or ``service.toml`` is missing or wrong.
     """
     contents = folders.read(exercise, root)
     _service_of(exercise, contents.files)
-    data = packed.write(exercise, contents.files, sender=sender, variant=variant, claim=claim)
+    data = packed.write(exercise, contents.files, sender=sender, variant=variant, claim=claim, told=told, tried=tried)
     return Packed(data=data, sha256=_sha256(data), contents=contents)
 
 
@@ -116,27 +127,30 @@ def claims(path: Path) -> senders.Claims:
             return senders.of_folder(path, workspace.read(path) if workspace.is_workspace(path) else None)
         if not path.is_file():
             return senders.of_file(path, _PACKED_SUFFIXES)  # a pipe or a device is not waited for
-        with path.open("rb") as stream:
-            first = archives.Caps(bytes_unpacked=packed.MAX_MANIFEST_BYTES + packed.HEADERS_PER_FILE, members=1)
-            return senders.of_packed(path, packed.sender_of(packed.manifest(next(archives.read(stream, first), None))))
+        return senders.of_packed(path, packed.sender_of(_listing(path)))
     except (OSError, ValueError, SubmissionError):
         # What is wrong with it is said when it is graded.
         return senders.of_file(path, _PACKED_SUFFIXES)
 
 
+def listing(file: Path) -> packed.Manifest:
+    """Return what the list of a packed ``file`` says; the files themselves are not read. Raises SubmissionError."""
+    try:
+        return _listing(file)
+    except OSError as error:
+        text = f"{wording.visible(str(file))}: expected a readable file, found: {error.strerror}"
+        raise SubmissionError(text) from error
+
+
+def _listing(file: Path) -> packed.Manifest:
+    with file.open("rb") as stream:
+        first = archives.Caps(bytes_unpacked=packed.MAX_MANIFEST_BYTES + packed.HEADERS_PER_FILE, members=1)
+        return packed.manifest(next(archives.read(stream, first), None))
+
+
 def service(exercise: Exercise, submission: Submission) -> Service:
     """Return the service manifest of a submission. Raises SubmissionError when it is missing or wrong."""
     return _service_of(exercise, submission.files)
-
-
-def warnings(files: tuple[SubmissionFile, ...]) -> list[str]:
-    """Return what is allowed but will surprise: scripts whose first line a Linux kernel can't read."""
-    return [
-        f"{names.shown(file.path)} starts with a #! line that ends in CRLF: Linux won't find its interpreter when it "
-        "is run by name. Save it with LF line ends"
-        for file in files
-        if file.content.startswith(b"#!") and file.content.split(b"\n", 1)[0].endswith(b"\r")
-    ]
 
 
 def _from_folder(path: Path, catalogue: Catalogue, exercise_id: str | None, alias: str | None) -> Handed:
@@ -162,11 +176,21 @@ def _from_folder(path: Path, catalogue: Catalogue, exercise_id: str | None, alia
         sha256=_content_sha256(files),
         files=files,
         claim=workspace.read_claim(path) if known else {},
-        notes=foreign.left_out(contents.droppings),
+        notes=(*_clock_of(path, exercise, known), *foreign.left_out(contents.droppings)),
         alias_from=said.alias_from,
         origin=said.origin,
     )
     return Handed(submission=found, invited=senders.invited_to(known) if known else None)
+
+
+def _clock_of(root: Path, exercise: Exercise, known: workspace.Workspace | None) -> tuple[str, ...]:
+    """Return what the clock of a workspace says, as it stands there: nothing is written into what is graded."""
+    file = root / workspace.FOLDER / clock.FILE
+    if known is None or not os.path.isfile(file):  # noqa: PTH113 - pathlib raises for a folder that can't be read
+        return ()
+    with contextlib.suppress(SubmissionError):
+        return (clock.sentence(clock.kept(root), exercise.minutes),)
+    return ()
 
 
 def _from_archive(path: Path, catalogue: Catalogue, exercise_id: str | None, alias: str | None) -> Handed:
@@ -202,7 +226,7 @@ def _from_archive(path: Path, catalogue: Catalogue, exercise_id: str | None, ali
         sha256=hashing.sha256(),
         files=contents.files,
         claim=contents.claim,
-        notes=found.notes(),
+        notes=(*contents.notes, *found.notes()),
         alias_from=said.alias_from,
         packed_at=said.packed_at,
         origin=said.origin,
@@ -242,6 +266,7 @@ def _packed(path: Path, hashing: _Hashing, catalogue: Catalogue, exercise_id: st
         sha256=hashing.sha256(),
         files=files,
         claim=manifest.claim,
+        notes=packed.notes_of(manifest, exercise),
         alias_from=said.alias_from,
         packed_at=said.packed_at,
         origin=said.origin,
@@ -265,12 +290,14 @@ def _foreign(start: bytes, stream: archives.Readable) -> foreign.Foreign:
 def _contents(found: foreign.Foreign, catalogue: Catalogue, exercise_id: str | None) -> _Contents:
     if packed.MANIFEST in found.files:
         manifest, exercise, files = packed.unpack(packed.again(found.files, found.others), catalogue, exercise_id)
+        notes = packed.notes_of(manifest, exercise)
         return _Contents(
             exercise=exercise,
             files=files,
             variant=manifest.variant,
             claim=manifest.claim,
             invited=packed.invited_of(manifest),
+            notes=notes,
         )
     facts = found.facts.get(f"{workspace.FOLDER}/{workspace.FILE}")
     invited = None

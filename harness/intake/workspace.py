@@ -6,11 +6,12 @@ The facts are the candidate's to change, so they are read as a stranger's: check
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -76,7 +77,13 @@ def find(start: Path) -> Workspace:
     for folder in (here, *here.parents):
         if os.path.isfile(folder / FOLDER / FILE):  # noqa: PTH113 - pathlib raises for a folder that can't be read
             return read(folder)
+    lost = next((folder / FOLDER for folder in (here, *here.parents) if os.path.isdir(folder / FOLDER)), None)  # noqa: PTH112 - as above
     text = f'{start}: expected a workspace, found none here or above: make one with "harness start ID", or name it'
+    if lost is not None:
+        text = (
+            f"{start}: expected a workspace, found {lost} without its {FILE}: make a new one with "
+            '"harness start ID --into DIR" and copy your files into it; what you wrote is not touched'
+        )
     raise UsageError(text)
 
 
@@ -142,9 +149,33 @@ def facts(workspace: Workspace) -> bytes:
     return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
 
 
+@contextlib.contextmanager
+def locked(root: Path) -> Iterator[None]:
+    """Hold what is in ``.harness`` while it is read and written again: two commands at once lose nothing of each other.
+
+    Raises UsageError or HarnessError when that can't be. The kernel frees it when the process dies.
+    """
+    folder = root / FOLDER
+    with places.writing("what is known of the workspace", folder):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        # A file system that has no locks (some network shares) is done without: then the last one to write counts.
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 def save_claim(root: Path, statuses: Mapping[str, str]) -> None:
     """Remember how the candidate's last local check went: check id -> status. Shown by reports, never scored."""
     write(root / FOLDER / CLAIM, json.dumps({"checks": dict(statuses)}, indent=2).encode() + b"\n")
+
+
+def add_to_claim(root: Path, statuses: Mapping[str, str]) -> None:
+    """Remember how some checks went; what was remembered of the others stays, whoever else writes at the same time."""
+    with locked(root):
+        save_claim(root, {**read_claim(root), **statuses})
 
 
 def read_claim(root: Path) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness import settings
@@ -17,6 +18,19 @@ _BYTE = re.compile(r"\\udc([89a-f][0-9a-f])")
 _PACKED = re.compile(r"\.(tar\.gz|tgz)$")
 """What older results, which do not say what they are of, say by their path."""
 _MORE = " \\"
+_ENGINED = frozenset({"check", "submit"})
+"""Verbs on a workspace that take an engine."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Caller:
+    """How somebody called us from where they stand."""
+
+    program: tuple[str, ...] = ("harness",)
+    path: str = "."
+    """The workspace, or a folder in it, as they named it."""
+    engine: str = ""
+    """Where they named one."""
 
 
 def grade(grading: Grading) -> tuple[str, ...]:
@@ -31,15 +45,21 @@ def grade(grading: Grading) -> tuple[str, ...]:
     return ("harness", *_named(grading.catalogue), "grade", *options, *_operand(grading.submission_path))
 
 
-def check(grading: Grading, workspace: str, check_id: str) -> tuple[str, ...]:
-    """Return the words of the command that runs one public check again."""
-    here = () if workspace == "." else _operand(workspace)
-    return ("harness", *_named(grading.catalogue), "check", "--only", check_id, *here)
+def command(caller: Caller, verb: str, *options: str, catalogue: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the words of the command that does ``verb`` to the caller's workspace."""
+    here = () if caller.path == "." else _operand(caller.path)
+    engine = ("--engine", caller.engine) if caller.engine and verb in _ENGINED else ()
+    return (*caller.program, *_named(catalogue), verb, *options, *engine, *here)
+
+
+def one_line(words: Iterable[str]) -> str:
+    """Return a command on one line, for a shell."""
+    return " ".join(map(quoted, words))
 
 
 def on(verb: str, path: str, catalogue: Sequence[str] = ()) -> str:
     """Return the command that does ``verb`` to what is at ``path``, on one line."""
-    return " ".join(map(quoted, ("harness", *_named(catalogue), verb, *_operand(path))))
+    return one_line(("harness", *_named(catalogue), verb, *_operand(path)))
 
 
 def lines(words: Iterable[str], *, width: int = WIDTH, first: str = "", rest: str = "") -> list[str]:

@@ -157,10 +157,13 @@ def test_workspace_with_a_broken_marker(here: Path, monkeypatch: pytest.MonkeyPa
     marker.unlink()
     MARKERS[kind](marker)
     codes = (0, 3, 4) if kind == "hostile" else (3, 4)
-    _is_said(command("submit", "w", cwd=here), *codes)
+    before = {file: file.read_bytes() for file in (here / "w").rglob("*") if file.is_file() and file != marker}
+    _is_said(command("submit", "w", "--no-check", cwd=here), *codes)
     if kind != "hostile":
         _is_said(command("check", "w", cwd=here), 3, 4)
         _is_said(command("grade", "w", cwd=here), 3, 4)
+        _is_said(command("clock", "--workspace", "w", cwd=here), 0, 3, 4)
+        assert {file: file.read_bytes() for file in before} == before
 
 
 READ = {
@@ -204,7 +207,7 @@ WORDS = [
         "--only",
     ),
     *("--keep", "--into", "--alias", "--language", "--format", "--audience", "--repeat", "--recorded", "--catalogue"),
-    *("--help", "--version", "--", "-", "-h", "--variant", "--stale", "--dry-run"),
+    *("--help", "--version", "--", "-", "-h", "--variant", "--stale", "--dry-run", "--list", "--no-check", "--plain"),
     *("tiny", "w", "w/..", ".", "..", "/", "/dev/null", "/proc/self/mem", "kept", "kept/heron", "results", "fake"),
     *(f"{name}.tar.gz" for name in ENDINGS),
     *(
@@ -240,6 +243,7 @@ def test_arguments_at_random(
     monkeypatch.setattr(boundary, "_prepare", lambda _threads: streams.Sink(2, "wb", closefd=False))
     monkeypatch.setenv("HARNESS_ENGINE", "fake")
     monkeypatch.setenv("HARNESS_CATALOGUE", ".")
+    monkeypatch.setenv("HARNESS_PLAIN", "0")  # so that it is as before when a verb has set it
     monkeypatch.chdir(here)
     chance = random.Random(seed)
     for _ in range(10):
@@ -249,4 +253,4 @@ def test_arguments_at_random(
         _is_said(Ended(code=code, out=said.out, err=said.err), 0, 1, 2, 3, 4, 5, 6)
         assert said.out + said.err
         if code in {1, 2}:
-            assert arguments[0] in {"check", "grade", "validate"}, (arguments, said)
+            assert arguments[0] in {"check", "grade", "submit", "validate"}, (arguments, said)

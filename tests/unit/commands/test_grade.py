@@ -80,7 +80,7 @@ def packed(catalogue: Catalogue, into: Path, name: str, alias: str | None = None
         start("tiny", language=None, into=into, alias=alias, catalogue=catalogue)
     (into / "service.toml").write_text(SERVICE, encoding="utf-8")
     (into / "solve.py").write_text(content, encoding="utf-8")
-    submit(into, out=None, as_json=False, catalogue=catalogue)
+    submit(into, out=None, as_json=False, catalogue=catalogue, try_it=False)
     target = into.parent / "inbox" / name
     target.parent.mkdir(exist_ok=True)
     shutil.copy(max((into / "submissions").iterdir()), target)

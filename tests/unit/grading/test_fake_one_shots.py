@@ -22,6 +22,7 @@ from harness.grading.runner import Graded, Runner, Task
 from harness.model import Status, SubmissionFile
 from harness.owners import Owner
 from harness.reports import junit, local, view
+from harness.reports.again import Caller
 from tests.unit.grading import harbour
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -122,7 +123,7 @@ def test_how_a_program_ended_is_told_everywhere(tmp_path: Path, run: str, wanted
     done = graded(tmp_path, run)
     (outcome,) = done.grading.outcomes
     assert outcome.status is Status.FAILED
-    shown = " ".join(" ".join(local.render(done.grading, "w", kept=False)).split())
+    shown = " ".join(" ".join(local.render(done.grading, Caller(path="w"), local.About())).split())
     whole = " ".join(junit.render(view.build(done.grading)).split())
     for part in wanted:
         assert part in outcome.feedback

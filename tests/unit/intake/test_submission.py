@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import HarnessError, SubmissionError, UsageError
-from harness.intake import folders, submission, workspace
+from harness.intake import folders, workspace
 from harness.intake.senders import Sender
 from harness.intake.submission import claims, load, pack
 from harness.intake.workspace import Workspace
@@ -325,15 +325,6 @@ def test_pack_refuses_a_wrong_service_manifest(tiny: Exercise, folder: Path, tex
         (folder / "service.toml").write_text(text, encoding="utf-8")
     with pytest.raises(SubmissionError, match=words):
         pack(tiny, folder, sender=Sender(alias="heron"), variant=0, claim={})
-
-
-def test_scripts_with_windows_line_ends_are_warned_about(tiny: Exercise, folder: Path) -> None:
-    """A #! line that ends in CRLF is a warning (it may never be run by name); CRLF elsewhere is none."""
-    (folder / "run.py").write_bytes(b"#!/usr/bin/python3\r\nprint(1)\r\n")
-    (folder / "fine.py").write_bytes(b"#!/usr/bin/python3\nprint(1)\r\n")
-    warnings = submission.warnings(folders.read(tiny, folder).files)
-    assert len(warnings) == 1
-    assert warnings[0].startswith('"run.py" starts with a #! line that ends in CRLF')
 
 
 def test_claim_is_remembered_and_never_trusted(folder: Path) -> None:

@@ -68,7 +68,11 @@ def test_no_two_workspaces_are_one(catalogue: Catalogue, tmp_path: Path) -> None
     assert one.id
     assert one.id != two.id
     file = tmp_path / "a" / workspace.FOLDER / workspace.FILE
-    text = file.read_text(encoding="utf-8").replace('"schema": 2', '"schema": 1').replace(f',\n  "id": "{one.id}"', "")
+    text = (
+        file.read_text(encoding="utf-8")
+        .replace('"schema": 3', '"schema": 1')
+        .replace(f',\n  "id": "{one.id}",\n  "pack": ""', "")
+    )
     file.write_text(text, encoding="utf-8")
     assert workspace.read(tmp_path / "a").id == ""
 
@@ -82,13 +86,13 @@ def test_packed_files_sort_by_the_time_they_were_packed(catalogue: Catalogue, tm
     packed = []
     for content in ("1", "2", "2", "1"):
         (work / "solve.py").write_text(f"print({content})", encoding="utf-8")
-        submit(work, out=None, as_json=False, catalogue=catalogue)
+        submit(work, out=None, as_json=False, catalogue=catalogue, try_it=False)
         packed.append(max((work / "submissions").iterdir()))
     assert packed[1] == packed[2]  # nothing changed: the same file
     assert sorted({*packed}) == [packed[0], packed[1], packed[3]]
     assert [file.name.split(".")[:2] for file in packed] == [["tiny", "heron"]] * 4
     times = [submission.load(file, catalogue=catalogue).packed_at for file in (packed[0], packed[1], packed[3])]
-    assert times == ["2026-11-26T14:00:00Z", "2026-11-26T14:01:00Z", "2026-11-26T14:03:00Z"]
+    assert times == ["2026-11-26T14:00:00Z", "2026-11-26T14:01:00Z", "2026-11-26T14:02:00Z"]
 
 
 def test_a_copy_of_a_workspace_is_another(catalogue: Catalogue, tmp_path: Path) -> None:
@@ -108,5 +112,5 @@ def test_another_workspace_of_the_same_alias_is_packed_apart(catalogue: Catalogu
         begun(catalogue, work, alias="heron")
         (work / "service.toml").write_text('run = ["python3", "solve.py"]\n', encoding="utf-8")
         (work / "solve.py").write_text("print(1)", encoding="utf-8")
-        submit(work, out=tmp_path / "inbox", as_json=False, catalogue=catalogue)
+        submit(work, out=tmp_path / "inbox", as_json=False, catalogue=catalogue, try_it=False)
     assert len(list((tmp_path / "inbox").iterdir())) == 2

@@ -138,10 +138,11 @@ def test_a_packed_submission_says_which_pack_it_is_of(sent: Path, tmp_path: Path
     """Alias, variant and pack travel as claims; nothing of the pack itself does."""
     space = begin(sent, tmp_path / "w")
     capsys.readouterr()
-    assert submit(space.root, out=None, as_json=False, catalogue=NOTHING) is ExitCode.PASSED
-    assert (
-        "next     hand that file in: reply to the invitation; nothing has left this machine." in capsys.readouterr().out
-    )
+    # Tried with what came in the pack; its check wants red, which is not what this candidate was given.
+    assert submit(space.root, out=None, as_json=False, catalogue=NOTHING, engine="fake") is ExitCode.FAILED
+    out = capsys.readouterr().out
+    assert "hand in  reply to the invitation\n" in out
+    assert "--catalogue" not in out
     (file,) = (space.root / "submissions").iterdir()
     with tarfile.open(file) as archive:
         names = archive.getnames()

@@ -17,6 +17,7 @@ from harness.errors import ExitCode
 from harness.grading.unknown import NO_EXERCISE
 from harness.model import Grading, Verdict
 from harness.reports import again, build, terminal
+from harness.reports.again import Caller
 from harness.reports.text import WIDTH, columns
 from tests.unit.factories import grading, refused
 
@@ -115,9 +116,8 @@ def test_again_of_a_refused_submission_asks_for_no_seed() -> None:
 
 def test_again_of_a_check_names_the_workspace_unless_it_is_here() -> None:
     """``harness check`` in another folder is repeated for that folder."""
-    made = grading()
-    assert again.check(made, ".", "contract/a") == ("harness", "check", "--only", "contract/a")
-    assert again.check(made, "-w", "contract/a")[-2:] == ("--", "-w")
+    assert again.command(Caller(), "check", "--only", "contract/a") == ("harness", "check", "--only", "contract/a")
+    assert again.command(Caller(path="-w"), "check", "--only", "contract/a")[-2:] == ("--", "-w")
 
 
 @settings(deadline=None, derandomize=True, max_examples=200)

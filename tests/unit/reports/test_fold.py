@@ -9,6 +9,7 @@ import pytest
 
 from harness.model import OWN_TESTS_PRINTED, Grading
 from harness.reports import Audience, build, junit, local, terminal
+from harness.reports.again import Caller
 from harness.reports.fold import fold, ranges
 from harness.reports.text import WIDTH, columns
 from harness.scoring import Report
@@ -76,7 +77,7 @@ def test_junit_says_it_once() -> None:
 
 def test_check_says_it_once() -> None:
     """So does what a candidate sees at home; each check still says how to run it alone."""
-    lines = local.render(dead(), ".", kept=False)
+    lines = local.render(dead(), Caller(), local.About())
     text = "\n".join(lines)
     assert text.count("ended with exit code 7") == 1
     assert text.count("no config found") == 1
@@ -89,7 +90,7 @@ def test_check_shows_how_evidence_ends() -> None:
     """The end of a log names the cause, so it is never what is cut off."""
     lines = tuple(f"line {n} {'x' * 90}" for n in range(40))
     made = grading(reports(failed("contract/create-then-read", evidence=lines)))
-    shown = local.render(made, "my work", kept=True)
+    shown = local.render(made, Caller(path="my work"), local.About(logs="my work/.harness/logs"))
     assert max(map(columns, shown)) <= WIDTH
     assert any(line.endswith("line 0") for line in shown)
     assert any(line.endswith("line 39") for line in shown)

@@ -9,6 +9,7 @@ import pytest
 from harness import scoring
 from harness.model import Exercise, Gate, Grading, Verdict
 from harness.reports import Audience, build, junit, local, summary, terminal
+from harness.reports.again import Caller
 from harness.reports.text import WIDTH, columns
 from harness.scoring import Report
 from tests.unit.factories import check, checks, exercise, failed, grading, passed, reports
@@ -107,14 +108,14 @@ def test_check_says_which_gates_would_close() -> None:
     made = grading(
         [failed("safety/concurrent-duplicates"), *silent("safety/killed-mid-charge")[4:5]], declared=checks()[3:5]
     )
-    text = " ".join(" ".join(local.render(made, ".", kept=False)).split())
+    text = " ".join(" ".join(local.render(made, Caller(), local.About())).split())
     assert (
         "GATE Seen broken: A customer can be charged twice, or a charge can be lost (see safety/concurrent-duplicates;"
         in text
     )
     assert "no evidence in safety/killed-mid-charge). In a grading that leaves 45 points at most." in text
     clean = grading([passed(one.id) for one in checks()[:2]], declared=checks()[:2])
-    assert "GATE" not in "".join(local.render(clean, ".", kept=False))
+    assert "GATE" not in "".join(local.render(clean, Caller(), local.About()))
 
 
 def test_what_is_owed_names_the_lower_cap() -> None:

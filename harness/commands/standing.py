@@ -1,0 +1,37 @@
+"""Where the person stands: how they called us, so that the commands we print run as they are, from there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from harness.reports.again import Caller
+
+
+def caller(path: str, engine: str = "") -> Caller:
+    """Return how to call us again for the workspace at ``path``, with the ``engine`` that was named, if any."""
+    return Caller(program=program(sys.argv[0]), path=path, engine=engine)
+
+
+def program(started: str) -> tuple[str, ...]:
+    """Return the words that start this program from here, ``started`` being what it was started as."""
+    if Path(started).name == "__main__.py":
+        return (sys.executable, "-m", "harness")
+    found = shutil.which("harness")
+    if os.sep not in started or (found is not None and _is_one(found, started)):
+        return ("harness",)
+    return (started,)
+
+
+def seen(place: Path) -> str:
+    """Return ``place`` as it is called from here, in the shorter of both ways."""
+    return min(os.path.relpath(place, Path.cwd()), str(place), key=len)
+
+
+def _is_one(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)  # noqa: PTH121 - two paths as text
+    except OSError:
+        return False
