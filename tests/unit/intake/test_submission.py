@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -368,3 +369,20 @@ def test_globs_never_raise(globs: list[str], path: str) -> None:
     """Any glob an author writes compiles, and ``**`` alone matches everything."""
     folders.matcher(globs)(path)
     assert folders.matcher(["**"])(path) or not path
+
+
+def test_two_checks_at_once_lose_nothing_of_each_other(folder: Path) -> None:
+    """Each renews its own part of the claim."""
+    make_workspace(folder)
+    workspace.save_claim(folder, {"a/0": "failed"})
+
+    def renew(family: str) -> None:
+        for n in range(20):
+            workspace.add_to_claim(folder, {f"{family}/{n}": "passed"})
+
+    threads = [threading.Thread(target=renew, args=(family,)) for family in "abc"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert workspace.read_claim(folder) == {f"{family}/{n}": "passed" for family in "abc" for n in range(20)}
