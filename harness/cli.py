@@ -312,19 +312,43 @@ cli.add_command(cli_workspace.submit)
 
 
 @cli.command()
+@click.argument("target", metavar="[ID|WORKSPACE]", type=options.TEXT_PATH, required=False)
+@click.option("--language", metavar="L", type=options.TEXT, help="In this language only.")
+@click.option("--paste", "for_paste", is_flag=True, help="Without names, paths and addresses: to show to anybody.")
 @options.JSON
 @options.ENGINE
 @click.pass_context
-def doctor(context: click.Context, *, as_json: bool, engine: str | None) -> ExitCode:
-    """Say whether this machine can grade, and what to do where it can't.
+def doctor(
+    context: click.Context,
+    target: str | None,
+    *,
+    language: str | None,
+    for_paste: bool,
+    as_json: bool,
+    engine: str | None,
+) -> ExitCode:
+    """Say within a minute whether this machine can grade, or this exercise be done here, and what to do where not.
+
+    Two sandboxes are started for real. Nothing is built, downloaded or changed.
 
     \b
-    Example:
+    Examples:
       harness doctor
+      harness doctor idempotent-payments --language go
+      harness doctor heron --paste
     """  # noqa: D301
     from harness.commands.doctor import doctor
 
-    return doctor(as_json=as_json, engine=options.engine_of(context, engine))
+    found = options.settings_of(context, engine=engine)
+    return doctor(
+        target,
+        language=language,
+        as_json=as_json,
+        for_paste=for_paste,
+        engine=found.engine,
+        catalogue=options.catalogue_of(found),
+        network_range=found.network_range,
+    )
 
 
 @cli.command()

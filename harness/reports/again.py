@@ -42,14 +42,14 @@ def grade(grading: Grading) -> tuple[str, ...]:
         options += ["--variant", str(grading.variant)]
     if grading.bar != grading.exercise.pass_mark:
         options += ["--bar", number(grading.bar)]
-    return ("harness", *_named(grading.catalogue), "grade", *options, *_operand(grading.submission_path))
+    return ("harness", *named(grading.catalogue), "grade", *options, *_operand(grading.submission_path))
 
 
 def command(caller: Caller, verb: str, *options: str, catalogue: Sequence[str] = ()) -> tuple[str, ...]:
     """Return the words of the command that does ``verb`` to the caller's workspace."""
     here = () if caller.path == "." else _operand(caller.path)
     engine = ("--engine", caller.engine) if caller.engine and verb in _ENGINED else ()
-    return (*caller.program, *_named(catalogue), verb, *options, *engine, *here)
+    return (*caller.program, *named(catalogue), verb, *options, *engine, *here)
 
 
 def one_line(words: Iterable[str]) -> str:
@@ -59,7 +59,7 @@ def one_line(words: Iterable[str]) -> str:
 
 def on(verb: str, path: str, catalogue: Sequence[str] = ()) -> str:
     """Return the command that does ``verb`` to what is at ``path``, on one line."""
-    return one_line(("harness", *_named(catalogue), verb, *_operand(path)))
+    return one_line(("harness", *named(catalogue), verb, *_operand(path)))
 
 
 def lines(words: Iterable[str], *, width: int = WIDTH, first: str = "", rest: str = "") -> list[str]:
@@ -101,7 +101,7 @@ def _says_its_exercise(grading: Grading) -> bool:
     return not grading.exercise.id or (graded and packed in {senders.PACKED, senders.WORKSPACE})
 
 
-def _named(catalogue: Sequence[str]) -> tuple[str, ...]:
+def named(catalogue: Sequence[str]) -> tuple[str, ...]:
     """Return the options that name a catalogue; none for the one that comes with the harness."""
     named = [folder for folder in catalogue if folder != settings.OWN and Path(folder) != settings.CHECKOUT]
     return tuple(word for folder in named for word in ("--catalogue", folder))

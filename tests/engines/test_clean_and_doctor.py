@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from harness import engines, owners
+from harness.catalogue.finder import Catalogue
 from harness.commands import clean as cleaning
 from harness.commands.clean import clean
-from harness.commands.doctor import doctor, selftest
+from harness.commands.doctor import doctor as look
+from harness.commands.proofs import round_trip, selftest
 from harness.engines.base import ExecResult, SandboxSpec, ScenarioSpec
 from harness.engines.docker.engine import DockerEngine
 from harness.engines.fake.engine import FakeEngine
@@ -28,6 +30,11 @@ CONFINED = "Uid:\t1879048200\t1879048200\t1879048200\t1879048200\nCapEff:\t{0}\n
 
 ELSEWHERE = "elsewhere:1:1:1"
 """Whose process can't be seen from here: dead once the deadline is over."""
+
+
+def doctor(*, as_json: bool, engine: str | None) -> ExitCode:
+    """Look at a machine where no catalogue is."""
+    return look(None, as_json=as_json, engine=engine, catalogue=Catalogue(()))
 
 
 @pytest.fixture
@@ -140,7 +147,7 @@ def test_doctor_json_is_one_object(alone: FakeEngine, capsys: pytest.CaptureFixt
     del alone
     doctor(as_json=True, engine="fake")
     found = json.loads(capsys.readouterr().out)
-    assert set(found) == {"ok", "facts", "missing", "posture", "advice"}
+    assert set(found) == {"ok", "facts", "missing", "posture", "advice", "left_out", "to_get"}
     assert found["ok"] is False
 
 
@@ -194,6 +201,14 @@ def test_selftest_passes_on_the_real_engine(docker_engine: DockerEngine, base_im
 
 
 @pytest.mark.docker
+def test_two_sandboxes_of_the_real_engine_reach_each_other(docker_engine: DockerEngine, base_image: str) -> None:
+    """The round trip is one: over a network, on the engine's own disk."""
+    trip = round_trip(docker_engine, base_image)
+    assert 0 < trip.seconds < 30
+    assert trip.free_mb > 0
+
+
+@pytest.mark.docker
 def test_doctor_of_this_machine(base_image: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A machine that runs this suite can grade, and doctor says with what."""
     del base_image
@@ -201,6 +216,7 @@ def test_doctor_of_this_machine(base_image: str, capsys: pytest.CaptureFixture[s
     out = capsys.readouterr().out
     assert "engine " in out
     assert "found at" in out
+    assert "two sandboxes on a network of their own answered in" in out
     assert out.endswith("this machine can grade\n")
 
 

@@ -1,0 +1,77 @@
+"""What was found on a machine as text that may be shown to strangers: without names, paths or addresses.
+
+Whatever looks like one becomes a word in angle brackets; too much is taken rather than too little. Known words (the
+user's, the machine's, those of the settings) are taken wherever they stand.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import pwd
+import re
+import socket
+from collections.abc import Iterable, Iterator, Mapping
+
+_NAMES_IN = (
+    *("USER", "LOGNAME", "USERNAME", "SUDO_USER", "HOSTNAME", "NAME", "HOME", "COMPUTERNAME"),
+    *("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_CERT_PATH", "HARNESS_IMAGES", "HARNESS_DEBIAN"),
+    *("HARNESS_CATALOGUE", "HARNESS_SETTINGS", "HARNESS_NETWORK_RANGE", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"),
+)
+"""Variables whose values, and the parts of them that lie between separators, are somebody's."""
+_COMMON = frozenset(
+    {
+        *("bin", "com", "config", "context", "default", "dev", "docker", "example", "etc", "harness", "home", "http"),
+        *("https", "local", "localhost", "net", "org", "podman", "root", "run", "sock", "ssh", "state", "tcp", "tmp"),
+        *("unix", "user", "users", "usr", "var", "www"),
+    }
+)
+"""Parts that say nothing of anybody."""
+_SHORTEST = 2
+_PATTERNS = (
+    (re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"<>)]+", re.IGNORECASE), "<address>"),
+    (re.compile(r"[^\s@'\"<>(]+@[^\s@'\"<>)]+"), "<address>"),
+    (re.compile(r"(?<![\w.])(?:[A-Za-z]:\\|\\\\)[^\s'\"<>]+"), "<path>"),
+    (re.compile(r"(?<![\w<])(?:~|\.{1,2})?/[^\s'\"<>,;)]+"), "<path>"),
+    (re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?::\d+|/\d+)?(?![\w.])"), "<address>"),
+    (
+        re.compile(r"(?<![\w:])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?:%\w+)?(?:/\d+)?(?![\w:])", re.IGNORECASE),
+        "<address>",
+    ),
+    (
+        re.compile(
+            r"\b(?=[\w.-]*[a-z])[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z][a-z0-9-]+(?::\d+)?(?:/[^\s'\"<>,;)]+)?",
+            re.IGNORECASE,
+        ),
+        "<name>",
+    ),
+    (re.compile(r"(?<![\w<])[\w.-]+:\d+/[^\s'\"<>,;)]*"), "<address>"),
+)
+
+
+def known(*places: str, environment: Mapping[str, str] | None = None) -> frozenset[str]:
+    """Return the words that tell whose machine this is, those of ``places`` (paths) on it included."""
+    env = os.environ if environment is None else environment
+    found = {env.get(variable, "") for variable in _NAMES_IN} | {socket.gethostname(), *_user(), *places}
+    parts = {part for value in found for part in re.split(r"[/\\:@.,;\s]+", value)}
+    return frozenset(
+        one for one in found | parts if len(one) >= _SHORTEST and one.lower() not in _COMMON and not one.isdecimal()
+    )
+
+
+def anonymous(text: str, words: Iterable[str]) -> str:
+    """Return ``text`` without ``words`` and without anything that looks like a path, an address or a host's name."""
+    for word in sorted(words, key=len, reverse=True):
+        text = re.sub(rf"(?<![^\W_]){re.escape(word)}(?![^\W_])", "<name>", text, flags=re.IGNORECASE)
+    for pattern, shown in _PATTERNS:
+        text = pattern.sub(shown, text)
+    return text
+
+
+def _user() -> Iterator[str]:
+    """Yield the user's name, and the name behind it. In a container a user may have none."""
+    with contextlib.suppress(KeyError, OSError):
+        yield getpass.getuser()
+    with contextlib.suppress(KeyError):
+        yield pwd.getpwuid(os.getuid()).pw_gecos
