@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from harness import __version__, cli_images, cli_workspace, options
+from harness import __version__, cli_machine, cli_workspace, options
 from harness.errors import ExitCode
 
 
@@ -305,65 +305,8 @@ def new(context: click.Context, exercise_id: str, *, into: Path | None) -> ExitC
     return new(exercise_id, into=into or (dirs[0] if dirs else Path()))
 
 
-cli.add_command(cli_images.images)
-cli.add_command(cli_workspace.check)
-cli.add_command(cli_workspace.clock)
-cli.add_command(cli_workspace.submit)
-
-
-@cli.command()
-@click.argument("target", metavar="[ID|WORKSPACE]", type=options.TEXT_PATH, required=False)
-@click.option("--language", metavar="L", type=options.TEXT, help="In this language only.")
-@click.option("--paste", "for_paste", is_flag=True, help="Without names, paths and addresses: to show to anybody.")
-@options.JSON
-@options.ENGINE
-@click.pass_context
-def doctor(
-    context: click.Context,
-    target: str | None,
-    *,
-    language: str | None,
-    for_paste: bool,
-    as_json: bool,
-    engine: str | None,
-) -> ExitCode:
-    """Say within a minute whether this machine can grade, or this exercise be done here, and what to do where not.
-
-    Two sandboxes are started for real. Nothing is built, downloaded or changed.
-
-    \b
-    Examples:
-      harness doctor
-      harness doctor idempotent-payments --language go
-      harness doctor heron --paste
-    """  # noqa: D301
-    from harness.commands.doctor import doctor
-
-    found = options.settings_of(context, engine=engine)
-    return doctor(
-        target,
-        language=language,
-        as_json=as_json,
-        for_paste=for_paste,
-        engine=found.engine,
-        catalogue=options.catalogue_of(found),
-        network_range=found.network_range,
-    )
-
-
-@cli.command()
-@click.option("--all", "all_", is_flag=True, help="Images, results of set-up and the base as well.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@options.ENGINE
-@click.pass_context
-def clean(context: click.Context, *, all_: bool, dry_run: bool, yes: bool, engine: str | None) -> ExitCode:
-    """Remove what gradings that ended or died left behind. Touches nothing that is alive or not ours.
-
-    \b
-    Example:
-      harness clean --dry-run
-    """  # noqa: D301
-    from harness.commands.clean import clean
-
-    return clean(all_=all_, dry_run=dry_run, yes=yes, engine=options.engine_of(context, engine))
+for _command in (
+    *(cli_workspace.check, cli_workspace.clock, cli_workspace.submit),
+    *(cli_machine.images, cli_machine.doctor, cli_machine.clean),
+):
+    cli.add_command(_command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,17 +39,18 @@ def doctor(
     if language is not None and argument is None:
         text = f"expected an exercise with --language {language}, found none: harness doctor ID --language {language}"
         raise UsageError(text)
-    wanted = target.find(argument, language, catalogue) if argument else None
-    brought = recipes.folders(catalogue.folders)
-    with progress.step("looking at the engine"):
-        found = diagnose(Asked(engine=engine, network_range=network_range, target=wanted, brought=brought))
-    if for_paste:
-        found = _without_names(found, argument or "")
-    if as_json:
-        _write_json(found)
-    else:
-        _write(found, _get(wanted), admin=not for_paste)
-        console.line(_verdict(found, wanted))
+    with ExitStack() as stack:
+        wanted = stack.enter_context(target.opened(argument, language, catalogue)) if argument else None
+        brought = wanted.brought if wanted else recipes.folders(catalogue.folders)
+        with progress.step("looking at the engine"):
+            found = diagnose(Asked(engine=engine, network_range=network_range, target=wanted, brought=brought))
+        if for_paste:
+            found = _without_names(found, argument or "")
+        if as_json:
+            _write_json(found)
+        else:
+            _write(found, _get(wanted, argument, paste=for_paste), admin=not for_paste)
+            console.line(_verdict(found, wanted))
     return ExitCode.HARNESS if found.missing else ExitCode.PASSED
 
 
@@ -109,13 +111,16 @@ def _write(found: Diagnosis, get: str, *, admin: bool) -> None:
         console.line(f"  {text}")
 
 
-def _get(wanted: Target | None) -> str:
+def _get(wanted: Target | None, argument: str | None, *, paste: bool) -> str:
     """Return what to do about images that are missing."""
-    if wanted is None:
+    if wanted is None or argument is None:
         return "harness images build gets them, or the first command that needs them"
+    if paste:
+        return "harness images build gets them before the clock starts"
     language = ("--language", wanted.language) if wanted.language else ()
-    folders = (str(wanted.pair.home.parent.parent),)
-    words = ("harness", *again.named(folders), "images", "build", "--exercise", wanted.exercise.id, *language)
+    by_id = argument == wanted.exercise.id
+    folders = (str(wanted.pair.home.parent.parent),) if by_id else ()
+    words = ("harness", *again.named(folders), "images", "build", "--exercise", argument, *language)
     return f"{' '.join(map(again.quoted, words))} gets them before your clock starts"
 
 

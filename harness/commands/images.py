@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,32 +37,36 @@ class Choice:
 
         return recipes.folders(self.catalogue.folders)
 
-    def chosen(self) -> tuple[str, ...]:
-        """Return their names. Raises UsageError for a name, an exercise or a language that nobody knows."""
-        from harness.grading import plan
+    @contextmanager
+    def opened(self) -> Iterator[tuple[tuple[str, ...], Folders]]:
+        """Yield their names and the recipes that come with them.
+
+        Raises UsageError for a name, an exercise or a language that nobody knows.
+        """
+        from harness.commands import target
         from harness.images import recipes
-        from harness.intake import bundle
 
         if self.exercise is None:
             if self.language is not None:
                 text = f"expected --exercise ID with --language {self.language}, found none: name the exercise"
                 raise UsageError(text)
             _refuse_unknown(self.names, self.brought)
-            return self.names or recipes.names(self.brought)
-        _refuse_unknown(self.names, self.brought)
-        exercise = self.catalogue.exercise(self.exercise)
-        language = None if self.language is None else bundle.choose_language(exercise, self.language)
-        return tuple(dict.fromkeys([*self.names, *plan.images_of(exercise, language)]))
+            yield self.names or recipes.names(self.brought), self.brought
+            return
+        with target.opened(self.exercise, self.language, self.catalogue) as wanted:
+            _refuse_unknown(self.names, wanted.brought)
+            yield tuple(dict.fromkeys([*self.names, *wanted.images])), wanted.brought
 
 
 def images_build(choice: Choice, *, engine: str | None) -> ExitCode:
     """Get what is missing: from a registry where one is named, else by a build. Tags on stdout, progress on stderr."""
     from harness.images import manage as images
 
-    names, began = choice.chosen(), time.monotonic()
-    if engine == "fake":
-        return _no_images()
-    _write(images.obtain(names, progress=console.notice, brought=choice.brought))
+    began = time.monotonic()
+    with choice.opened() as (names, brought):
+        if engine == "fake":
+            return _no_images()
+        _write(images.obtain(names, progress=console.notice, brought=brought))
     console.notice(f"all there, after {time.monotonic() - began:.1f} s")
     return ExitCode.PASSED
 
@@ -70,10 +75,10 @@ def images_pull(choice: Choice, *, engine: str | None) -> ExitCode:
     """Get what is missing from the registry, and build nothing."""
     from harness.images import manage as images
 
-    names = choice.chosen()
-    if engine == "fake":
-        return _no_images()
-    _write(images.pull(names, progress=console.notice, brought=choice.brought))
+    with choice.opened() as (names, brought):
+        if engine == "fake":
+            return _no_images()
+        _write(images.pull(names, progress=console.notice, brought=brought))
     return ExitCode.PASSED
 
 
@@ -81,11 +86,11 @@ def images_push(choice: Choice, *, engine: str | None) -> ExitCode:
     """Give images that are here to the registry; what they are there on stdout."""
     from harness.images import manage as images
 
-    names = choice.chosen()
-    if engine == "fake":
-        return _no_images()
-    for reference in images.push(names, progress=console.notice, brought=choice.brought):
-        console.line(reference)
+    with choice.opened() as (names, brought):
+        if engine == "fake":
+            return _no_images()
+        for reference in images.push(names, progress=console.notice, brought=brought):
+            console.line(reference)
     return ExitCode.PASSED
 
 
@@ -93,24 +98,26 @@ def images_save(file: Path, choice: Choice, *, engine: str | None) -> ExitCode:
     """Write images that are here to a new file."""
     from harness.images import manage as images
 
-    names, began = choice.chosen(), time.monotonic()
-    if engine == "fake":
-        return _no_images()
-    size = images.save(names, file, progress=console.notice, brought=choice.brought)
+    began = time.monotonic()
+    with choice.opened() as (names, brought):
+        if engine == "fake":
+            return _no_images()
+        size = images.save(names, file, progress=console.notice, brought=brought)
     console.line(f"{file}  {size / _MB:.0f} MB  {', '.join(names)}")
     console.notice(f"saved in {time.monotonic() - began:.1f} s; on the other machine: harness images load FILE")
     return ExitCode.PASSED
 
 
-def images_load(file: Path, *, catalogue: Catalogue, engine: str | None) -> ExitCode:
+def images_load(file: Path, choice: Choice, *, engine: str | None) -> ExitCode:
     """Give the engine the images in a file, if all of them are of present recipes."""
     from harness.images import manage as images
 
-    if engine == "fake":
-        return _no_images()
     began = time.monotonic()
-    for tag, had in images.load(file, progress=console.notice, brought=Choice(catalogue=catalogue).brought):
-        console.line(f"{tag}  {'here' if had else 'loaded'}")
+    with choice.opened() as (_, brought):
+        if engine == "fake":
+            return _no_images()
+        for tag, had in images.load(file, progress=console.notice, brought=brought):
+            console.line(f"{tag}  {'here' if had else 'loaded'}")
     console.notice(f"all there, after {time.monotonic() - began:.1f} s")
     return ExitCode.PASSED
 

@@ -1,19 +1,24 @@
-"""What somebody means to do on a machine: an exercise by its id, or the one that a workspace is about."""
+"""What somebody means to do on a machine: an exercise by its id, that of a pack, or the one that a workspace is about."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import owners
+from harness import owners, places
 from harness.catalogue import service
 from harness.catalogue.finder import Catalogue
 from harness.catalogue.pair import Pair, read_file
 from harness.errors import HarnessError
 from harness.grading import leftout, plan
+from harness.images import recipes
 from harness.intake import bundle, workspace
 from harness.model import Exercise, Service
+from harness.packs import contents, home, source
+
+_SCRATCH_SECONDS = 6 * 3600
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,6 +27,8 @@ class Target:
 
     pair: Pair
     """The candidate's half of it."""
+    catalogue: Catalogue
+    """Where it is, with the image recipes that come with it."""
     language: str | None
     """None: whichever."""
 
@@ -43,6 +50,11 @@ class Target:
         """Names of the images that it needs, and no others."""
         return plan.images_of(self.exercise, self.language)
 
+    @property
+    def brought(self) -> recipes.Folders:
+        """The image recipes that come with it, or that its catalogues bring."""
+        return recipes.folders(self.catalogue.folders)
+
     def memory_mb(self) -> int:
         """Return the memory that its sandboxes may use together, of the language that takes most."""
         languages = self.exercise.languages or ("",) if self.language is None else (self.language,)
@@ -63,16 +75,35 @@ class Target:
         return Service(language=language, build=("build",), run=("run",), test=("test",), timeouts={})
 
 
-def find(argument: str, language: str | None, catalogue: Catalogue) -> Target:
-    """Return what ``argument`` (an id, or a place in a workspace) is about. Raises UsageError when it is neither."""
-    if argument not in catalogue.ids() and Path(argument).exists():
+@contextmanager
+def opened(argument: str, language: str | None, catalogue: Catalogue) -> Iterator[Target]:
+    """Yield what ``argument`` is about: an id, the file or folder of a pack, or a place in a workspace.
+
+    What is in a file lies in a scratch folder meanwhile. Raises UsageError when ``argument`` is none of these.
+    """
+    if argument in catalogue.ids():
+        yield _of(catalogue, argument, language)
+    elif source.is_pack(Path(argument)):
+        pack = source.read(Path(argument))
+        with owners.scratch(owners.make_owner("target", seconds=_SCRATCH_SECONDS)) as folder:
+            for file in (*pack.below("exercises"), *pack.below(contents.IMAGES)):
+                place = folder / file.path
+                with places.writing("what is in the pack", place):
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    place.write_bytes(file.content)
+            yield _of(Catalogue([folder]), home.exercise_of(pack).id, language or pack.invitation.language or None)
+    elif Path(argument).exists():
         here = workspace.find(Path(argument))
-        pair = catalogue.pair(here.exercise_id, whole=False)
-        return Target(
-            pair=pair, language=_language(here, pair.exercise) if language is None else _chosen(pair, language)
-        )
-    pair = catalogue.pair(argument, whole=False)
-    return Target(pair=pair, language=_chosen(pair, language))
+        known = home.catalogue_of(here, catalogue)
+        now = language if language is not None else _language(here, known.exercise(here.exercise_id))
+        yield _of(known, here.exercise_id, now)
+    else:
+        yield _of(catalogue, argument, language)
+
+
+def _of(catalogue: Catalogue, exercise_id: str, language: str | None) -> Target:
+    pair = catalogue.pair(exercise_id, whole=False)
+    return Target(pair=pair, catalogue=catalogue, language=_chosen(pair, language))
 
 
 def _chosen(pair: Pair, language: str | None) -> str | None:

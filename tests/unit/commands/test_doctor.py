@@ -85,6 +85,12 @@ def stock(
     )
 
 
+def find(argument: str, language: str | None, known: Catalogue) -> target.Target:
+    """What somebody means, of whose files nothing is needed any more."""
+    with target.opened(argument, language, known) as found:
+        return found
+
+
 def looked(have: Stock, engine: FakeEngine | None = None, asked: Asked | None = None) -> Diagnosis:
     """What is found of images."""
     found = Diagnosis()
@@ -133,7 +139,7 @@ def test_nothing_is_tried_without_an_image_and_that_is_said() -> None:
 
 def test_what_is_missing_is_built_with_its_parents(tmp_path: Path) -> None:
     """Minutes and megabytes of what this exercise needs, and of nothing else."""
-    wanted = target.find("harbour", None, harbour.catalogue(tmp_path))
+    wanted = find("harbour", None, harbour.catalogue(tmp_path))
     found = looked(stock("base", free_mb=50_000), asked=Asked(target=wanted))
     assert found.to_get == (
         "python, postgres, grader, grader-core built here, about 1 min on two cores; 895 MB on the engine's disk"
@@ -289,19 +295,19 @@ def test_workspace_says_what_it_is_about(tmp_path: Path) -> None:
     known = Catalogue([ROOT])
     root = tmp_path / "heron"
     start("idempotent-payments", language="go", into=root, alias=None, catalogue=known)
-    assert set(target.find(str(root), None, known).images) == {"go", "postgres", "python", "grader-core"}
+    assert set(find(str(root), None, known).images) == {"go", "postgres", "python", "grader-core"}
     inside = root / "deep"
     inside.mkdir()
-    assert target.find(str(inside), None, known).language == "go"
-    assert target.find(str(inside), "java", known).language == "java"
+    assert find(str(inside), None, known).language == "go"
+    assert find(str(inside), "java", known).language == "java"
     (root / "service.toml").write_text("[")
-    assert target.find(str(root), None, known).language == "go"
+    assert find(str(root), None, known).language == "go"
 
 
 def test_exercise_of_several_languages_may_be_asked_about_without_one() -> None:
     """An administrator prepares a machine before anybody chose; memory is that of the largest."""
     known = Catalogue([ROOT])
-    found = target.find("idempotent-payments", None, known)
+    found = find("idempotent-payments", None, known)
     assert set(found.images) == {"go", "java", "python", "postgres", "grader-core"}
     assert found.name == "idempotent-payments 1.1 in any of python, go, java"
     assert found.memory_mb() > 2000
@@ -389,7 +395,7 @@ def test_images_command_of_an_exercise_is_printed(
 def test_doctor_of_an_exercise_on_this_machine(capsys: pytest.CaptureFixture[str]) -> None:
     """With all its images there, the skeleton can be done here; within a minute, the registry unasked."""
     known = Catalogue([ROOT])
-    manage.ensure(target.find("skeleton", None, known).images)
+    manage.ensure(find("skeleton", None, known).images)
     began = time.monotonic()
     assert doctor("skeleton", as_json=False, engine=None, catalogue=known) is ExitCode.PASSED
     assert time.monotonic() - began < 60

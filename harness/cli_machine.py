@@ -1,4 +1,4 @@
-"""The part of the command line that is about container images: see :mod:`harness.cli`."""
+"""The part of the command line that is about this machine: its images, its fitness, what was left on it. See :mod:`harness.cli`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from harness.commands.images import Choice
 
 _NAMES = click.argument("names", metavar="[NAME]...", type=options.TEXT, nargs=-1)
-_EXERCISE = click.option("--exercise", metavar="ID", type=options.TEXT, help="Those that this exercise needs.")
+_EXERCISE = click.option(
+    "--exercise",
+    metavar="ID",
+    type=options.TEXT_PATH,
+    help="Those that this exercise needs: its id, its pack, or a workspace of it.",
+)
 _LANGUAGE = click.option("--language", metavar="L", type=options.TEXT, help="With --exercise: in this language only.")
 
 
@@ -138,9 +143,15 @@ def images_save(
 
 @images.command("load")
 @click.argument("file", metavar="FILE", type=options.PATH)
+@click.option(
+    "--exercise",
+    metavar="ID",
+    type=options.TEXT_PATH,
+    help="An exercise, pack or workspace that brings recipes of its own.",
+)
 @options.ENGINE
 @click.pass_context
-def images_load(context: click.Context, file: Path, *, engine: str | None) -> ExitCode:
+def images_load(context: click.Context, file: Path, *, exercise: str | None, engine: str | None) -> ExitCode:
     """Give the engine the images in a file of `images save`. Nothing is taken unless all are of present recipes.
 
     \b
@@ -149,8 +160,7 @@ def images_load(context: click.Context, file: Path, *, engine: str | None) -> Ex
     """  # noqa: D301
     from harness.commands.images import images_load
 
-    found = options.settings_of(context, engine=engine)
-    return images_load(file, catalogue=options.catalogue_of(found), engine=found.engine)
+    return images_load(file, _choice(context, (), exercise), engine=options.engine_of(context, engine))
 
 
 @images.command("list")
@@ -185,3 +195,61 @@ def images_remove(context: click.Context, names: tuple[str, ...], *, stale: bool
     from harness.commands.images import images_remove
 
     return images_remove(_choice(context, names), stale=stale, engine=options.engine_of(context, engine))
+
+
+@click.command()
+@click.argument("target", metavar="[ID|FILE|WORKSPACE]", type=options.TEXT_PATH, required=False)
+@click.option("--language", metavar="L", type=options.TEXT, help="In this language only.")
+@click.option("--paste", "for_paste", is_flag=True, help="Without names, paths and addresses: to show to anybody.")
+@options.JSON
+@options.ENGINE
+@click.pass_context
+def doctor(
+    context: click.Context,
+    target: str | None,
+    *,
+    language: str | None,
+    for_paste: bool,
+    as_json: bool,
+    engine: str | None,
+) -> ExitCode:
+    """Say within a minute whether this machine can grade, or this exercise be done here, and what to do where not.
+
+    Two sandboxes are started for real. Nothing is built, downloaded or changed.
+
+    \b
+    Examples:
+      harness doctor
+      harness doctor heron.zip --language go
+      harness doctor idempotent-payments --paste
+    """  # noqa: D301
+    from harness.commands.doctor import doctor
+
+    found = options.settings_of(context, engine=engine)
+    return doctor(
+        target,
+        language=language,
+        as_json=as_json,
+        for_paste=for_paste,
+        engine=found.engine,
+        catalogue=options.catalogue_of(found),
+        network_range=found.network_range,
+    )
+
+
+@click.command()
+@click.option("--all", "all_", is_flag=True, help="Images, results of set-up and the base as well.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@options.ENGINE
+@click.pass_context
+def clean(context: click.Context, *, all_: bool, dry_run: bool, yes: bool, engine: str | None) -> ExitCode:
+    """Remove what gradings that ended or died left behind. Touches nothing that is alive or not ours.
+
+    \b
+    Example:
+      harness clean --dry-run
+    """  # noqa: D301
+    from harness.commands.clean import clean
+
+    return clean(all_=all_, dry_run=dry_run, yes=yes, engine=options.engine_of(context, engine))
