@@ -197,7 +197,7 @@ def images_remove(context: click.Context, names: tuple[str, ...], *, stale: bool
     return images_remove(_choice(context, names), stale=stale, engine=options.engine_of(context, engine))
 
 
-@click.command()
+@click.command(cls=options.Command)
 @click.argument("target", metavar="[ID|FILE|WORKSPACE]", type=options.TEXT_PATH, required=False)
 @click.option("--language", metavar="L", type=options.TEXT, help="In this language only.")
 @click.option("--paste", "for_paste", is_flag=True, help="Without names, paths and addresses: to show to anybody.")
@@ -237,7 +237,7 @@ def doctor(
     )
 
 
-@click.command()
+@click.command(cls=options.Command)
 @click.option("--all", "all_", is_flag=True, help="Images, results of set-up and the base as well.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @click.option("--yes", is_flag=True, help="Do not ask.")

@@ -94,7 +94,7 @@ def _write(found: Diagnosis, get: str, *, admin: bool) -> None:
     facts = {**found.facts, **({"to get": found.to_get} if found.to_get else {})}
     width = max(map(len, facts), default=0)
     for key, value in facts.items():
-        console.line(f"{key.ljust(width)}  {value}")
+        console.paragraph(value, first=f"{key.ljust(width)}  ", rest=" " * (width + 2))
     if found.to_get:
         console.line(f"{''.ljust(width)}  {get}")
     for title, lines in (
@@ -104,11 +104,19 @@ def _write(found: Diagnosis, get: str, *, admin: bool) -> None:
         ("missing", found.missing),
     ):
         for text in lines:
-            console.entry(f"{title}: {text}")
+            _paragraphs(title, text)
     for number, text in enumerate(fixes.lines(found.missing) if admin else ()):
         if not number:
             console.line("for whoever administers this machine:")
         console.line(f"  {text}")
+
+
+def _paragraphs(title: str, text: str) -> None:
+    """Write a text of one or more lines, each folded by itself."""
+    first, *others = text.split("\n")
+    console.paragraph(first, first=f"{title}: ", rest="  ")
+    for one in others:
+        console.paragraph(one.strip(), first="    ", rest="    ")
 
 
 def _get(wanted: Target | None, argument: str | None, *, paste: bool) -> str:

@@ -58,8 +58,6 @@ def _say(made: Bundle, target: Path, sources: tuple[str, ...]) -> None:
     said = "as you were invited" if made.pack else "of your results; --alias NAME chooses another"
     console.line(f"alias      {reader.alias}  ({said})")
     console.line(f"read       {target / 'BRIEF.md'}")
-    console.line(
-        f"before     {again.on('doctor', str(target), sources)}  (can it be done here, and what is still to get)"
-    )
+    console.line(f"before     {again.on('doctor', str(target), sources)}")
     console.line(f"try        {again.on('check', str(target), sources)}")
     console.line(f"hand in    {again.on('submit', str(target), sources)}")

@@ -85,6 +85,11 @@ def stock(
     )
 
 
+def unfolded(capsys: pytest.CaptureFixture[str]) -> str:
+    """What was written, with lines that go on below themselves made one again."""
+    return re.sub(r"\n {2,}", " ", capsys.readouterr().out)
+
+
 def find(argument: str, language: str | None, known: Catalogue) -> target.Target:
     """What somebody means, of whose files nothing is needed any more."""
     with target.opened(argument, language, known) as found:
@@ -235,7 +240,7 @@ def test_exercise_that_fits_can_be_done(able: Able, tmp_path: Path, capsys: pyte
     """Memory of all its sandboxes, the limits, and a last line that says yes."""
     known = harbour.catalogue(tmp_path)
     assert doctor("harbour", as_json=False, engine="fake", catalogue=known) is ExitCode.PASSED
-    out = capsys.readouterr().out
+    out = unfolded(capsys)
     assert re.search(
         r"^exercise  harbour 1\.0 in python: \d+ MiB of memory at most, all its sandboxes together$", out, re.MULTILINE
     )
@@ -248,7 +253,7 @@ def test_exercise_that_needs_more_memory_cannot(able: Able, tmp_path: Path, caps
     able._memory_mb = 900
     known = harbour.catalogue(tmp_path)
     assert doctor("harbour", as_json=False, engine="fake", catalogue=known) is ExitCode.HARNESS
-    out = capsys.readouterr().out
+    out = unfolded(capsys)
     assert re.search(
         r"missing: the engine has 900 MiB of memory, of which this exercise may use \d+: give it more", out
     )
@@ -264,7 +269,7 @@ def test_checks_that_ask_for_what_the_engine_lacks_are_named(
     public = public.replace("def test_env(job, broker):", "def test_env(job, broker):\n    freeze(broker)")
     known = harbour.catalogue(tmp_path, {"exercises/harbour/checks/test_env.py": public})
     assert doctor("harbour", as_json=False, engine="fake", catalogue=known) is ExitCode.PASSED
-    out = capsys.readouterr().out
+    out = unfolded(capsys)
     (check_id,) = (check.id for check in known.exercise("harbour").checks)
     assert f"left out: {check_id} has no result here (pause: its freezer is broken)" in out
     assert "left out: a held-out check that asks for pause has no result here (its freezer is broken)" in out
