@@ -71,7 +71,7 @@ def check(
 def clock(context: click.Context, action: str, word: str | None, *, workspace: Path, as_json: bool) -> ExitCode:
     """Show your own clock, or pause it with a word that the assessor sees. Nothing enforces it.
 
-    The first check starts it. What counts is the time in which this machine was awake and the clock not paused; across a
+    The first up or check starts it. What counts is the time in which this machine was awake and the clock not paused; across a
     restart of the machine, the time since it started. What it says travels with what you submit, as your word.
 
     \b

@@ -186,6 +186,25 @@ class Attachment(Protocol):
         """Close both directions; the sandbox sees its stdin end."""
 
 
+class Terminal(Protocol):
+    """A command with a terminal of its own beside a sandbox's process: what it draws comes out, what is typed goes in."""
+
+    def write(self, data: bytes) -> None:
+        """Type ``data``. Raises SandboxError when the other side is gone."""
+
+    def read(self) -> bytes:
+        """Return what there is to see, empty at the end."""
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Say how large the terminal is; nothing when the command has ended."""
+
+    def exit_code(self) -> int:
+        """Return how the command ended whose output has ended."""
+
+    def close(self) -> None:
+        """Hang up. What runs there may go on until the sandbox ends."""
+
+
 class ReadyOnce(Protocol):
     """A one-shot sandbox that waits for its files."""
 
@@ -225,6 +244,20 @@ class Scenario(Protocol):
         In a candidate's sandbox it runs as another user of the same group, which the candidate's processes can neither
         trace nor signal, and with a HOME that is not theirs. What it sees is still their world: its files, its
         processes, what they let the group read.
+        """
+
+    def pipe(self, name: str, argv: tuple[str, ...]) -> Attachment:
+        """Run ``argv`` beside the sandbox's process, as ``exec`` does, and return its streams; it may take its time.
+
+        Raises SandboxError when the sandbox does not run.
+        """
+
+    def terminal(
+        self, name: str, argv: tuple[str, ...], *, rows: int, columns: int, env: Mapping[str, str] | None = None
+    ) -> Terminal:
+        """Run ``argv`` beside the sandbox's process, as ``exec`` does, with a terminal of that size.
+
+        Raises SandboxError when the sandbox does not run.
         """
 
     def kill(self, name: str) -> None:

@@ -96,8 +96,13 @@ class Broker:
         desk: Desk,
         deadline: Deadline,
         interfered: Callable[[], bool] = lambda: False,
+        *,
+        more: Mapping[str, Callable[[Args], Json]] | None = None,
     ) -> None:
-        """Serve what ``desk`` hands out, until ``deadline``, or until somebody ``interfered``: then nothing counts."""
+        """Serve what ``desk`` hands out, until ``deadline``, or until somebody ``interfered``: then nothing counts.
+
+        ``more`` are verbs beside those of a grading.
+        """
         self._attachment = attachment
         self._scenario = scenario
         self._desk = desk
@@ -108,7 +113,7 @@ class Broker:
         self._machine = MachineLock()
         self._ran = RunLog()
         self._trouble: BaseException | None = None
-        self._verbs = self._table()
+        self._verbs = {**self._table(), **(more or {})}
 
     def ran(self) -> dict[str, bytes]:
         """Return what commands said that ran once: sandbox -> log."""

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from harness.engines.base import Engine, SandboxSpec, Scenario
-from harness.errors import ContentError, SubmissionError
+from harness.engines.base import BOX, Engine, SandboxSpec, Scenario
+from harness.errors import ContentError, SandboxError, SubmissionError
 from harness.grading import content, plan
 from harness.grading.broker import BuildResult
 from harness.grading.job import Job
-from harness.model import SubmissionFile
+from harness.model import SandboxPlan, SubmissionFile
 
 MAX_BUILT_MB = 64
 """Of what a build leaves, in an exercise without a network: it is held in memory, and sent to every one-shot sandbox."""
@@ -29,6 +29,7 @@ UNPACK_BESIDE = (
     "sh",
 )
 """Followed by the length of a tar on stdin and the command. It runs beside what was built: if that is in the way, it fails."""
+WIPE = ("find", BOX, "-mindepth", "1", "-delete")
 _LOG_CHARS = 4000
 
 
@@ -46,6 +47,28 @@ def all_of(scenario: Scenario, job: Job) -> dict[str, BuildResult]:
         if sandbox.restore:
             _keep(scenario, sandbox.name)
     return results
+
+
+def again(scenario: Scenario, job: Job, sandbox: SandboxPlan) -> BuildResult:
+    """Put the content of a sandbox that does not run in place of all that it has, and build it.
+
+    Nothing that ran there before is left. Where it does not build and the sandbox declares ``restore``, what it had
+    when it was kept last is there again. Raises SubmissionError when what it has now can't be kept.
+    """
+    # First with a volume that is new, then without what was kept: whatever was written there, and by whichever user.
+    scenario.lose(sandbox.name)
+    wiped = scenario.run(sandbox.name, WIPE, timeout_seconds=job.exercise.build_seconds)
+    if wiped.exit_code != 0:
+        text = f"expected the old files of sandbox {sandbox.name} to go, found: {wiped.stderr.decode(errors='replace')}"
+        raise SandboxError(text)
+    scenario.put(sandbox.name, content.tar_of(job.contents[sandbox.content]))
+    wanted = sandbox in plan.built(job.exercise, job.services)
+    result = _on_volume(scenario, job, sandbox.name, sandbox.build) if wanted else BuildResult(ok=True, log="")
+    if sandbox.restore and result.ok:
+        _keep(scenario, sandbox.name)
+    elif sandbox.restore:
+        scenario.lose(sandbox.name)
+    return result
 
 
 def _keep(scenario: Scenario, name: str) -> None:

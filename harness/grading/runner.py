@@ -90,6 +90,11 @@ class Runner:
         self._warm_until = 0.0
         self._warm_owner = owners.make_owner("warm", seconds=_WARM_SECONDS)
 
+    @property
+    def engine(self) -> Engine:
+        """What it grades on."""
+        return self._engine
+
     def close(self) -> None:
         """Close warm graders."""
         self._warm_graders.clear()
@@ -115,6 +120,10 @@ class Runner:
         base = self._with_engine(base, job)
         grading = held(_judged(base, job, settled, time.monotonic() - began), taken.fit)
         return Graded(grading=grading, logs=settled.run.logs)
+
+    def job(self, task: Task, identity: str) -> Job:
+        """Return what would be run to grade ``task``. Raises SubmissionError where that would be refused."""
+        return self._job(take_in(task, self._catalogue), task, identity)
 
     def _take_in(self, task: Task) -> tuple[Taken, str]:
         """Return what came, and why it is refused; empty when it is not."""

@@ -240,7 +240,7 @@ def _run_scenario(engine: Engine, job: Job, eyes: Eyes, progress: Progress) -> R
             attachment = scenario.attach(plan.GRADER)
             stack.callback(attachment.close)
             addresses = {one.name: scenario.address(one.name) for one in spec.sandboxes if not one.volume_of}
-            desk = replace(_desk(job, addresses, built), cannot=engine.capabilities().cannot)
+            desk = replace(desk_of(job, addresses, built), cannot=engine.capabilities().cannot)
             deadline = Deadline(job.exercise.deadline_seconds)
             broker = Broker(attachment, scenario, desk, deadline, lambda: bool(eyes.seen()))
             run.evidence = broker.serve(job.frame(addresses))
@@ -248,7 +248,8 @@ def _run_scenario(engine: Engine, job: Job, eyes: Eyes, progress: Progress) -> R
     return run
 
 
-def _desk(job: Job, addresses: Mapping[str, str], built: Mapping[str, BuildResult]) -> Desk:
+def desk_of(job: Job, addresses: Mapping[str, str], built: Mapping[str, BuildResult]) -> Desk:
+    """Return what a grader of ``job`` may be handed out."""
     facts = _facts(job, addresses)
     sandboxes = job.exercise.sandboxes
     return Desk(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import http
 import time
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from harness.engines.base import ExecResult
 from harness.engines.docker import containers, streams
 from harness.engines.docker.connect import EngineRefusal, Link, patiently, translated
+from harness.errors import SandboxError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +21,9 @@ NO_EXEC = 125
 NOT_EXECUTABLE = 126
 NOT_FOUND = 127
 _KILLED = 137
+_NO_DETACHING = "ctrl-_,ctrl-^,ctrl-_"
+"""The engine's own keys to detach would swallow Ctrl-P, which shells go back in their history with."""
+_ENDS = b"\x03\x04"
 
 
 def run(
@@ -59,6 +64,84 @@ def run(
         started=begin,
     )
     return _explained(captured.result(_facts(link, number)[1]))
+
+
+def pipe(
+    link: Link, container: str, argv: tuple[str, ...], *, user: str, env: Mapping[str, str], name: str
+) -> streams.StreamAttachment:
+    """Run ``argv`` in the running container of sandbox ``name`` and return its streams."""
+    doing, given = f"exec in {container[:12]}", dict(env)
+    number = patiently(
+        doing,
+        lambda: str(link.api().exec_create(container, list(argv), stdin=True, user=user, environment=given)["Id"]),
+    )
+    with translated(doing):
+        return streams.StreamAttachment(containers.stream_of(link.api().exec_start(number, socket=True)), name)
+
+
+def terminal(
+    link: Link,
+    container: str,
+    argv: tuple[str, ...],
+    *,
+    user: str,
+    env: Mapping[str, str],
+    size: tuple[int, int],
+) -> ExecTerminal:
+    """Run ``argv`` in a running container with a terminal of ``size``, rows and columns."""
+    doing = f"open a terminal in {container[:12]}"
+    given = dict(env)
+
+    def create() -> str:
+        made = link.api().exec_create(
+            container, list(argv), stdin=True, tty=True, user=user, environment=given, detach_keys=_NO_DETACHING
+        )
+        return str(made["Id"])
+
+    number = patiently(doing, create)
+    with translated(doing):
+        stream = containers.stream_of(link.api().exec_start(number, tty=True, socket=True))
+    made = ExecTerminal(link, number, stream)
+    made.resize(*size)
+    return made
+
+
+class ExecTerminal:
+    """See :class:`harness.engines.base.Terminal`. A terminal's stream has no frames: both outputs are one."""
+
+    def __init__(self, link: Link, number: str, stream: streams.Stream) -> None:
+        """Speak with the exec ``number`` over ``stream``."""
+        self._link = link
+        self._number = number
+        self._stream = stream
+
+    def write(self, data: bytes) -> None:
+        """Type ``data``."""
+        try:
+            self._stream.write(data)
+        except OSError as error:
+            text = f"expected a terminal that takes what is typed, found it gone ({error}): open another"
+            raise SandboxError(text) from error
+
+    def read(self) -> bytes:
+        """Return what there is to see, empty at the end."""
+        return self._stream.read_raw()
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Say how large the terminal is."""
+        # A command that has ended, or has not begun by the engine's reckoning, has no terminal to be resized.
+        with contextlib.suppress(EngineRefusal), translated("resize a terminal"):
+            self._link.api().exec_resize(self._number, height=rows, width=columns)
+
+    def exit_code(self) -> int:
+        """Return how the command ended."""
+        return _facts(self._link, self._number)[1]
+
+    def close(self) -> None:
+        """Hang up, after Ctrl-C and the end of input: an engine lets what runs there go on, a shell then ends by itself."""
+        with contextlib.suppress(OSError):
+            self._stream.write(_ENDS)
+        self._stream.close()
 
 
 def _facts(link: Link, number: str) -> tuple[bool, int]:

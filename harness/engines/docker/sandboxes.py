@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from harness.engines.base import SandboxSpec
     from harness.engines.docker.connect import Link
     from harness.engines.docker.holders import Holder
-    from harness.engines.docker.streams import Stream
+    from harness.engines.docker.streams import Stream, StreamAttachment
     from harness.engines.docker.users import User
     from harness.owners import Owner
 
@@ -77,7 +77,7 @@ class Sandbox:
         self._refusal = ""
         self._last_exit: int | None = None
         self._log = b""
-        self._meter = _Meter()
+        self._meter = usage.Meter()
 
     def start(self, command: tuple[str, ...] = (), env: Mapping[str, str] | None = None) -> None:
         """Start the sandbox's process, detached."""
@@ -206,14 +206,14 @@ class Sandbox:
         container = self._container
         if not container:
             return ExecResult(exit_code=execs.NO_EXEC, stdout=b"", stderr=b"the sandbox is not running\n")
-        beside = self.spec.kind in policy.BESIDE
+        user, env = self._beside()
         try:
             return execs.run(
                 self._link,
                 container,
                 argv,
-                user=self._holder.user.beside if beside else self._holder.user.main,
-                env=policy.EXEC_ENVIRONMENT if beside else {},
+                user=user,
+                env=env,
                 stdin=stdin,
                 limit_bytes=self.spec.limits.output_kb * 1024,
                 timeout_seconds=timeout_seconds,
@@ -224,6 +224,31 @@ class Sandbox:
                 # Raises when somebody removed it: that is no result of the sandbox.
                 containers.inspect(self._link, container)
             return ExecResult(exit_code=execs.NO_EXEC, stdout=b"", stderr=self.blame(error))
+
+    def pipe(self, argv: tuple[str, ...]) -> StreamAttachment:
+        """Run ``argv`` beside the process and return its streams."""
+        user, env = self._beside()
+        return execs.pipe(self._link, self._runs(), argv, user=user, env=env, name=self.spec.name)
+
+    def terminal(self, argv: tuple[str, ...], *, rows: int, columns: int, env: Mapping[str, str]) -> execs.ExecTerminal:
+        """Run ``argv`` beside the process with a terminal of its own."""
+        user, ours = self._beside()
+        size = (rows, columns)
+        return execs.terminal(self._link, self._runs(), argv, user=user, env={**env, **ours}, size=size)
+
+    def _beside(self) -> tuple[str, Mapping[str, str]]:
+        """Return whom a command beside the process runs as, and what its environment has besides."""
+        beside = self.spec.kind in policy.BESIDE
+        user = self._holder.user.beside if beside else self._holder.user.main
+        return user, policy.EXEC_ENVIRONMENT if beside else {}
+
+    def _runs(self) -> str:
+        """Return the id of the container. Raises SandboxError when it does not run."""
+        container = self._container
+        if not container or not containers.inspect(self._link, container).running:
+            text = f"expected sandbox {self.spec.name} to run, found that it does not: start it, and see its log"
+            raise SandboxError(text)
+        return container
 
     def used(self) -> Usage:
         """Return what all starts used."""
@@ -348,42 +373,3 @@ class Sandbox:
             if found is not None:
                 return found
         return None
-
-
-class _Meter:
-    """Sums what successive containers used. A start nobody measured before it died makes the sum unknown."""
-
-    def __init__(self) -> None:
-        self._cpu_seconds = 0.0
-        self._peak_mb: float | None = 0.0
-        self._source = "cgroup"
-        self._open = False
-        self._lost = False
-
-    def begin(self) -> None:
-        self._lost = self._lost or self._open
-        self._open = True
-
-    def add(self, sample: usage.Sample | None) -> None:
-        if not self._open:
-            return
-        self._open = False
-        if sample is None:
-            self._lost = True
-            return
-        self._cpu_seconds += sample.cpu_seconds
-        self._peak_mb = _peak(self._peak_mb, sample.memory_peak_mb)
-        self._source = sample.source
-
-    def total(self, sample: usage.Sample | None, *, running: bool) -> Usage:
-        source = sample.source if sample else self._source
-        if self._lost or (self._open and sample is None) or (running and sample is None):
-            return Usage(cpu_seconds=None, memory_peak_mb=None, source=source)
-        cpu, peak = self._cpu_seconds, self._peak_mb
-        if sample is not None and self._open:
-            cpu, peak = cpu + sample.cpu_seconds, _peak(peak, sample.memory_peak_mb)
-        return Usage(cpu_seconds=cpu, memory_peak_mb=peak, source=source)
-
-
-def _peak(one: float | None, other: float | None) -> float | None:
-    return None if one is None or other is None else max(one, other)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from concurrent.futures import ThreadPoolExecutor
 
-    from harness.engines.base import Attachment, SandboxSpec, SandboxState, ScenarioSpec, Usage
+    from harness.engines.base import Attachment, SandboxSpec, SandboxState, ScenarioSpec, Terminal, Usage
     from harness.engines.docker.connect import Link
     from harness.engines.docker.holders import Holder
     from harness.engines.docker.users import User
@@ -161,6 +161,16 @@ class DockerScenario:
     def exec(self, name: str, argv: tuple[str, ...], *, timeout_seconds: float, stdin: bytes = b"") -> ExecResult:
         """Run ``argv`` beside the sandbox's process; exit 125 when the sandbox itself makes that impossible."""
         return self._sandbox(name).exec(argv, timeout_seconds=timeout_seconds, stdin=stdin)
+
+    def pipe(self, name: str, argv: tuple[str, ...]) -> Attachment:
+        """Run ``argv`` beside the sandbox's process and return its streams."""
+        return self._sandbox(name).pipe(argv)
+
+    def terminal(
+        self, name: str, argv: tuple[str, ...], *, rows: int, columns: int, env: Mapping[str, str] | None = None
+    ) -> Terminal:
+        """Run ``argv`` beside the sandbox's process with a terminal of that size."""
+        return self._sandbox(name).terminal(argv, rows=rows, columns=columns, env=env or {})
 
     def kill(self, name: str) -> None:
         """SIGKILL every process of the sandbox and return when all are dead. Volume, address and faults stay."""

@@ -65,6 +65,13 @@ class Stream:
         self._left -= len(data)
         return (self._number, data) if data else None
 
+    def read_raw(self) -> bytes:
+        """Return what is there of a stream without frames, as a terminal's is; empty at the end."""
+        try:
+            return self._take(_CHUNK_BYTES)
+        except (OSError, ValueError):
+            return b""
+
     def write(self, data: bytes) -> None:
         """Send all of ``data`` to stdin. Raises OSError when the other side is gone."""
         self._connection.sendall(data)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from harness.engines.base import Usage
 from harness.engines.docker import containers
 from harness.engines.docker.connect import Link, translated
 
@@ -188,3 +189,45 @@ def _cpu_seconds(texts: Mapping[str, str]) -> float | None:
         if key == "usage_usec":
             return int(value) / 1e6
     return None
+
+
+class Meter:
+    """Sums what successive containers used. A start nobody measured before it died makes the sum unknown."""
+
+    def __init__(self) -> None:
+        self._cpu_seconds = 0.0
+        self._peak_mb: float | None = 0.0
+        self._source = "cgroup"
+        self._open = False
+        self._lost = False
+
+    def begin(self) -> None:
+        """A container starts."""
+        self._lost = self._lost or self._open
+        self._open = True
+
+    def add(self, sample: Sample | None) -> None:
+        """Count what the running one used up to now: it ends."""
+        if not self._open:
+            return
+        self._open = False
+        if sample is None:
+            self._lost = True
+            return
+        self._cpu_seconds += sample.cpu_seconds
+        self._peak_mb = _peak(self._peak_mb, sample.memory_peak_mb)
+        self._source = sample.source
+
+    def total(self, sample: Sample | None, *, running: bool) -> Usage:
+        """Return the sum, ``sample`` of the running one included."""
+        source = sample.source if sample else self._source
+        if self._lost or (self._open and sample is None) or (running and sample is None):
+            return Usage(cpu_seconds=None, memory_peak_mb=None, source=source)
+        cpu, peak = self._cpu_seconds, self._peak_mb
+        if sample is not None and self._open:
+            cpu, peak = cpu + sample.cpu_seconds, _peak(peak, sample.memory_peak_mb)
+        return Usage(cpu_seconds=cpu, memory_peak_mb=peak, source=source)
+
+
+def _peak(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else max(one, other)

@@ -111,6 +111,13 @@ def _redirected(process: Process, words: tuple[str, ...]) -> int:
     return code
 
 
+def _find(process: Process) -> int:
+    # find FOLDER -mindepth 1 -delete
+    for name in [name for name in process.files if name.startswith(f"{process.argv[1]}/")]:
+        del process.files[name]
+    return 0
+
+
 COMMANDS: Mapping[str, Command] = {
     "true": _true,
     "false": _false,
@@ -118,6 +125,7 @@ COMMANDS: Mapping[str, Command] = {
     "cat": _cat,
     "tee": _tee,
     "head": _head,
+    "find": _find,
     "sleep": _sleep,
     "printenv": _printenv,
     "sh": _sh,

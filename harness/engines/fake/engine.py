@@ -18,7 +18,7 @@ import time
 from typing import TYPE_CHECKING
 
 from harness.engines.base import BOX, Capabilities, ExecResult, SandboxState, Usage
-from harness.engines.fake.attachment import FakeAttachment
+from harness.engines.fake.attachment import FakeAttachment, FakeTerminal
 from harness.engines.fake.commands import COMMANDS
 from harness.engines.fake.sandboxes import Sandbox
 from harness.engines.fake.strangers import Strangers, there
@@ -27,7 +27,7 @@ from harness.errors import EngineError, SandboxError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from harness.engines.base import Attachment, Interference, ReadyOnce, SandboxSpec, Scenario, ScenarioSpec
+    from harness.engines.base import Attachment, Interference, ReadyOnce, SandboxSpec, Scenario, ScenarioSpec, Terminal
     from harness.engines.fake.process import Command, Process
     from harness.owners import Owner
 
@@ -110,6 +110,27 @@ class FakeScenario:
             sandbox.beside.append(process)
             process.start()
         return _finish(process, timeout_seconds, sandbox)
+
+    def pipe(self, name: str, argv: tuple[str, ...]) -> Attachment:
+        """Run ``argv`` beside the sandbox's process and return its streams."""
+        return FakeAttachment(self._beside(name, argv, {}), name)
+
+    def terminal(
+        self, name: str, argv: tuple[str, ...], *, rows: int, columns: int, env: Mapping[str, str] | None = None
+    ) -> Terminal:
+        """Run ``argv`` beside the sandbox's process; what it prints is what there is to see."""
+        return FakeTerminal(self._beside(name, argv, {**(env or {}), **_size(rows, columns)}), name)
+
+    def _beside(self, name: str, argv: tuple[str, ...], env: Mapping[str, str]) -> Process:
+        sandbox = self._sandbox(name)
+        with sandbox.lock:
+            if not sandbox.running():
+                text = f"expected sandbox {name} to run, found that it does not: start it, and see its log"
+                raise SandboxError(text)
+            process = sandbox.process(argv, {**sandbox.env, **env}, stdin=None)
+            sandbox.beside.append(process)
+            process.start()
+        return process
 
     def kill(self, name: str) -> None:
         """End every process of the sandbox. Files and address stay."""
@@ -334,6 +355,10 @@ def unpack(tar: bytes) -> dict[str, bytes]:
         text = f"expected an uncompressed tar to put, found {error}: pack it again"
         raise EngineError(text) from error
     return files
+
+
+def _size(rows: int, columns: int) -> dict[str, str]:
+    return {"LINES": str(rows), "COLUMNS": str(columns)}
 
 
 def _finish(process: Process, timeout_seconds: float, sandbox: Sandbox) -> ExecResult:

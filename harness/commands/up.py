@@ -1,0 +1,170 @@
+"""``harness up``: the scenario of a grading with the workspace in it, held in the foreground until somebody ends it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import secrets
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from harness import console, owners, progress, settings
+from harness.catalogue.finder import Catalogue
+from harness.commands import trial
+from harness.commands.opening import Opener
+from harness.engines.base import SandboxState
+from harness.errors import EngineError, ExitCode, HarnessError
+from harness.grading.job import Job
+from harness.grading.runner import Task
+from harness.intake import workspace
+from harness.intake.workspace import Workspace
+from harness.live import held, state
+from harness.live.forward import Forwarder
+from harness.live.holding import Holding, opened
+from harness.live.office import Office
+from harness.packs import home
+
+_LOOK_SECONDS = 1.0
+_MARGIN_SECONDS = 60
+"""How long before its sandboxes end by themselves it is ended in order."""
+_DOWN = "down: nothing of it is left"
+Say = Callable[[str], None]
+
+
+def up(
+    path: str,
+    *,
+    engine: str | None,
+    catalogue: Catalogue,
+    network_range: str = settings.DEFAULT_NETWORK_RANGE,
+) -> ExitCode:
+    """Hold the scenario until it is ended: 0 by ``down`` or at its longest, 3 when the workspace does not build, 5 when it died."""
+    here = workspace.find(Path(path))
+    opener = Opener(catalogue=home.catalogue_of(here, catalogue), engine=engine, network_range=network_range)
+    try:
+        with state.claimed(here.root):
+            code = _held(here, opener)
+    except Exception:
+        raise
+    except BaseException:
+        # Ctrl-C or a signal: it has been let go in order, which is what whoever sent it wants to know.
+        console.notice(_DOWN)
+        raise
+    console.notice(_DOWN)
+    return code
+
+
+def _held(here: Workspace, opener: Opener) -> ExitCode:
+    trial.clock_of(here, begin=True)
+    with ExitStack() as stack:
+        with progress.step(f"{here.root.name} comes up") as say:
+            runner = opener(stack, say)
+            task, identity = _task(here), f"up-{secrets.token_hex(4)}"
+
+            def retake() -> Job:
+                return held.job_of(runner.job(task, identity))
+
+            job = retake()
+            holding = stack.enter_context(opened(runner.engine, job, retake, say))
+            forwarder = holding.forwarder()
+            stack.callback(forwarder.close)
+            office = Office(stack.enter_context(owners.scratch(job.owner)), holding)
+            stack.callback(office.close)
+            _tell(here, holding, forwarder, office)
+        _say_how(here, holding, forwarder)
+        _follow(here, holding)
+        console.notice("ending: the sandboxes and all that they hold are removed")
+    return ExitCode.PASSED
+
+
+def _task(here: Workspace) -> Task:
+    return Task(path=str(here.root), exercise_id=here.exercise_id, alias=here.alias, variant=here.variant, mode="check")
+
+
+def _tell(here: Workspace, holding: Holding, forwarder: Forwarder, office: Office) -> None:
+    """Let clients find it."""
+    urls = {door.endpoint.name: door.url for door in forwarder.doors}
+    owner = holding.job.owner
+    running = state.Running(pid=os.getpid(), owner=owner.token, run=owner.run, socket=str(office.path), urls=urls)
+    state.write(here.root, running)
+
+
+def _say_how(here: Workspace, holding: Holding, forwarder: Forwarder) -> None:
+    """Say what there is and how it is used."""
+    console.line(f"{here.root.name} is up: {holding.job.exercise.id} as in a grading, nothing is judged")
+    width = max((len(door.endpoint.name) for door in forwarder.doors), default=0)
+    for door in forwarder.doors:
+        console.line(f"  {door.endpoint.name:<{width}}  {door.url}")
+    names = ", ".join(one.name for one in holding.job.exercise.sandboxes)
+    console.line(f"  sandboxes: {names}")
+    console.line("in another terminal, in this workspace:")
+    console.line("  harness logs [-f] SANDBOX, shell SANDBOX, kill SANDBOX, restart SANDBOX")
+    console.line("  harness fault [NAME --for SECONDS], reload (build again, keep data), down (or Ctrl-C here)")
+
+
+def _follow(here: Workspace, holding: Holding) -> None:
+    """Say what happens until it is over. Raises HarnessError when it is although nobody ended it."""
+    began, name = time.monotonic(), holding.job.exercise.main.name
+    watch = _Watch(holding)
+    with _status(here.root.name) as show:
+        while not holding.over.is_set():
+            with contextlib.suppress(queue.Empty):
+                if text := holding.events.get(timeout=_LOOK_SECONDS):
+                    console.notice(text)
+            if ended := watch.look():
+                console.notice(f"{name} {ended}: see harness logs {name}")
+            show(f"{name} {watch.word()}, {(time.monotonic() - began) / 60:.0f} min")
+            if owners.seconds_left(holding.job.owner) < _MARGIN_SECONDS:
+                console.notice(f"it was up for {held.LONGEST_SECONDS // 3600} hours, which is the longest")
+                return
+    while not holding.events.empty():
+        if text := holding.events.get():
+            console.notice(text)
+    if holding.reason:
+        text = f"expected the scenario to be held until somebody ends it, found: {holding.reason}"
+        raise HarnessError(text)
+
+
+class _Watch:
+    """Sees the main service end by itself."""
+
+    def __init__(self, holding: Holding) -> None:
+        self._holding = holding
+        self._ran = False
+        self._now: SandboxState | None = None
+
+    def look(self) -> str:
+        """Return how the service ended since the last look, empty when it did not."""
+        try:
+            now = self._holding.main()
+        except EngineError:
+            # An engine that went away ends the grader as well, and that is told.
+            return ""
+        ran, self._ran, self._now = self._ran, now.running, now
+        if not ran or now.running:
+            return ""
+        return "was killed at its memory limit" if now.oom_killed else f"ended with exit code {now.exit_code}"
+
+    def word(self) -> str:
+        """Return how it is."""
+        if self._now is not None and not self._now.running and self._holding.state != "starting":
+            return "does not run"
+        return self._holding.state
+
+
+@contextlib.contextmanager
+def _status(label: str) -> Iterator[Say]:
+    """Show one live line on a terminal; elsewhere what happens is told in lines alone."""
+    if console.is_plain() or not sys.stderr.isatty():
+        yield _unheard
+        return
+    with progress.step(f"{label} is up") as show:
+        yield show
+
+
+def _unheard(_: str) -> None:
+    """A status that nobody sees change is no news."""

@@ -1,0 +1,144 @@
+"""How clients find the ``up`` of a workspace: a lock that dies with its process, and a file beside it that says where.
+
+The lock decides who is there; the file is only read. A process that was killed leaves the file, and whoever reads it
+then finds nobody at the socket that it names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import places
+from harness.errors import HarnessError, UsageError
+from harness.intake import workspace
+from harness.model import Json
+
+FILE = "up.json"
+LOCK = "up.lock"
+_MAX_BYTES = 64 * 1024
+_TRY_SECONDS = 0.5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Running:
+    """An ``up`` that was there when its file was written."""
+
+    pid: int
+    owner: str
+    """Which process: boot, pid namespace, pid and start time."""
+    run: str
+    """Of its sandboxes."""
+    socket: str
+    urls: Mapping[str, str]
+
+
+@contextlib.contextmanager
+def claimed(root: Path) -> Iterator[None]:
+    """Be the only ``up`` of the workspace at ``root``. Raises UsageError when there is one; nothing is left at the end."""
+    folder = root / workspace.FOLDER
+    with places.writing(LOCK, folder):
+        handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if not _locked(handle):
+            text = (
+                f'{root}: expected a workspace that is not up, found it up{_by(read(root))}: use it ("harness reload" '
+                'builds again), or end it with "harness down"'
+            )
+            raise UsageError(text)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                (folder / FILE).unlink(missing_ok=True)
+    finally:
+        os.close(handle)
+
+
+def write(root: Path, running: Running) -> None:
+    """Say where this process is."""
+    document: dict[str, Json] = {
+        "pid": running.pid,
+        "owner": running.owner,
+        "run": running.run,
+        "socket": running.socket,
+        "urls": dict(running.urls),
+    }
+    workspace.write(root / workspace.FOLDER / FILE, json.dumps(document, indent=2).encode() + b"\n")
+
+
+def read(root: Path) -> Running | None:
+    """Return what the file says, None when there is none, or it is none of ours."""
+    file = root / workspace.FOLDER / FILE
+    if not os.path.isfile(file):  # noqa: PTH113 - pathlib raises for a folder that can't be read
+        return None
+    try:
+        found = json.loads(places.read(file, _MAX_BYTES))
+        urls = {str(name): str(url) for name, url in found["urls"].items()}
+        return Running(
+            pid=int(found["pid"]),
+            owner=str(found["owner"]),
+            run=str(found["run"]),
+            socket=str(found["socket"]),
+            urls=urls,
+        )
+    except (HarnessError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def connected(root: Path) -> socket.socket:
+    """Return a connection to the ``up`` of the workspace at ``root``. Raises UsageError when there is none any more."""
+    running = read(root)
+    if running is None:
+        text = f'{root}: expected a workspace that is up, found none: run "harness up" in another terminal'
+        raise UsageError(text)
+    client = socket.socket(socket.AF_UNIX)
+    try:
+        client.connect(running.socket)
+    except OSError as error:
+        client.close()
+        text = (
+            f"{root}: expected a workspace that is up, found one that ended without a word{_by(running)}: run "
+            '"harness up" again, which removes what it left'
+        )
+        raise UsageError(text) from error
+    return client
+
+
+def is_up(root: Path) -> bool:
+    """Whether a process holds the workspace at ``root`` now, whatever it does with it."""
+    try:
+        handle = os.open(root / workspace.FOLDER / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+def _locked(handle: int) -> bool:
+    until = time.monotonic() + _TRY_SECONDS
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.05)
+        else:
+            return True
+
+
+def _by(running: Running | None) -> str:
+    return f" (process {running.pid})" if running is not None else ""

@@ -1,0 +1,115 @@
+"""This end of a shell in a sandbox: the terminal that somebody sits at, as it is, with its size, colours and keys."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import sys
+import termios
+import threading
+import tty
+from collections.abc import Iterator
+from types import FrameType
+
+from harness.errors import HarnessError
+from harness.live.talk import Line, data_of
+from harness.model import Json
+
+_CHUNK_BYTES = 4096
+_END_OF_INPUT = b"\x04"
+
+
+def request(sandbox: str) -> dict[str, Json]:
+    """Return what asks for a shell in ``sandbox`` that fits this terminal."""
+    rows, columns = _size()
+    term = os.environ.get("TERM", "dumb")
+    return {"verb": "shell", "sandbox": sandbox, "size": [rows, columns], "term": term}
+
+
+def attend(line: Line) -> dict[str, Json] | None:
+    """Pass both ways until the shell has ended; return its last word, None when the other side died.
+
+    Every key is the shell's, Ctrl-C included, while this terminal is one; however it ends, it is as it was afterwards.
+    """
+    reader, writer = os.pipe()
+    last: list[dict[str, Json] | None] = [None]
+
+    def show() -> None:
+        try:
+            with contextlib.suppress(OSError, HarnessError):
+                last[0] = _shown(line)
+        finally:
+            os.close(writer)
+
+    thread = threading.Thread(target=show, daemon=True, name="show")
+    with _raw(), _resized(line):
+        thread.start()
+        _typed(line, reader)
+    thread.join()
+    os.close(reader)
+    return last[0]
+
+
+def _shown(line: Line) -> dict[str, Json] | None:
+    while (message := line.receive()) is not None:
+        if "end" in message:
+            return message
+        data = data_of(message)
+        while data:
+            data = data[os.write(sys.stdout.fileno(), data) :]
+    return None
+
+
+def _typed(line: Line, over: int) -> None:
+    """Send what is typed until ``over`` can be read."""
+    keys = sys.stdin.fileno()
+    watched = [keys, over]
+    while True:
+        ready, _, _ = select.select(watched, [], [])
+        if over in ready:
+            return
+        data = os.read(keys, _CHUNK_BYTES)
+        if not data:
+            watched.remove(keys)
+        with contextlib.suppress(OSError):
+            line.data(data or _END_OF_INPUT)
+
+
+@contextlib.contextmanager
+def _raw() -> Iterator[None]:
+    """Have every key as it is pressed, where this is a terminal."""
+    keys = sys.stdin.fileno()
+    if not os.isatty(keys):
+        yield
+        return
+    before = termios.tcgetattr(keys)
+    try:
+        tty.setraw(keys)
+        yield
+    finally:
+        termios.tcsetattr(keys, termios.TCSADRAIN, before)
+
+
+@contextlib.contextmanager
+def _resized(line: Line) -> Iterator[None]:
+    """Tell the other side whenever this terminal gets another size."""
+
+    def tell(_number: int, _frame: FrameType | None) -> None:
+        with contextlib.suppress(OSError):
+            line.send({"size": list(_size())})
+
+    before = signal.signal(signal.SIGWINCH, tell)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGWINCH, before)
+
+
+def _size() -> tuple[int, int]:
+    try:
+        columns, rows = os.get_terminal_size(sys.stdin.fileno())
+    except OSError:
+        return 24, 80
+    return max(rows, 1), max(columns, 1)

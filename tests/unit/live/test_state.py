@@ -1,0 +1,102 @@
+"""Who is up: one process a workspace, found by others, and missed when it is gone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.errors import UsageError
+from harness.live import state
+
+KEEPER = """
+import sys, time
+from pathlib import Path
+from harness.live import state
+root = Path(sys.argv[1])
+with state.claimed(root):
+    state.write(root, state.Running(pid=7, owner="o", run="r", socket=str(root / "s"), urls={}))
+    print("claimed", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Return a workspace, as far as this is about."""
+    (tmp_path / ".harness").mkdir()
+    return tmp_path
+
+
+def running(root: Path) -> state.Running:
+    return state.Running(pid=7, owner="b:n:7:1", run="up-1", socket=str(root / "s"), urls={"app": "http://x"})
+
+
+def test_what_is_written_is_read(root: Path) -> None:
+    state.write(root, running(root))
+    assert state.read(root) == running(root)
+
+
+def test_one_at_a_time(root: Path) -> None:
+    """The second is told who is there; after the first, anybody may, and nothing says that it was there."""
+    with state.claimed(root):
+        state.write(root, running(root))
+        assert state.is_up(root)
+        with pytest.raises(UsageError, match=r"found it up \(process 7\)"), state.claimed(root):
+            pass
+        assert state.read(root) is not None, "the second took the first one's file away"
+    assert state.read(root) is None
+    assert not state.is_up(root)
+    with state.claimed(root):
+        pass
+
+
+def test_one_that_fails_leaves_nothing(root: Path) -> None:
+    def fails() -> None:
+        with state.claimed(root):
+            state.write(root, running(root))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fails()
+    assert state.read(root) is None
+
+
+def test_one_that_was_killed_is_missed_and_followed(root: Path) -> None:
+    """Its file is there and nobody is: clients are told so, and the next one comes up."""
+    with subprocess.Popen([sys.executable, "-c", KEEPER, str(root)], stdout=subprocess.PIPE) as keeper:
+        assert keeper.stdout is not None
+        assert keeper.stdout.readline() == b"claimed\n"
+        assert state.is_up(root)
+        os.kill(keeper.pid, signal.SIGKILL)
+    assert not state.is_up(root)
+    with pytest.raises(UsageError, match=r"ended without a word \(process 7\)"):
+        state.connected(root)
+    with state.claimed(root):
+        pass
+    assert state.read(root) is None
+
+
+def test_nobody_was_ever_there(root: Path) -> None:
+    with pytest.raises(UsageError, match='run "harness up" in another terminal'):
+        state.connected(root)
+    assert not state.is_up(root)
+
+
+def test_who_is_there_is_found(root: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(root / "s"))
+        listener.listen()
+        state.write(root, running(root))
+        state.connected(root).close()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"pid": 1}', '{"pid": "x", "urls": {}}', "[" * 5000])
+def test_a_damaged_file_is_none(root: Path, text: str) -> None:
+    (root / ".harness" / state.FILE).write_text(text)
+    assert state.read(root) is None

@@ -1,0 +1,203 @@
+"""``harness up`` and its clients as processes, on the fake engine: found, asked, killed, and what is left of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.live import state
+from tests.unit.live import berths
+
+
+class Up:
+    """A running ``harness up``, its output in a file."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.folder = root, root / "heron"
+        self.said = root / "said"
+        self._temporary = root / "t"
+        self._temporary.mkdir(exist_ok=True)
+        with self.said.open("wb") as out:
+            self.process = subprocess.Popen(
+                self._command("up", "heron", "--engine", "fake"),
+                stdout=out,
+                stderr=out,
+                stdin=subprocess.DEVNULL,
+                cwd=root,
+                env=self._environment(),
+            )
+
+    def client(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a client in the workspace to its end."""
+        return subprocess.run(
+            self._command(*arguments),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            cwd=self.folder,
+            env=self._environment(),
+            timeout=120,
+            check=False,
+        )
+
+    def begin(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a client in the workspace."""
+        return subprocess.Popen(
+            self._command(*arguments),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=self.folder,
+            env=self._environment(),
+        )
+
+    def wait_for(self, words: str) -> str:
+        """Return what it said once ``words`` are in it."""
+        until = time.monotonic() + 120
+        while words not in (said := self.said.read_text()):
+            assert self.process.poll() is None, said
+            assert time.monotonic() < until, said
+            time.sleep(0.1)
+        return said
+
+    def left(self) -> list[str]:
+        """Return what of it is still there for others to find."""
+        found = [one.name for one in self._temporary.iterdir() if one.name.startswith("harness-scratch")]
+        return found + [state.FILE] * (self.folder / ".harness" / state.FILE).exists()
+
+    def _command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "harness", "--catalogue", str(self.root), *arguments]
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("HARNESS_")}
+        return {**kept, "TMPDIR": str(self._temporary), "XDG_STATE_HOME": str(self.root / "state"), "TERM": "xterm"}
+
+
+@pytest.fixture
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """Return one that is ready."""
+    root = tmp_path_factory.mktemp("u")
+    berths.world(root, berths.TOLD)
+    berths.as_workspace(root / "heron")
+    made = Up(root)
+    try:
+        made.wait_for("berth is ready")
+        yield made
+    finally:
+        made.process.kill()
+        made.process.wait(30)
+
+
+def test_a_life(up: Up) -> None:
+    """Everything that a client can do, a second up, and an end in order."""
+    said = up.said.read_text()
+    assert "heron is up: harbour as in a grading, nothing is judged" in said
+    assert "  berth  http://127.0.0.1:" in said
+    assert "  store  postgresql://who@127.0.0.1:" in said
+    assert "... " not in said.partition("is up")[2], "a status line where nobody sees it change"
+    logs = up.client("logs", "berth")
+    assert (logs.returncode, logs.stdout) == (0, "loud\n"), logs
+    wrong = up.client("logs", "brth")
+    assert wrong.returncode == 4
+    assert "expected one of the sandboxes berth, store, other, grader, found 'brth'" in wrong.stderr
+    assert "fog\n" in up.client("fault").stdout
+    assert up.client("fault", "fog", "--for", "0.1").stdout == "fog is on for 0.1 s\n"
+    killed = up.client("kill", "berth")
+    assert (killed.returncode, killed.stdout) == (0, "berth is killed: harness restart berth starts it again\n")
+    assert up.client("restart", "berth").returncode == 0
+    (up.folder / "mode").write_text("hush\n")
+    assert up.client("reload").stdout.startswith("built and started again")
+    second = up.client("up", "--engine", "fake")
+    assert second.returncode == 4
+    assert f"found it up (process {up.process.pid})" in second.stderr
+    down = up.client("down")
+    assert (down.returncode, down.stderr) == (0, "down: nothing of it is left\n")
+    assert up.process.wait(60) == 0
+    assert up.said.read_text().endswith("down: nothing of it is left\n")
+    assert up.left() == []
+    late = up.client("logs", "berth")
+    assert late.returncode == 4
+    assert 'found none: run "harness up" in another terminal' in late.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
+def test_a_signal_ends_it_in_order(up: Up, number: int, code: int) -> None:
+    follower = up.begin("logs", "-f", "berth")
+    assert follower.stdout is not None
+    assert follower.stdout.readline() == b"loud\n"
+    up.process.send_signal(number)
+    assert up.process.wait(60) == code
+    assert up.said.read_text().endswith("down: nothing of it is left\n")
+    assert up.left() == []
+    _, error = follower.communicate(timeout=60)
+    assert follower.returncode in {0, 5}, error
+    assert b"Traceback" not in error
+
+
+def test_one_that_is_killed_is_missed_in_a_sentence(up: Up) -> None:
+    """Whoever waits is told at once, whoever comes later is told who it was, and another one can come up."""
+    follower = up.begin("logs", "-f", "berth")
+    assert follower.stdout is not None
+    assert follower.stdout.readline() == b"loud\n"
+    up.process.kill()
+    _, error = follower.communicate(timeout=60)
+    assert follower.returncode == 5
+    assert b"found that it ended meanwhile" in error
+    late = up.client("down")
+    assert late.returncode == 4
+    assert f"ended without a word (process {up.process.pid})" in late.stderr
+    after = Up(up.root)
+    try:
+        after.wait_for("berth is ready")
+        assert after.client("down").returncode == 0
+        assert after.process.wait(60) == 0
+        assert after.left() == [], "the next one removes what a killed one left"
+    finally:
+        after.process.kill()
+        after.process.wait(30)
+
+
+def test_two_clients_at_once_and_one_that_goes(up: Up) -> None:
+    """Neither waits for the other, and what one leaves behind is no trouble."""
+    first, second = up.begin("logs", "-f", "berth"), up.begin("logs", "-f", "store")
+    assert first.stdout is not None
+    assert first.stdout.readline() == b"loud\n"
+    second.kill()
+    second.communicate(timeout=30)
+    assert up.client("kill", "berth").returncode == 0
+    assert first.poll() is None
+    first.send_signal(signal.SIGINT)
+    first.communicate(timeout=30)
+    assert first.returncode == 130
+    assert up.client("faults").returncode == 4, "no such verb"
+    assert up.client("fault").returncode == 0
+
+
+def test_a_socket_of_ours_is_for_us_alone(up: Up) -> None:
+    running = state.read(up.folder)
+    assert running is not None
+    assert Path(running.socket).parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_shell_has_the_keys_the_size_and_the_terminal_back(up: Up) -> None:
+    """What is typed arrives unchanged, Ctrl-C is the shell's, and the terminal is as before when it ends."""
+    ours, theirs = pty.openpty()
+    before = subprocess.run(["stty", "-g"], stdin=theirs, capture_output=True, check=True).stdout
+    shell = subprocess.Popen(
+        up._command("shell", "berth"), stdin=theirs, stdout=theirs, stderr=theirs, cwd=up.folder, env=up._environment()
+    )
+    # The fake engine's shell is none: what comes is how its command ended, through the whole way.
+    code = shell.wait(60)
+    assert code in {0, 1, 127}, code
+    assert subprocess.run(["stty", "-g"], stdin=theirs, capture_output=True, check=True).stdout == before
+    for end in (ours, theirs):
+        with contextlib.suppress(OSError):
+            os.close(end)
