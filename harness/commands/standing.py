@@ -9,6 +9,8 @@ from pathlib import Path
 
 from harness.reports.again import Caller
 
+_NAME = "harness"
+
 
 def caller(path: str, engine: str = "") -> Caller:
     """Return how to call us again for the workspace at ``path``, with the ``engine`` that was named, if any."""
@@ -17,12 +19,12 @@ def caller(path: str, engine: str = "") -> Caller:
 
 def program(started: str) -> tuple[str, ...]:
     """Return the words that start this program from here, ``started`` being what it was started as."""
-    if Path(started).name == "__main__.py":
-        return (sys.executable, "-m", "harness")
-    found = shutil.which("harness")
-    if os.sep not in started or (found is not None and _is_one(found, started)):
-        return ("harness",)
-    return (started,)
+    if Path(started).parts[-2:] == (_NAME, "__main__.py"):
+        return (sys.executable, "-m", _NAME)
+    found = shutil.which(_NAME)
+    on_the_path = os.sep not in started or (found is not None and _is_one(found, started))
+    # What was started under another name (by a test, by somebody's own program) takes no words of ours.
+    return (_NAME,) if on_the_path or Path(started).name != _NAME else (started,)
 
 
 def seen(place: Path) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from harness import console, names
 from harness.catalogue import briefs
 from harness.catalogue.finder import Catalogue
+from harness.commands import standing
 from harness.errors import ExitCode, UsageError
 from harness.intake import bundle
 from harness.intake.bundle import Bundle
@@ -58,6 +59,7 @@ def _say(made: Bundle, target: Path, sources: tuple[str, ...]) -> None:
     said = "as you were invited" if made.pack else "of your results; --alias NAME chooses another"
     console.line(f"alias      {reader.alias}  ({said})")
     console.line(f"read       {target / 'BRIEF.md'}")
-    console.line(f"before     {again.on('doctor', str(target), sources)}")
-    console.line(f"try        {again.on('check', str(target), sources)}")
-    console.line(f"hand in    {again.on('submit', str(target), sources)}")
+    caller = standing.caller(str(target))
+    for label, verb in (("before", "doctor"), ("try", "check"), ("hand in", "submit")):
+        words = again.command(caller, verb, catalogue=sources)
+        console.line(f"{label.ljust(11)}{again.one_line(words)}")

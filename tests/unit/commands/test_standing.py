@@ -52,6 +52,7 @@ def test_program_that_is_not_on_the_path_is_called_as_it_was(program: Path, monk
 
 def test_module_is_run_by_the_python_that_ran_it() -> None:
     assert standing.program("/somewhere/harness/__main__.py") == (sys.executable, "-m", "harness")
+    assert standing.program("/somewhere/pytest/__main__.py") == ("harness",)
 
 
 def test_places_are_named_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,6 +97,9 @@ def test_printed_commands_run_from_any_folder(work: Path, folder: str, path: str
     """Check, hand in and see the clock from anywhere, and what is printed there runs there, in a shell."""
     ours = [sys.executable, "-m", "harness", "--catalogue", str(work.parent / "our catalogue")]
     here = work / folder
+    started = run([*ours, "start", "harbour", "--into", "new"], work.parent)
+    for label, code in (("try", 1), ("hand in", 1)):
+        assert run(f"{printed(started.stdout, label)} --engine fake", work.parent).returncode == code
     checked = run([*ours, "check", "--keep", "--engine", "fake", path], here)
     assert checked.returncode == 1, checked.stderr
     (logs,) = shlex.split(printed(checked.stdout, "logs"))
