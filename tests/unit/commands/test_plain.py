@@ -103,6 +103,9 @@ def test_plain_is_remembered_for_what_a_verb_starts(monkeypatch: pytest.MonkeyPa
     with cli.make_context("harness", ["--plain", "list"]):
         assert console.is_plain()
     assert os.environ[console.PLAIN] == "1"
+    monkeypatch.setenv(console.PLAIN, "")
+    monkeypatch.setenv("TERM", "dumb")
+    assert console.is_plain()
 
 
 def test_last_column_of_a_table_goes_on_below_itself(capsys: pytest.CaptureFixture[str]) -> None:
