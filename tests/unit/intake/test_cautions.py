@@ -66,7 +66,7 @@ def test_what_is_plainly_theirs_is_sent_without_a_word(path: str, content: bytes
 
 def test_home_that_says_nothing_is_not_looked_for() -> None:
     """In a container a home may be ``/``: half of all lines would name it."""
-    assert said("a.sh", b"ls /usr/bin\n", (Path("/"),)) == []
+    assert said("a.sh", b"cd / && ls /usr/bin\n", (Path("/"),)) == []
 
 
 def test_workspace_is_found_by_its_own_name_and_by_where_links_lead(tmp_path: Path) -> None:
