@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import multiprocessing
 import os
@@ -112,6 +113,17 @@ def test_packs_made_at_once_all_stand_in_it(tmp_path: Path) -> None:
     found = record.read(tmp_path / "packs")
     assert (len({one.alias for one in found.given}), found.unreadable) == (80, 0)
     assert sorted(path.name for path in (tmp_path / "packs").iterdir()) == [".gitignore", "record.jsonl", "secret"]
+
+
+def test_whoever_has_the_record_has_it_alone(tmp_path: Path) -> None:
+    """From looking for a secret to the line that is added: nobody else makes another secret in between."""
+    with record.opened(tmp_path):
+        other = os.open(tmp_path, os.O_RDONLY)
+        try:
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        finally:
+            os.close(other)
 
 
 def test_a_full_disk_leaves_the_record_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
