@@ -93,8 +93,7 @@ def test_a_fault_ends_with_the_up(tmp_path: Path, engine: FakeEngine) -> None:
     with berths.holding(tmp_path, berths.world(tmp_path, berths.TOLD), engine) as found:
         berths.news(found, "berth is ready")
         found.fault("fog", 3600)
-    assert found._serving is not None
-    assert not found._serving.is_alive()
+    assert found.reason == "", "the grader was not waited for, or did not come to its end"
 
 
 def test_killed_and_started_again(here: Holding) -> None:
@@ -207,7 +206,8 @@ def test_a_mistake_of_the_author_is_told(tmp_path: Path, engine: FakeEngine) -> 
 
 def test_nothing_hidden_and_nothing_that_judges_is_in_it(tmp_path: Path) -> None:
     """The helpers of the public checks and a test of ours, and a life longer than any grading's."""
-    folder, engine = berths.world(tmp_path, berths.TOLD), FakeEngine()
+    hidden = {"graders/harbour/secret.py": "SECRET = 1\n"}
+    folder, engine = berths.world(tmp_path, {**berths.TOLD, **hidden}), FakeEngine()
     known = Catalogue((tmp_path,))
     runner = Runner(known, engine, lambda names: engine.images(names, lambda _: None), lambda _: None)
     job = held.job_of(runner.job(Task(path=str(folder), exercise_id="harbour", mode="grade"), "up-test"))
