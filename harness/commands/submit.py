@@ -140,8 +140,7 @@ class _Desk:
                 raise
             except HarnessError as error:
                 return Tried(why=error, before=before)
-        reason = grading.reason.replace(f"{file}: ", "")
-        grading = trial.at_home(replace(grading, submission_path=str(self.space.root), reason=reason), self.space)
+        grading = trial.at_home(replace(grading, submission_path=str(self.space.root)), self.space)
         unkept = trial.keep(self.space, grading)
         if unkept is not None:
             console.notice(f"what the checks found could not be kept: {unkept}")
