@@ -22,6 +22,7 @@ class _Question:
     done: threading.Event
     ok: bool = False
     text: str = ""
+    gone: bool = False
 
 
 class Grader:
@@ -56,6 +57,9 @@ class Grader:
         if not question.done.wait(ASK_SECONDS):
             text = f"expected an answer from the grader's sandbox within {ASK_SECONDS:.0f} s, found none"
             raise HarnessError(text)
+        if question.gone:
+            text = "expected an answer from the grader's sandbox, found that it ended before: see harness logs grader"
+            raise HarnessError(text)
         if not question.ok:
             raise UsageError(question.text)
         return question.text
@@ -70,7 +74,7 @@ class Grader:
             self._over = True
             waiting, self._asked = list(self._asked.values()), {}
         for question in waiting:
-            question.text = "the grader's sandbox ended before it answered"
+            question.gone = True
             question.done.set()
 
     def _next(self, args: Args) -> Json:
