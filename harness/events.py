@@ -19,7 +19,7 @@ MAX_EVENTS = 20_000
 
 
 class _Event(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Collected(_Event):
@@ -98,7 +98,8 @@ class Finished(_Event):
 
 
 _EVENT: TypeAdapter[Collected | OutcomeSaid | PhaseSaid | MarkSaid | Note | Broken | Finished] = TypeAdapter(
-    Annotated[Collected | OutcomeSaid | PhaseSaid | MarkSaid | Note | Broken | Finished, Field(discriminator="event")]
+    Annotated[Collected | OutcomeSaid | PhaseSaid | MarkSaid | Note | Broken | Finished, Field(discriminator="event")],
+    config=ConfigDict(defer_build=True),
 )
 
 

@@ -43,7 +43,7 @@ _WANTED = {
 class Table(BaseModel):
     """A TOML table whose keys are all known and whose values are not coerced."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 Item = TypeVar("Item")

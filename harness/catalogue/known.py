@@ -5,7 +5,6 @@ Each says what its submissions are and what grading them must come to.
 
 from __future__ import annotations
 
-import fnmatch
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pydantic import Field
 
 from harness import tables, wording
 from harness.catalogue import rules
+from harness.catalogue.globs import matches
 from harness.catalogue.manifest import CheckGlob, CheckId, Points, Slug, Text
 from harness.errors import ExerciseError
 from harness.tables import Many, Table
@@ -109,11 +109,6 @@ class Cheats:
 
     cheats: tuple[Cheat, ...] = ()
     controls: tuple[Control, ...] = ()
-
-
-def matches(check_id: str, globs: Iterable[str]) -> bool:
-    """Whether one of ``globs`` names the check."""
-    return any(fnmatch.fnmatchcase(check_id, glob) for glob in globs)
 
 
 class _Expected(Table):

@@ -1,18 +1,19 @@
-"""What becomes of a grading that ended: a name of its own, a folder, and a line or report."""
+"""What becomes of a grading that ended: a name of its own, a folder, and a line or report.
+
+Whatever stores and shows is needed here and not before: who imports this while a grader starts waits for none of it.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from harness import console, crashes, names, store
+from harness import console, crashes, store
+from harness.commands.people import People
 from harness.errors import ExitCode, HarnessError
 from harness.grading.pool import Done
 from harness.grading.runner import Graded
-from harness.intake import submission
-from harness.intake.senders import Claims
 from harness.model import Grading, Verdict
 from harness.reports import again, files, summary, terminal, view
 from harness.reports.text import WIDTH, columns, one_line, padded, visible, wrapped
@@ -21,24 +22,16 @@ _NAME = 20
 _LONGEST_NAME = 44
 """So that a row fits; names of this length are cut in the row alone."""
 _LONGEST_REASON = 400
-_SHOWN_ALIASES = 5
 
 
 class Desk:
-    """Takes what ends, keeps it below ``out``, and says it. Knows who is called the same before anything ends."""
+    """Takes what ends of what ``people`` sent, keeps it below ``out``, and says it."""
 
-    def __init__(self, out: Path, paths: Sequence[str], *, as_json: bool) -> None:
+    def __init__(self, out: Path, people: People, *, as_json: bool) -> None:
         self._out = out
+        self._people = people
         self._as_json = as_json
-        self._alone = len(paths) == 1
         self._rows = 0
-        said = {Path(path).absolute(): (path, submission.claims(Path(path))) for path in paths}
-        self._alike: dict[str, list[tuple[str, Claims]]] = {}
-        for path, claims in said.values():
-            self._alike.setdefault(names.alike(claims.alias), []).append((path, claims))
-        for people in self._alike.values():
-            if len(people) > 1:
-                console.notice(_shared(people))
 
     def finish(self, done: Done) -> ExitCode:
         """Write the result of one submission and say it; an error of ours is said and becomes its code.
@@ -69,7 +62,7 @@ class Desk:
             grading = replace(grading, exit_code=int(ExitCode.HARNESS), reason=reason)
         if self._as_json:
             console.line(summary.line(summary.summary(grading, folder)))
-        elif self._alone:
+        elif self._people.alone:
             console.report(report(grading).rstrip())
             console.line(f"RESULT    {folder or 'not kept'}")
         else:
@@ -85,7 +78,7 @@ class Desk:
 
     def _named(self, graded: Graded) -> Graded:
         grading = graded.grading
-        shared = len(self._alike.get(names.alike(grading.submission_alias), ())) > 1
+        shared = self._people.share(grading.submission_alias)
         name = store.name_for(grading, self._out, shared=shared)
         if name != grading.submission_alias and not shared:
             console.notice(
@@ -102,6 +95,11 @@ class Desk:
             console.line(summary.line(made))
         console.notice(f"{visible(done.task.path)}: {error}")
         return error.exit_code
+
+
+def prepare() -> None:
+    """Make what is made once, so that nobody waits for it when a grading has ended."""
+    store.prepare()
 
 
 def keep(graded: Graded, out: Path) -> Path:
@@ -127,16 +125,3 @@ def row(grading: Grading, *, kept: bool) -> list[str]:
     reason = wrapped(one_line(grading.reason, _LONGEST_REASON), first="  ", rest="  ") if grading.reason else []
     lines = [whole] if columns(whole) <= WIDTH else [facts, *wrapped(path, first="  ", rest="  ")]
     return [*lines, *reason]
-
-
-def _shared(people: Sequence[tuple[str, Claims]]) -> str:
-    """Return in a sentence that several submissions have one alias, and which counts where they are of one sender."""
-    different = sorted({claims.alias for _, claims in people})
-    shown = ", ".join(different[:_SHOWN_ALIASES])
-    who = f"have the alias {shown}" if len(different) == 1 else f"have aliases that read alike ({shown})"
-    text = f"{len(people)} of these submissions {who}: results of each are called by the start of its sha256 as well"
-    times = [claims.packed_at for _, claims in people]
-    if len({claims.origin for _, claims in people}) == 1 and len(set(times)) == len(times):
-        last = max(people, key=lambda one: one[1].packed_at)[0]
-        text += f"; all were packed in one workspace, {visible(last)} last"
-    return text

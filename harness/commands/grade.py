@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness import console, crashes, places, progress, settings
 from harness.catalogue.finder import Catalogue
-from harness.commands.desk import Desk
 from harness.commands.opening import Opener
+from harness.commands.people import People
 from harness.errors import ExitCode, SubmissionError, UsageError
 from harness.grading import pool
 from harness.grading.runner import Task, take_in
-from harness.reports import summary
 from harness.wording import visible
+
+if TYPE_CHECKING:
+    from harness.commands.desk import Desk
 
 PRECEDENCE = (
     ExitCode.INTEGRITY,
@@ -54,20 +58,40 @@ def grade(
     codes: list[ExitCode] = []
     label = f"grading {paths[0]}" if len(paths) == 1 else f"grading {len(paths)} submissions"
     opener = Opener(
-        catalogue=catalogue, engine=engine, network_range=network_range, keep_warm=len(paths) > 1, packs=packs
+        catalogue=catalogue,
+        engine=engine,
+        network_range=network_range,
+        keep_warm=len(paths) > 1,
+        packs=packs,
+        meanwhile=_prepare_desk,
     )
     with _one_object_each(tasks, wanted=as_json) as waiting:
         places.probe(Path(out), "results (--out)")
         _refuse_usage(tasks, catalogue, packs)
-        desk = Desk(Path(out), paths, as_json=as_json)
+        people = People(paths)
+        desk = functools.cache(lambda: _desk(out, people, as_json=as_json))
         # Workers start before the progress line does, which is a thread.
         with pool.opened(len(tasks), jobs, opener) as graders, progress.step(label) as say:
             for done in graders.grade_all(tasks, say):
                 waiting.remove(done.task)
-                codes.append(desk.finish(done))
-    desk.close()
+                codes.append(desk().finish(done))
+    desk().close()
     code = next((one for one in PRECEDENCE if one in codes), ExitCode.HARNESS)
     return ExitCode.PASSED if advisory and code is ExitCode.FAILED else code
+
+
+def _desk(out: str, people: People, *, as_json: bool) -> Desk:
+    """Return the desk. It is there when the first grading has ended: what is graded first does not wait for it."""
+    from harness.commands.desk import Desk
+
+    return Desk(Path(out), people, as_json=as_json)
+
+
+def _prepare_desk() -> None:
+    """Import it, and make what it needs, while a grader starts."""
+    from harness.commands import desk
+
+    desk.prepare()
 
 
 def _named(path: str) -> str:
@@ -82,6 +106,8 @@ def _one_object_each(tasks: Sequence[Task], *, wanted: bool) -> Iterator[list[Ta
     try:
         yield waiting
     except Exception as error:
+        from harness.reports import summary
+
         said = crashes.explained(error)
         for task in waiting if wanted else ():
             made = summary.error(task.path, str(said), said.exit_code, exercise_id=task.exercise_id or "")

@@ -7,13 +7,21 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness import console, owners, settings
 from harness.catalogue.finder import Catalogue
 from harness.grading.runner import Runner
 from harness.images import recipes
 
+if TYPE_CHECKING:
+    from harness.engines.docker.connect import Link
+
 Progress = Callable[[str], None]
+
+
+def _nothing() -> None:
+    pass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +37,8 @@ class Opener:
     keep_warm: bool = False
     packs: Path | None = None
     """Where the record of packs is, if not beside each grader's catalogue."""
+    meanwhile: Callable[[], None] = _nothing
+    """Called in this process while a grader starts: what is done then costs no time. A function of a module: it is pickled."""
 
     def __call__(self, stack: ExitStack, progress: Progress | None) -> Runner:
         """Open it. ``progress`` hears of every step; without one only of images that are built, on stderr."""
@@ -43,17 +53,24 @@ class Opener:
         def ensure(names: tuple[str, ...]) -> Mapping[str, str]:
             return engine.images(names, progress or console.notice)
 
+        # Who hears of no steps is a worker: what a grading comes to is said elsewhere.
         runner = Runner(
-            self.catalogue, engine, ensure, progress or _unheard, keep_warm=self.keep_warm, packs=self.packs
+            self.catalogue,
+            engine,
+            ensure,
+            progress or _unheard,
+            keep_warm=self.keep_warm,
+            packs=self.packs,
+            meanwhile=self.meanwhile if progress else _nothing,
         )
         stack.callback(runner.close)
         return runner
 
 
-def _images(brought: recipes.Folders, names: tuple[str, ...], progress: Progress) -> Mapping[str, str]:
+def _images(brought: recipes.Folders, link: Link, names: tuple[str, ...], progress: Progress) -> Mapping[str, str]:
     from harness.images import manage  # the engine's client, which a fake one does without
 
-    return manage.ensure(names, progress=progress, brought=brought)
+    return manage.ensure(names, progress=progress, brought=brought, link=link)
 
 
 def _unheard(_: str) -> None:

@@ -10,7 +10,8 @@ from harness.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.engines.base import Engine, ImageSource
+    from harness.engines.base import Engine
+    from harness.engines.docker.engine import ImageSource
 
 
 def _docker(network_range: str, images: ImageSource | None) -> Engine:

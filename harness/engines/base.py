@@ -309,10 +309,6 @@ class Scenario(Protocol):
         """Remove everything of the scenario. Idempotent."""
 
 
-ImageSource = Callable[[tuple[str, ...], Callable[[str], None]], Mapping[str, str]]
-"""Makes what is missing of the named images, telling a progress, and returns their tags."""
-
-
 class Engine(Protocol):
     """A container engine."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from harness import scoring
-from harness.catalogue import known
+from harness.catalogue import globs
 from harness.grading import margins
 from harness.grading.margins import Line
 from harness.grading.subjects import Subject
@@ -165,7 +165,7 @@ def _attribution(one: Subject, rows: Sequence[Row], ceiling: float) -> list[Line
 
 
 def _has(glob: str, ids: Sequence[str]) -> bool:
-    return any(known.matches(id_, (glob,)) for id_ in ids)
+    return any(globs.matches(id_, (glob,)) for id_ in ids)
 
 
 def _rule_of_rest(one: Subject) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness import __version__, owners, scoring
-from harness.catalogue import known, variants
+from harness.catalogue import globs, variants
 from harness.catalogue.finder import Catalogue
 from harness.catalogue.pair import Pair
 from harness.catalogue.service import FILE as SERVICE_FILE
@@ -77,14 +77,19 @@ class Runner:
         *,
         keep_warm: bool = False,
         packs: Path | None = None,
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> None:
-        """Grade with ``catalogue``; ``packs`` is where the record of packs is, if not beside each grader's catalogue."""
+        """Grade with ``catalogue``; ``packs`` is where the record of packs is, if not beside each grader's catalogue.
+
+        ``meanwhile`` is called while a grader starts, when nothing else is to be done.
+        """
         self._catalogue = catalogue
         self._packs = packs
         self._engine = engine
         self._images = images
         self._progress = progress
         self._keep_warm = keep_warm
+        self._meanwhile = meanwhile
         self._warm = ExitStack()
         self._warm_graders: dict[str, Attachment] = {}
         self._warm_until = 0.0
@@ -176,7 +181,7 @@ class Runner:
         # Each run has all of its time: what is opened for it ends by itself when that is over.
         job = replace(job, owner=owners.make_owner(job.owner.run, seconds=_lifetime(job.exercise)))
         if job.exercise.network or not self._keep_warm:
-            return session.run_once(self._engine, job, self._progress)
+            return session.run_once(self._engine, job, self._progress, self._meanwhile)
         complete = False
         try:
             grader = self._warm_grader(job)
@@ -322,7 +327,7 @@ def selected(checks: tuple[Check, ...], only: Sequence[str]) -> tuple[Check, ...
     """
     if not only:
         return checks
-    chosen = tuple(check for check in checks if known.matches(check.id, only))
+    chosen = tuple(check for check in checks if globs.matches(check.id, only))
     ids = {check.id for check in chosen}
     return tuple(replace(check, requires=tuple(one for one in check.requires if one in ids)) for check in chosen)
 

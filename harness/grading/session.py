@@ -51,22 +51,23 @@ class Run:
         return cls(evidence=Evidence())
 
 
-def run_once(engine: Engine, job: Job, progress: Progress) -> Run:
+def run_once(engine: Engine, job: Job, progress: Progress, meanwhile: Callable[[], None]) -> Run:
     """Open everything, let the grader run to its end, close everything.
 
+    ``meanwhile`` is called when the grader has been started, and says nothing for a while.
     Raises SubmissionError when the submission does not build; EngineError and GraderError as the broker does. A run that
     somebody else interfered with raises none of them: whatever went wrong may be their doing.
     """
     eyes = Eyes(engine, job.owner)
     if job.exercise.network:
-        return _told(eyes, lambda: _run_scenario(engine, job, eyes, progress))
+        return _told(eyes, lambda: _run_scenario(engine, job, eyes, progress, meanwhile))
 
     def one_shots() -> Run:
         with (
             _first(engine, job, _content(engine, job, progress)) as first,
             engine.attach_once(job.owner, plan.grader(job.exercise, job.tags)) as attachment,
         ):
-            return _serve_one_shots(engine, job, attachment, first, eyes)
+            return _serve_one_shots(engine, job, attachment, first, eyes, meanwhile=meanwhile)
 
     return _told(eyes, one_shots)
 
@@ -77,7 +78,7 @@ def run_attached(engine: Engine, job: Job, attachment: Attachment, owner: Owner,
 
     def one_shots() -> Run:
         with _first(engine, job, _content(engine, job, progress)) as first:
-            return _serve_one_shots(engine, job, attachment, first, eyes)
+            return _serve_one_shots(engine, job, attachment, first, eyes, meanwhile=lambda: None)
 
     return _told(eyes, one_shots)
 
@@ -116,7 +117,9 @@ class _First:
     """Begins to close it, while others go on; what is closed stays so."""
 
 
-def _serve_one_shots(engine: Engine, job: Job, attachment: Attachment, first: _First, eyes: Eyes) -> Run:
+def _serve_one_shots(
+    engine: Engine, job: Job, attachment: Attachment, first: _First, eyes: Eyes, *, meanwhile: Callable[[], None]
+) -> Run:
     """Serve a grader whose every ``run`` is a sandbox of its own; the first is made before it is asked for."""
     spec = _one_shot_spec(job)
     # Not before the grader runs: containers that start at once slow each other down, and its way to a request is longer.
@@ -151,6 +154,7 @@ def _serve_one_shots(engine: Engine, job: Job, attachment: Attachment, first: _F
         one_shot=one_shot,
     )
     began = time.monotonic()
+    meanwhile()
     broker = Broker(attachment, None, desk, Deadline(job.exercise.deadline_seconds), lambda: bool(eyes.seen()))
     try:
         evidence = broker.serve(job.frame({}))
@@ -223,7 +227,7 @@ def _first(engine: Engine, job: Job, made: _Content) -> Iterator[_First]:
                 one.result()
 
 
-def _run_scenario(engine: Engine, job: Job, eyes: Eyes, progress: Progress) -> Run:
+def _run_scenario(engine: Engine, job: Job, eyes: Eyes, progress: Progress, meanwhile: Callable[[], None]) -> Run:
     run = Run(evidence=Evidence())
     with ExitStack() as stack:
         with _timed(run, "open"):
@@ -239,6 +243,7 @@ def _run_scenario(engine: Engine, job: Job, eyes: Eyes, progress: Progress) -> R
             progress("the grader runs")
             attachment = scenario.attach(plan.GRADER)
             stack.callback(attachment.close)
+            meanwhile()
             addresses = {one.name: scenario.address(one.name) for one in spec.sandboxes if not one.volume_of}
             desk = replace(desk_of(job, addresses, built), cannot=engine.capabilities().cannot)
             deadline = Deadline(job.exercise.deadline_seconds)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from harness import droppings
-from harness.catalogue import briefs, known, variants
+from harness.catalogue import briefs, globs, variants
 from harness.catalogue.pair import Pair, read_file
 from harness.catalogue.rules import LANGUAGE
 from harness.catalogue.service import FILE as SERVICE_FILE
@@ -208,10 +208,9 @@ def _expectations(everybody: Iterable[Subject], checks: Iterable[Check]) -> Iter
     ids = [check.id for check in checks]
     said: set[str] = set()
     for one in everybody:
-        globs = (*one.expected.required, *(one.expected.permitted or ()), *one.expected.smoke)
-        for glob in globs:
+        for glob in (*one.expected.required, *(one.expected.permitted or ()), *one.expected.smoke):
             text = f"{one.kind}s.toml: {quoted(glob)} names no check, {suggestion(glob, ids)}"
-            if text not in said and not any(known.matches(check_id, (glob,)) for check_id in ids):
+            if text not in said and not any(globs.matches(check_id, (glob,)) for check_id in ids):
                 said.add(text)
                 yield f"{one.kind}s.toml: {one.name}: {quoted(glob)} names no check, {suggestion(glob, ids)}"
 

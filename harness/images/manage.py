@@ -64,32 +64,40 @@ class Obtained:
 
 
 def ensure(
-    names: Iterable[str], *, progress: Progress = lambda _line: None, brought: recipes.Folders = ()
+    names: Iterable[str],
+    *,
+    progress: Progress = lambda _line: None,
+    brought: recipes.Folders = (),
+    link: Link | None = None,
 ) -> dict[str, str]:
     """Get what is missing of ``names`` as :func:`obtain` does; return the tag of each of ``names``."""
-    return {one.name: one.tag for one in obtain(names, progress=progress, brought=brought)}
+    return {one.name: one.tag for one in obtain(names, progress=progress, brought=brought, link=link)}
 
 
 def obtain(
-    names: Iterable[str], *, progress: Progress = lambda _line: None, brought: recipes.Folders = ()
+    names: Iterable[str],
+    *,
+    progress: Progress = lambda _line: None,
+    brought: recipes.Folders = (),
+    link: Link | None = None,
 ) -> list[Obtained]:
     """Return each of ``names`` on the engine: there already, else pulled where ``HARNESS_IMAGES`` names a registry, else built.
 
     An image that is pulled needs none of its parents. ``brought`` are the recipes of catalogues. Raises EngineError with
     the step, the end of its output and what to do when a build fails. Processes wait for each other, so that nothing is
-    got twice. Nothing is said when all are there.
+    got twice. Nothing is said when all are there. ``link``: to an engine that is connected already.
     """
     wanted = tuple(dict.fromkeys(names))
     where = registry.prefix()
     sources = [recipes.recipe(name, brought) for name in wanted]
-    with _engine() as link:
-        here = [Obtained(name=source.name, tag=source.tag, how="here") for source in sources if _is_here(link, source)]
+    with _engine() if link is None else contextlib.nullcontext(link) as engine:
+        here = [Obtained(name=one.name, tag=one.tag, how="here") for one in sources if _is_here(engine, one)]
         if len(here) == len(sources):
             return here
         with building.exclusive(progress):
-            getting = _Getting(link, brought, where, progress)
+            getting = _Getting(engine, brought, where, progress)
             needed = wanted if where else recipes.closure(wanted, brought)
-            missing = [name for name in needed if not _is_here(link, recipes.recipe(name, brought))]
+            missing = [name for name in needed if not _is_here(engine, recipes.recipe(name, brought))]
             for number, name in enumerate(missing, start=1):
                 getting.get(name, f"image {number}/{len(missing)} {name}")
     return [getting.got.get(one.name) or Obtained(name=one.name, tag=one.tag, how="here") for one in sources]

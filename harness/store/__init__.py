@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.store.codec import RESULT, decode, encode, json_schema, plain
+from harness.store.codec import RESULT, decode, encode, json_schema, plain, prepare
 from harness.store.disk import TakenError, save, sweep
 from harness.store.shelves import Company, Kept, company, decode_file, find, folder_name, load, name_for
 
@@ -21,6 +21,7 @@ __all__ = [
     "load",
     "name_for",
     "plain",
+    "prepare",
     "save",
     "sweep",
 ]

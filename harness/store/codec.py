@@ -97,6 +97,11 @@ def plain(value: object) -> Json:
     return cast("Json", value)
 
 
+def prepare() -> None:
+    """Make what reading and writing results needs, once for this process: it takes as long as many results."""
+    _adapter()
+
+
 @functools.cache
 def _adapter() -> TypeAdapter[Grading]:
     return TypeAdapter(Grading)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
-from harness.engines.docker import connect as connecting
-from harness.engines.docker.connect import Place, connect, places, translated
+from harness.engines.docker.connect import Link, Place, connect, places, translated
+from harness.engines.docker.engine import DockerEngine
 from harness.errors import EngineError
+
+VERSION = {"ApiVersion": "1.41", "Version": "20.10.24"}
 
 
 def test_docker_host_is_the_only_place(tmp_path: Path) -> None:
@@ -98,23 +101,49 @@ def test_no_permission_says_what_to_ask_for(tmp_path: Path) -> None:
 
 def test_an_engine_that_goes_away_is_an_engine_error(tmp_path: Path) -> None:
     """Whatever the client library raises about a connection is ours to report."""
-    server = HTTPServer(("127.0.0.1", 0), _Answers)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    link = connect({"DOCKER_HOST": f"tcp://127.0.0.1:{server.server_port}"}, tmp_path)
+    with _engine() as server:
+        link = connect(server.environ, tmp_path)
     try:
-        server.shutdown()
-        thread.join()
-        server.server_close()
         with pytest.raises(EngineError, match="expected the engine to list things"), translated("list things"):
             link.api().containers()
     finally:
         link.close()
 
 
+@pytest.mark.parametrize(
+    "said",
+    [{}, [], {"ApiVersion": 141}, {"ApiVersion": "1.12"}, "no JSON"],
+    ids=["none", "list", "number", "old", "text"],
+)
+def test_what_is_no_engine_is_said_with_its_place(tmp_path: Path, said: object) -> None:
+    """Something else that answers, or an engine too old for the client, is an error that names where it was found."""
+    with (
+        _engine(version=said) as server,
+        pytest.raises(EngineError, match=r"tcp://127\.0\.0\.1:\d+ \(DOCKER_HOST\): \w"),
+    ):
+        connect(server.environ, tmp_path)
+
+
+def test_an_engine_is_asked_once_what_it_is(tmp_path: Path) -> None:
+    """Finding an engine, knowing what it can, and making its images ask for its version once, over one connection."""
+    links = []
+
+    def images(link: Link, names: tuple[str, ...], progress: Callable[[str], None]) -> Mapping[str, str]:
+        links.append(link)
+        return dict.fromkeys(names, "tag")
+
+    with _engine() as server:
+        engine = DockerEngine(connect(server.environ, tmp_path), images=images)
+        assert engine.capabilities().version == "20.10.24"
+        assert engine.images(("python",), lambda _: None) == {"python": "tag"}
+        assert links == [engine.link]
+        engine.close()
+    assert [path.rpartition("/")[2] for path in server.asked] == ["version", "info"]
+
+
 def test_each_thread_has_its_own_client(tmp_path: Path) -> None:
     """Threads that live at once never share a client; one thread always has the same."""
-    link = connecting.Link(Place(url=f"unix://{tmp_path}/x.sock", source="test"), "1.41")
+    link = Link(Place(url=f"unix://{tmp_path}/x.sock", source="test"), "1.41")
     barrier = threading.Barrier(3)
     found = []
 
@@ -130,7 +159,7 @@ def test_each_thread_has_its_own_client(tmp_path: Path) -> None:
 
 def test_clients_of_ended_threads_are_used_again(tmp_path: Path) -> None:
     """A hundred short threads make no hundred connections."""
-    link = connecting.Link(Place(url=f"unix://{tmp_path}/x.sock", source="test"), "1.41")
+    link = Link(Place(url=f"unix://{tmp_path}/x.sock", source="test"), "1.41")
     found = set()
     for _ in range(20):
         _in_threads(lambda: found.add(id(link.api())), 1)
@@ -146,11 +175,36 @@ def _in_threads(work: Callable[[], None], count: int) -> None:
         thread.join()
 
 
+class _Server(HTTPServer):
+    """An engine that says of itself what it is told to."""
+
+    def __init__(self, version: object) -> None:
+        super().__init__(("127.0.0.1", 0), _Answers)
+        self.version = version
+        self.asked: list[str] = []
+        self.environ = {"DOCKER_HOST": f"tcp://127.0.0.1:{self.server_port}"}
+
+
+@contextlib.contextmanager
+def _engine(version: object = VERSION) -> Iterator[_Server]:
+    server = _Server(version)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
 class _Answers(BaseHTTPRequestHandler):
-    """An engine that knows its version and how to be pinged."""
+    server: _Server
 
     def do_GET(self) -> None:
-        body = json.dumps({"ApiVersion": "1.41"}).encode()
+        self.server.asked.append(self.path)
+        said = self.server.version if self.path.endswith("/version") else {}
+        body = (said if isinstance(said, str) else json.dumps(said)).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

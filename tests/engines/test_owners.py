@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import owners, settings
-from harness.engines.docker import holders
+from harness import owners
 from harness.owners import Owner
 
 
@@ -154,11 +153,6 @@ def test_start_time_without_proc() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()
     assert owners._start_time_by_ps(process.pid) == "gone"
-
-
-def test_the_network_range_has_one_default() -> None:
-    """An engine opened without settings uses the range the settings would give."""
-    assert holders.DEFAULT_RANGE == settings.DEFAULT_NETWORK_RANGE
 
 
 def _until_zombie(pid: int) -> None:

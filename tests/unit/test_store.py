@@ -474,6 +474,7 @@ AT_ONCE = """
     from pathlib import Path
     from harness import names, store
     from harness.commands.desk import Desk
+    from harness.commands.people import People
     from harness.grading.pool import Done
     from harness.grading.runner import Graded, Task
     from tests.unit.factories import heron
@@ -487,7 +488,7 @@ AT_ONCE = """
         return name
     store.name_for = together
     made = heron(id=me, submission_path=me, submission_origin=me)
-    desk = Desk(out, [me], as_json=True)
+    desk = Desk(out, People([me]), as_json=True)
     desk.finish(Done(task=Task(path=me), graded=Graded(grading=made, logs={{}})))
 """
 

@@ -85,10 +85,12 @@ class _Posting(Protocol):
 class Link:
     """A connection to one engine: a client for each thread, because docker-py's is not thread-safe."""
 
-    def __init__(self, place: Place, version: str) -> None:
-        """Speak API ``version`` with the engine at ``place``."""
+    def __init__(self, place: Place, version: str, said: Mapping[str, object] | None = None) -> None:
+        """Speak API ``version`` with the engine at ``place``, which ``said`` what it is when it was found."""
         self.place = place
         self.version = version
+        self.said = said or {}
+        """Its answer to ``GET /version``: that does not change while it is connected."""
         self.kernel = Kernel()
         """Replaced by what is found, before a container is made."""
         self.watch = Watch(lambda: _client(place, version, CALL_SECONDS))
@@ -223,6 +225,7 @@ def _probe(place: Place) -> Link:
     if place.url.startswith("ssh://"):
         text = "ssh is not supported; forward the engine's socket (`ssh -L`) and set DOCKER_HOST to it"
         raise EngineError(text)
+    from docker.constants import MINIMUM_DOCKER_API_VERSION
     from docker.errors import DockerException
     from requests.exceptions import RequestException
 
@@ -231,10 +234,12 @@ def _probe(place: Place) -> Link:
             # docker-py leaves a socket open where nobody listens, and says less about it.
             with socket.socket(socket.AF_UNIX) as listener:
                 listener.connect(place.url.removeprefix("unix://"))
-        client = _client(place, "auto", PROBE_SECONDS)
+        client = _client(place, MINIMUM_DOCKER_API_VERSION, PROBE_SECONDS)
         try:
-            client.ping()
-            return Link(place, client.api_version)
+            said = client.version(api_version=False)
+            link = Link(place, said["ApiVersion"], said)
+            link.api()  # refuses an engine that docker-py is too new for
+            return link
         finally:
             client.close()
     except PermissionError as error:
@@ -242,6 +247,9 @@ def _probe(place: Place) -> Link:
         raise EngineError(text) from error
     except (DockerException, RequestException, OSError) as error:
         raise EngineError(str(error)) from error
+    except (LookupError, TypeError) as error:
+        text = "expected an engine that says its ApiVersion, found something else that answers: name another one"
+        raise EngineError(text) from error
 
 
 def _client(place: Place, version: str, seconds: int) -> APIClient:

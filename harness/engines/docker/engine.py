@@ -7,30 +7,32 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness import settings
 from harness.engines.base import Capabilities, Kind
-from harness.engines.docker import containers, holders, oneshot, policy, usage
-from harness.engines.docker.connect import Kernel, connect, translated
-from harness.engines.docker.scenario import DockerScenario
+from harness.engines.docker import containers, oneshot, policy, usage
+from harness.engines.docker.connect import Kernel, Link, connect, translated
 from harness.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator
 
     from harness.engines.base import (
         Attachment,
         ExecResult,
-        ImageSource,
         Interference,
         SandboxSpec,
         Scenario,
         ScenarioSpec,
     )
-    from harness.engines.docker.connect import Link
     from harness.owners import Owner
+
+ImageSource = Callable[[Link, tuple[str, ...], Callable[[str], None]], Mapping[str, str]]
+"""Makes what is missing of the named images on the engine behind a link, telling a progress, and returns their tags."""
 
 _MINIMUM_VERSION = (20, 10)
 _CGROUP_NAMESPACES = (4, 6)
@@ -69,7 +71,7 @@ class DockerEngine:
         self,
         link: Link | None = None,
         *,
-        network_range: str = holders.DEFAULT_RANGE,
+        network_range: str = settings.DEFAULT_NETWORK_RANGE,
         sources: tuple[str, ...] = usage.SOURCES,
         images: ImageSource | None = None,
     ) -> None:
@@ -93,9 +95,8 @@ class DockerEngine:
         """Probe the engine, once. Raises EngineError when it does not answer."""
         if self._known is None:
             with translated("say what it is"):
-                api = self.link.api()
-                info = api.info()
-                self._known = describe(info, api.version())
+                info = self.link.api().info()
+                self._known = describe(info, self.link.said)
                 self.link.kernel = kernel(info)
         return self._known
 
@@ -116,11 +117,13 @@ class DockerEngine:
         if self._images is None:
             text = f"expected something that makes the images {', '.join(names)}, found an engine opened without it"
             raise EngineError(text)
-        return self._images(names, progress)
+        return self._images(self.link, names, progress)
 
     @contextlib.contextmanager
     def open_scenario(self, spec: ScenarioSpec) -> Iterator[Scenario]:
         """Create holders, volumes and the network of ``spec``; start no sandbox yet."""
+        from harness.engines.docker.scenario import DockerScenario  # one-shots do without it, and start sooner
+
         self._require()
         scenario = DockerScenario(self.link, self._pool, spec, network_range=self._range, sources=self._sources)
         try:

@@ -12,7 +12,7 @@ import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness import owners
+from harness import owners, settings
 from harness.engines.base import Kind
 from harness.engines.docker import containers, policy, users
 from harness.engines.docker.connect import EngineRefusal, Link, patiently, translated
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from harness.engines.docker.users import User
     from harness.model import Json
 
-DEFAULT_RANGE = "10.212.0.0/16"
-"""Where scenarios' networks are cut from; ``network_range`` in harness.toml changes it."""
 _SMALLEST_PREFIX = 28
 _RESERVED = 3
 """Addresses of a subnet no sandbox gets: network, gateway (taken by the engine even when unused), broadcast."""
@@ -141,7 +139,7 @@ def _subnets(network_range: str, sandboxes: int, uid: str) -> Iterator[ipaddress
     try:
         whole = ipaddress.IPv4Network(network_range)
     except ValueError as error:
-        text = f"expected network_range to be an IPv4 network such as {DEFAULT_RANGE}, found {network_range!r}: {error}"
+        text = f"expected network_range to be an IPv4 network such as {settings.DEFAULT_NETWORK_RANGE}, found {network_range!r}: {error}"
         raise EngineError(text) from error
     prefix = min(_SMALLEST_PREFIX, 32 - (sandboxes + _RESERVED - 1).bit_length())
     if prefix < whole.prefixlen:
