@@ -1,7 +1,7 @@
 """Types of the checks: mypy, strict, over each exercise and its grader, as the grader sandbox imports them.
 
 Modules of checks import each other by bare names, so every exercise is a set of top-level modules of its own: its public
-checks and its grader's together. Arguments are catalogue folders; without one, this checkout.
+checks and its grader's together, with what ``harness up`` gets beside them. Arguments are catalogue folders; without one, this checkout.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def folders(catalogue: Path, exercise_id: str) -> list[Path]:
     """Return where the modules of an exercise's checks are, public ones first."""
-    found = (catalogue / "exercises" / exercise_id / "checks", catalogue / "graders" / exercise_id)
+    home = catalogue / "exercises" / exercise_id
+    found = (home / "checks", catalogue / "graders" / exercise_id, home)
     return [folder for folder in found if any(folder.glob("*.py"))]
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness import wording
-from harness.catalogue.pair import NOT_DIGESTED, Pair, digest_of, digest_of_verdicts, read_file, read_folder
+from harness.catalogue.pair import NOT_DIGESTED, SCRIPT, Pair, digest_of, digest_of_verdicts, read_file, read_folder
 from harness.errors import ExerciseError, UsageError
 from harness.model import Exercise, SubmissionFile
 
@@ -111,6 +111,12 @@ class Catalogue:
         found += [f"{path}: expected it to exist, found nothing: add it" for path in wanted if not path.exists()]
         if any(check.public for check in exercise.checks) and not _tests(home / "checks"):
             found.append(f"{home / 'checks'}: expected test_*.py for the public checks, found none: add one")
+        if (home / "checks" / SCRIPT).exists():
+            text = (
+                f'{home / "checks" / SCRIPT}: expected no module of checks of that name, which "harness up" imports from '
+                f"{home / SCRIPT}: move it there, or call it otherwise"
+            )
+            found.append(text)
         if pair.hidden and not _tests(grader):
             found.append(f"{grader}: expected test_*.py for the hidden checks, found none: add one")
         return found

@@ -33,6 +33,8 @@ NOT_DIGESTED = frozenset(
     }
 )
 """What may change in a grader without changing any verdict."""
+SCRIPT = "up.py"
+"""What ``harness up`` needs to know of an exercise, at its top: no grading gets it."""
 _PROSE = ("title", "summary", "status", "minutes", "human")
 
 
@@ -85,6 +87,10 @@ class Pair:
         """Return what a candidate begins with, in a language of the exercise where it has some."""
         return self.below(f"starter/{language}" if self.exercise.languages else "starter")
 
+    def script(self) -> tuple[SubmissionFile, ...]:
+        """Return the module for ``harness up``, nothing where the exercise has none."""
+        return tuple(file for file in self.files if file.path == SCRIPT)
+
     def tests(self) -> tuple[SubmissionFile, ...]:
         """Return what a grader sandbox runs: public checks at the top, hidden ones, if any, under ``hidden/``."""
         hidden = (file for file in self.grader_files if file.path.endswith(".py") and "/" not in file.path)
@@ -124,14 +130,15 @@ def digest_of_verdicts(
 ) -> str:
     """Return a sha256 over what a verdict hangs on: facts of both manifests as they were read, and all files but prose.
 
-    Prose is what only people read: titles and the summary, status and minutes, what people mark, comments, briefs.
+    Prose is what only people read: titles and the summary, status and minutes, what people mark, comments, briefs. What no grading gets is left out as well.
     """
     exercise, checks = asdict(half.exercise), [asdict(check) for check in hidden]
     for prose in _PROSE:
         del exercise[prose]
     for titled in (*exercise["checks"], *exercise["gates"], *exercise["timeouts"], *checks):
         del titled["title"]
-    files = [file for file in half.files if file.path != "exercise.toml" and not _is_brief(file.path)]
+    apart = {"exercise.toml", SCRIPT}
+    files = [file for file in half.files if file.path not in apart and not _is_brief(file.path)]
     others = [file for file in grader_files if file.path != "checks.toml"]
     closed_by = {gate.id: gate.checks for gate in gates}
     facts = json.dumps([exercise, checks, closed_by, half.seed, digest_of(files), digest_of(others)], sort_keys=True)

@@ -63,10 +63,11 @@ def _held(here: Workspace, opener: Opener) -> ExitCode:
     with ExitStack() as stack:
         with progress.step(f"{here.root.name} comes up") as say:
             runner = opener(stack, say)
+            pair = opener.catalogue.pair(here.exercise_id, whole=False)
             task, identity = _task(here), f"up-{secrets.token_hex(4)}"
 
             def retake() -> Job:
-                return held.job_of(runner.job(task, identity))
+                return held.job_of(runner.job(task, identity), pair.script())
 
             job = retake()
             holding = stack.enter_context(opened(runner.engine, job, retake, say))

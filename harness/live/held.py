@@ -31,8 +31,8 @@ def test_hold(request):
 )
 
 
-def job_of(job: Job) -> Job:
-    """Return ``job`` with nothing to judge. Raises UsageError where an exercise has nothing that could be held."""
+def job_of(job: Job, script: tuple[SubmissionFile, ...]) -> Job:
+    """Return ``job`` with nothing to judge, and ``script``, the exercise's own for this. Raises UsageError where an exercise has nothing that could be held."""
     if not job.exercise.network:
         text = (
             f'expected an exercise with services to hold, found {job.exercise.id}, which runs a program once for each case: "harness '
@@ -49,7 +49,7 @@ def job_of(job: Job) -> Job:
         checks=(CHECK,),
         only=(),
         mode="up",
-        grader_files=(*helpers, _TEST, main),
+        grader_files=(*helpers, *script, _TEST, main),
         owner=owners.make_owner(job.owner.run, seconds=LONGEST_SECONDS),
     )
 

@@ -1,7 +1,7 @@
 """What a pack holds of an exercise, by an allow-list: nothing of a grader or of another variant can slip in.
 
 The list: ``exercise.toml`` with the values of one variant, the briefs and the provider's documents rendered for it,
-starters, public checks, the yardstick and the environment; and recipes of images that its catalogue brings, where it needs
+starters, public checks, what ``harness up`` needs to know, the yardstick and the environment; and recipes of images that its catalogue brings, where it needs
 them. Templates stay behind: they have the words of every variant.
 """
 
@@ -38,6 +38,7 @@ def build(pair: Pair, invitation: Invitation, brought: recipes.Folders = ()) -> 
     for language in languages:
         found += _rendered(pair, invitation, language)
         found += _starter(pair, language)
+    found += pair.script()
     for folder in FOLDERS:
         found += [replace(file, path=f"{folder}/{file.path}") for file in pair.below(folder)]
     home = f"exercises/{exercise.id}"

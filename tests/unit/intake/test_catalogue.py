@@ -71,6 +71,8 @@ def test_headlines_show_what_is_broken_beside_what_is_not(home: Path, catalogue:
     ("path", "changes"),
     [
         ("exercises/tiny/brief.md.j2", {"exercise"}),
+        ("exercises/tiny/up.py", {"exercise"}),
+        ("exercises/tiny/checks/up.py", {"exercise", "verdict"}),
         ("exercises/tiny/checks/test_answers.py", {"exercise", "verdict"}),
         ("exercises/tiny/starter/new file.py", {"exercise", "verdict"}),
         ("graders/tiny/checks.toml", {"grader"}),
@@ -208,3 +210,20 @@ def test_settings_say_what_is_wrong_in_the_file(tmp_path: Path, text: str, words
 def test_settings_default_to_the_checkout(tmp_path: Path) -> None:
     """Without any setting the exercises beside the package are used."""
     assert settings.load(environment={}, directory=tmp_path).catalogue_dirs == (REPOSITORY,)
+
+
+def test_what_up_needs_to_know_is_for_no_grading(home: Path, catalogue: Catalogue) -> None:
+    """Nothing of it is sent with the checks, and changing it again changes no verdict."""
+    file = home / "exercises/tiny/up.py"
+    file.write_text("FAULTS = {}\n", encoding="utf-8")
+    pair = Catalogue([home]).pair("tiny")
+    assert [one.path for one in pair.script()] == ["up.py"]
+    assert "up.py" not in [one.path for one in pair.tests()]
+    file.write_text("FAULTS = {'fog': None}\n", encoding="utf-8")
+    assert Catalogue([home]).pair("tiny").digests["verdict"] == pair.digests["verdict"]
+
+
+def test_module_of_checks_that_up_would_take_for_its_own_is_a_problem(home: Path, catalogue: Catalogue) -> None:
+    """Both would be imported by one name."""
+    (home / "exercises/tiny/checks/up.py").write_text("", encoding="utf-8")
+    assert "checks/up.py: expected no module of checks of that name" in "\n".join(catalogue.problems("tiny"))

@@ -64,7 +64,7 @@ def storm(harbour):
 
 FAULTS = {"fog": fog, "storm": storm}
 '''
-TOLD = {"exercises/harbour/checks/conftest.py": CONFTEST, "exercises/harbour/checks/up.py": UP}
+TOLD = {"exercises/harbour/checks/conftest.py": CONFTEST, "exercises/harbour/up.py": UP}
 
 
 def world(root: Path, changes: Mapping[str, str] | None = None, *, service: str = SERVICE) -> Path:
@@ -79,8 +79,10 @@ def holding(root: Path, folder: Path, engine: FakeEngine) -> Iterator[Holding]:
     known = Catalogue((root,))
     runner = Runner(known, engine, lambda names: engine.images(names, lambda _: None), lambda _: None)
 
+    script = known.pair("harbour", whole=False).script()
+
     def retake() -> Job:
-        return held.job_of(runner.job(Task(path=str(folder), exercise_id="harbour", mode="check"), "up-test"))
+        return held.job_of(runner.job(Task(path=str(folder), exercise_id="harbour", mode="check"), "up-test"), script)
 
     with opened(engine, retake(), retake, lambda _: None) as here:
         yield here

@@ -198,7 +198,7 @@ def test_a_grader_that_is_gone_ends_it_and_says_so(here: Holding, engine: FakeEn
 
 
 def test_a_mistake_of_the_author_is_told(tmp_path: Path, engine: FakeEngine) -> None:
-    changes = {"exercises/harbour/checks/up.py": "import nothing_of_that_name\n"}
+    changes = {"exercises/harbour/up.py": "import nothing_of_that_name\n"}
     with berths.holding(tmp_path, berths.world(tmp_path, changes), engine) as found:
         assert found.over.wait(60)
         assert "nothing_of_that_name" in found.reason
@@ -210,7 +210,10 @@ def test_nothing_hidden_and_nothing_that_judges_is_in_it(tmp_path: Path) -> None
     folder, engine = berths.world(tmp_path, {**berths.TOLD, **hidden}), FakeEngine()
     known = Catalogue((tmp_path,))
     runner = Runner(known, engine, lambda names: engine.images(names, lambda _: None), lambda _: None)
-    job = held.job_of(runner.job(Task(path=str(folder), exercise_id="harbour", mode="grade"), "up-test"))
+    job = held.job_of(
+        runner.job(Task(path=str(folder), exercise_id="harbour", mode="grade"), "up-test"),
+        known.pair("harbour").script(),
+    )
     assert [file.path for file in job.grader_files] == ["conftest.py", "up.py", "test_harness_up.py", "main-sandbox"]
     assert owners.seconds_left(job.owner) > held.LONGEST_SECONDS - 60
     assert held.frame(job, {})["limits"] == {"check_seconds": 43200, "deadline_seconds": 43200}

@@ -22,6 +22,7 @@ FILES = {
     "exercises/harbour/exercise.toml": harbour.EXERCISE.replace('["python"]', '["python", "go"]'),
     "exercises/harbour/starter/go/service.toml": harbour.SERVICE.replace("python", "go"),
     "exercises/harbour/starter/go/mode": "starter in go\n",
+    "exercises/harbour/up.py": "FAULTS = {}\n",
     "exercises/harbour/environment/tides.txt": "high\nlow\n",
     "exercises/harbour/notes-of-the-author.md": "What the next version asks for is on no list.\n",
     "graders/harbour/references/loud/service.toml": harbour.SERVICE,

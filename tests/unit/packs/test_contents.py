@@ -77,6 +77,7 @@ def test_a_pack_holds_what_is_on_the_list(tmp_path: Path) -> None:
         f"{home}/starter/go/service.toml",
         f"{home}/starter/python/mode",
         f"{home}/starter/python/service.toml",
+        f"{home}/up.py",
         "harness-pack.json",
         f"wheels/{own().path}",
     ]
