@@ -36,7 +36,8 @@ def check(
 ) -> ExitCode:
     """Run the public checks on a workspace. 0: all hold, 1: some fail, 2: inconclusive.
 
-    From any folder of the workspace it needs no name. The first check starts your own clock (harness clock).
+    From any folder of the workspace it needs no name. The first check or up starts your own clock (harness
+    clock), once the images that it needs are there.
 
     \b
     Examples:

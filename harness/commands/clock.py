@@ -48,7 +48,7 @@ def clock(root: Path, action: str, word: str, *, as_json: bool, catalogue: Catal
 
 def _words(found: state.Clock | None, minutes: int) -> str:
     if found is None:
-        return f"not started: the first check starts it; {state.span(minutes * 60)} are meant for this exercise"
+        return f"not started: the first check or up starts it; {state.span(minutes * 60)} are meant for this exercise"
     return f"{state.left(found, minutes)}\n{_WHAT_COUNTS}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -15,10 +16,13 @@ from harness.model import Grading, Status, Verdict
 FAILED = frozenset({Status.FAILED, Status.UNPROVEN})
 
 
-def run(opener: Opener, task: Task, label: str) -> Graded:
-    """Run the public checks and return the grading with a verdict on those alone. Raises as ``Runner.grade`` does."""
+def run(opener: Opener, task: Task, label: str, *, ready: Callable[[], None] = lambda: None) -> Graded:
+    """Run the public checks and return the grading with a verdict on those alone. Raises as ``Runner.grade`` does.
+
+    ``ready`` is called once all is there that they need, images included, before anything of it runs.
+    """
     with progress.step(label) as say, ExitStack() as stack:
-        graded = opener(stack, say).grade(task)
+        graded = opener(stack, say).grade(task, ready=ready)
     return replace(graded, grading=of_checks_alone(graded.grading))
 
 

@@ -59,7 +59,6 @@ def up(
 
 
 def _held(here: Workspace, opener: Opener) -> ExitCode:
-    trial.clock_of(here, begin=True)
     with ExitStack() as stack:
         with progress.step(f"{here.root.name} comes up") as say:
             runner = opener(stack, say)
@@ -70,6 +69,8 @@ def _held(here: Workspace, opener: Opener) -> ExitCode:
                 return held.job_of(runner.job(task, identity), pair.script())
 
             job = retake()
+            # The images are there now: what was downloaded or built took nobody's time.
+            trial.clock_of(here, begin=True)
             holding = stack.enter_context(opened(runner.engine, job, retake, say))
             forwarder = holding.forwarder()
             stack.callback(forwarder.close)

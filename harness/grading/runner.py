@@ -105,9 +105,10 @@ class Runner:
         self._warm_graders.clear()
         self._warm.close()
 
-    def grade(self, task: Task) -> Graded:
+    def grade(self, task: Task, *, ready: Callable[[], None] = lambda: None) -> Graded:
         """Grade one submission. A refused one is a result; only what is not the candidate's is raised.
 
+        ``ready`` is called when all is there that a grading needs, images included, before anything runs.
         Raises UsageError, ExerciseError, EngineError or GraderError.
         """
         began, started_at = time.monotonic(), dt.datetime.now(dt.UTC)
@@ -118,6 +119,7 @@ class Runner:
             return Graded(grading=_refused(base, refusal, time.monotonic() - began), logs={})
         try:
             job = self._job(taken, task, identity)
+            ready()
             settled = attempts.settle(self._run, job, lambda: self._control(job), self._progress)
         except SubmissionError as error:
             noted = replace(base, notes=(*base.notes, *filter(None, (taken.fit.hold,))))

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from harness.model import Exercise
 
 LOOPBACK = "127.0.0.1"
+_PORT = "PORT"
+"""Of the service's environment, which its exercise declares; none of ours."""
 _URL = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<who>[^@/\s]*@)?(?P<host>[A-Za-z0-9.-]+):(?P<port>\d{1,5})(?P<rest>[/?#]\S*)?"
 )
@@ -44,7 +46,7 @@ def endpoints(exercise: Exercise, env: Mapping[str, str]) -> tuple[Endpoint, ...
     """Return them, the main service first; ``env`` is its environment, placeholders filled."""
     main, names = exercise.main, {one.name for one in exercise.sandboxes}
     found: dict[tuple[str, int], Endpoint] = {}
-    port = env.get("PORT", "")
+    port = env.get(_PORT, "")
     if port.isdecimal():
         found[main.name, int(port)] = Endpoint(name=main.name, sandbox=main.name, port=int(port))
     for value in env.values():

@@ -13,6 +13,8 @@ from harness.packs.record import Given, Record
 
 _SHORT = 12
 """Hex digits of what a pack is called by."""
+HELD = "It does not fit the record of packs"
+"""How the reason of a grading begins that is held for that."""
 UNRECORDED = "no pack of this exercise is recorded, so its alias and variant are what the submission says of itself"
 UNNAMED = "the submission says nothing of a pack, so it was not compared with those that are recorded"
 
@@ -50,7 +52,7 @@ def compare(invited: Invited | None, exercise_id: str, record: Record, *, asked:
     variant = (named or theirs)[-1].variant if theirs else None
     return Fit(
         variant=variant,
-        hold=f"It does not fit the record of packs: {why}.",
+        hold=f"{HELD}: {why}.",
         words="it does not fit the record of packs",
     )
 

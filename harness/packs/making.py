@@ -58,18 +58,18 @@ def _start_here(pair: Pair, invitation: Invitation, wheels: Wheels) -> str:
     choice = f" --language {languages[0]}" if len(languages) > 1 else ""
     others = f"or {', '.join(languages[1:])}; " if len(languages) > 1 else ""
     offline = "--no-index --find-links wheels " if wheels.needed else ""
-    tip = "this needs a package index, or wheels of your own"
+    tip = "needs a package index, or wheels of your own"
     if wheels.needed:
-        tip = f"wheels for {wheels.system}; elsewhere leave out --no-index" if wheels.system else "needs no network"
+        tip = f"has wheels for {wheels.system}; elsewhere leave out --no-index" if wheels.system else "needs no network"
     deliver = invitation.deliver or "send it to whoever invited you"
     lines = (
         f"{exercise.title}: {exercise.minutes} minutes, for {invitation.alias}. Nothing leaves your machine by itself.",
         "You need Linux, macOS or WSL 2, Python 3.11 or newer, and Docker or Podman. In the folder of this file:",
-        "  python3 -m venv .venv",
+        f"  python3 -m venv .venv          (the next line {tip})",
         f"  .venv/bin/python -m pip install {offline}{source.WHEELS}/{wheels.own.path}",
-        f"      ({tip})",
-        f"  .venv/bin/harness start .{choice}    ({others}makes the folder {invitation.alias}; read BRIEF.md in it)",
-        f"  cd {invitation.alias}",
+        "  .venv/bin/harness doctor .     says whether it can be done here and what is still to get, before your time runs",
+        f"  .venv/bin/harness start .{choice} && cd {invitation.alias}    ({others}read BRIEF.md there)",
+        "  ../.venv/bin/harness up        runs your service with everything around it, in your hands; nothing is judged",
         "  ../.venv/bin/harness check     runs the public checks, in the sandboxes that grading uses; as often as you like",
         "  ../.venv/bin/harness submit    packs what is graded into one file; repeatable, the last one counts",
         f"To hand that file in: {deliver}",

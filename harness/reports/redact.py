@@ -20,6 +20,10 @@ HELD_OUT = "held-out"
 _HELD = (
     "What was recorded does not fit what the exercise declares. A person looks at it; it says nothing about the work."
 )
+_HELD_BY_PACK = (
+    "What the file says of itself (for whom, of which version) is not what was given out. A person looks at it; it says "
+    "nothing about the work."
+)
 _PATH = re.compile(r"(?<![\w.-])(?:~|\.{1,2})?/(?:[^\s/:'\"]+/)*[^\s/:'\"]+")
 
 
@@ -118,7 +122,9 @@ def _renamed(ids: Sequence[str], names: Mapping[str, str]) -> tuple[str, ...]:
 
 def _reason(grading: Grading, names: Mapping[str, str]) -> str:
     if grading.verdict is Verdict.HELD:
-        return _HELD
+        from harness.packs import fit  # reads tables, which a report of anything else does without
+
+        return _HELD_BY_PACK if grading.reason.startswith(fit.HELD) else _HELD
     text = grading.reason
     if grading.submission_path:
         text = text.replace(grading.submission_path, _file_name(grading.submission_path))

@@ -11,7 +11,9 @@ from harness.catalogue.finder import Catalogue
 from harness.commands.check import check
 from harness.commands.clock import clock
 from harness.commands.start import start
-from harness.errors import UsageError
+from harness.commands.up import up
+from harness.engines.fake.engine import FakeEngine
+from harness.errors import EngineError, UsageError
 from harness.intake import clock as state
 from harness.intake import submission
 from harness.intake.clock import Moment
@@ -47,7 +49,7 @@ def test_check_starts_it_and_looking_does_not(
 ) -> None:
     at(monkeypatch, 0)
     clock(work, "show", "", as_json=False, catalogue=known)
-    assert "not started: the first check starts it; 5 min are meant" in capsys.readouterr().out
+    assert "not started: the first check or up starts it; 5 min are meant" in capsys.readouterr().out
     assert checked(work, known) == 0
     assert "5 min of 5 min left (your own clock, not enforced)" in " ".join(capsys.readouterr().out.split())
     at(monkeypatch, 9)
@@ -96,3 +98,31 @@ def test_clock_that_cannot_be_kept_decides_nothing(
     monkeypatch.setattr(state, "_changed", refuse)
     assert checked(work, known) == 0
     assert "your clock could not be kept, which decides nothing: expected to write" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["check", "up"])
+def test_it_starts_when_the_images_are_there(
+    work: Path, known: Catalogue, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    """What is downloaded or built takes nobody's time; where an image can't be had, no time has begun."""
+    seen: list[tuple[str, ...]] = []
+
+    def none(_: FakeEngine, names: tuple[str, ...], __: object) -> dict[str, str]:
+        seen.append(names)
+        assert state.look(work) is None
+        text = "expected images, found a network that is away"
+        raise EngineError(text)
+
+    monkeypatch.setattr(FakeEngine, "images", none)
+    with pytest.raises(EngineError, match="a network that is away"):
+        checked(work, known) if verb == "check" else up(str(work), engine="fake", catalogue=known)
+    assert [sorted(names) for names in seen] == [
+        ["grader-core", "postgres", "python"]
+    ]  # of this exercise and language alone
+    assert state.look(work) is None
+
+
+def test_it_starts_with_work_that_is_refused(work: Path, known: Catalogue) -> None:
+    (work / "service.toml").write_text("rnu = 3", encoding="utf-8")
+    assert checked(work, known) == 3
+    assert state.look(work) is not None

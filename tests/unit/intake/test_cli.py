@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import re
 import signal
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import click
 import pytest
 
 from harness import __main__ as boundary
-from harness import streams
+from harness import progress, streams
 from harness.cli import cli
 from harness.errors import (
     EngineError,
@@ -104,7 +105,8 @@ def test_help_of_every_verb_shows_an_example(verb: tuple[str, ...]) -> None:
 def test_verbs_are_those_of_the_contract() -> None:
     """No verb is missing and none is extra."""
     expected = "check clean clock doctor grade images list new pack report show start submit validate"
-    assert " ".join(sorted(cli.commands)) == expected
+    live = "down fault kill logs reload restart shell up"
+    assert sorted(cli.commands) == sorted([*expected.split(), *live.split()])
 
 
 def test_options_of_grade_are_those_scripts_rely_on() -> None:
@@ -374,20 +376,40 @@ def test_new_makes_a_pair_that_is_well_formed(run: Run, tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
-def test_progress_speaks_only_after_a_second(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What is quick is quiet; what is slow is said with seconds, on stderr."""
-    from harness import progress
+class Hands(progress.Clock):
+    """A clock that a test turns."""
 
-    monkeypatch.setattr(progress, "PATIENCE_SECONDS", 0.05)
-    with progress.step("quick"):
-        pass
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.waits: queue.Queue[float] = queue.Queue()
+        """How long each wait is meant to be, put when it begins."""
+
+    def now(self) -> float:
+        return self.seconds
+
+    def wait(self, over: threading.Event, seconds: float) -> bool:
+        until = self.seconds + seconds
+        self.waits.put(seconds)
+        while not over.wait(0.01):
+            if self.seconds >= until:
+                return False
+        return True
+
+
+def test_progress_speaks_only_after_a_second(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is quick is quiet; what is slow is said with seconds, on stderr, and again every quarter of a minute."""
+    clock = Hands()
+    with progress.step("quick", clock):
+        assert clock.waits.get() == 1
+        clock.seconds += 0.9
     assert capsys.readouterr() == ("", "")
-    with progress.step("slow") as update:
+    with progress.step("slow", clock) as update:
         update("half")
-        deadline = time.monotonic() + 10
-        while "slow: half ..." not in (said := capsys.readouterr().err) and time.monotonic() < deadline:
-            time.sleep(0.01)
-    assert "slow: half ... 0 s" in said
-    assert re.fullmatch(r"slow: done in \d+\.\d s\n", capsys.readouterr().err)
+        assert clock.waits.get() == 1
+        clock.seconds += 1
+        assert clock.waits.get() == 15  # so it has spoken
+        assert capsys.readouterr() == ("", "slow: half ... 1 s\n")
+        clock.seconds += 15.4
+        assert clock.waits.get() == 15
+        assert capsys.readouterr().err == "slow: half ... 16 s\n"
+    assert capsys.readouterr() == ("", "slow: done in 16.4 s\n")

@@ -82,7 +82,10 @@ def test_a_pack_holds_what_is_on_the_list(tmp_path: Path) -> None:
         f"wheels/{own().path}",
     ]
     assert held[f"{home}/briefs/go/BRIEF.md"] == b"# Say what you were told\n\nheron, say it in green and in go.\n"
-    assert len(held["START-HERE.txt"].splitlines()) == 10
+    here = held["START-HERE.txt"].decode().splitlines()
+    assert len(here) == 10
+    verbs = [line.split("harness ")[1].split()[0] for line in here if "bin/harness " in line]
+    assert verbs == ["doctor", "start", "up", "check", "submit"]
 
 
 def test_images_of_a_catalogue_travel_where_they_are_needed(tmp_path: Path) -> None:
@@ -260,7 +263,7 @@ def test_without_an_index_a_pack_says_what_it_lacks(
     held = giving.unpacked(data)
     assert [path for path in held if path.startswith("wheels/") and "!" not in path] == [f"wheels/{own().path}"]
     assert b"--no-index" not in held["START-HERE.txt"]
-    assert b"this needs a package index" in held["START-HERE.txt"]
+    assert b"the next line needs a package index" in held["START-HERE.txt"]
     assert list((tmp_path / ".cache/harness/wheels").iterdir()) == []
     offline = giving.unpacked(giving.give(tmp_path, known, candidate="crane").read_bytes())
     assert f"wheels/{giving.WHEEL}" in offline

@@ -171,7 +171,9 @@ def test_what_somebody_changed_is_held(
     assert len(found.outcomes) == 2
     assert "it does not fit the record of packs" in found.trust
     assert words in FORMATS["terminal"](build(found)).replace("\n          ", " ")
-    assert "variant" not in FORMATS["terminal"](build(found, Audience.CANDIDATE))
+    theirs = " ".join(FORMATS["terminal"](build(found, Audience.CANDIDATE)).split())
+    assert "What the file says of itself (for whom, of which version) is not what was given out." in theirs
+    assert "variant" not in theirs
 
 
 def test_without_a_record_a_claim_is_a_claim(tmp_path: Path, known: Catalogue) -> None:
