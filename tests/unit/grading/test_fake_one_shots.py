@@ -83,15 +83,21 @@ def known(root: Path, check: str = CHECK) -> Catalogue:
     return Catalogue((root,))
 
 
-def graded(
-    root: Path, run: str, *, check: str = CHECK, files: dict[str, str] | None = None, engine: FakeEngine | None = None
-) -> Graded:
-    """Grade a submission whose command is ``run``."""
+def solution(root: Path, run: str, files: dict[str, str] | None = None) -> Path:
+    """Return a submission whose command is ``run``."""
     folder = root / "heron"
     for name, text in {"service.toml": f'run = ["{run}"]\n', **(files or {})}.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+    return folder
+
+
+def graded(
+    root: Path, run: str, *, check: str = CHECK, files: dict[str, str] | None = None, engine: FakeEngine | None = None
+) -> Graded:
+    """Grade a submission whose command is ``run``."""
+    folder = solution(root, run, files)
     engine = engine or FakeEngine(COMMANDS)
     runner = Runner(known(root, check), engine, lambda names: engine.images(names, lambda _: None), lambda _: None)
     return runner.grade(Task(path=str(folder), exercise_id="skeleton", mode="check"))
@@ -175,6 +181,24 @@ def test_the_first_one_shot_is_made_while_the_grader_gets_ready_and_goes_while_i
     engine = Ordered()
     graded(tmp_path, "adds", check=check, engine=engine)
     assert engine.seen == ["grader opened", "one-shot opened", "one-shot closed", "grader closed"]
+
+
+@pytest.mark.parametrize("network", [False, True], ids=["one-shots", "network"])
+def test_what_can_wait_is_done_once_the_grader_has_been_started(tmp_path: Path, *, network: bool) -> None:
+    """And not before: until then the engine is waiting for us."""
+    opened: list[int] = []
+    engine = Ordered()
+
+    def meanwhile() -> None:
+        opened.append(len(engine.opened) if network else engine.seen.count("grader opened"))
+
+    shelf = harbour.catalogue(tmp_path) if network else known(tmp_path, CHECK)
+    folder = harbour.submission(tmp_path) if network else solution(tmp_path, "adds")
+    runner = Runner(
+        shelf, engine, lambda names: engine.images(names, lambda _: None), lambda _: None, meanwhile=meanwhile
+    )
+    runner.grade(Task(path=str(folder), exercise_id="harbour" if network else "skeleton", mode="check"))
+    assert opened == [1]
 
 
 def test_a_mistake_of_the_author_ends_a_check_at_once(tmp_path: Path) -> None:
