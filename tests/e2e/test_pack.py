@@ -105,7 +105,7 @@ def test_start_here_is_walked_as_it_stands(laptop: Laptop, company: Path) -> Non
     ]
     wanted[-1] += " || test $? = 5"  # packed, and not tried where no engine answers to a stranger
     said = laptop.shell("\n".join(wanted), cwd=unpacked)
-    assert "hand that file in: reply to the mail" in said
+    assert "hand in  reply to the mail" in said
     (answer,) = (unpacked / "Jürgen" / "submissions").iterdir()
     (given,) = record.read(company).given
     taken = take_in(Task(path=str(answer)), Catalogue([CHECKOUT]), company)
