@@ -22,7 +22,7 @@ SERVICE = "app"
 """The role of services in the image of ours, and the database that it owns."""
 WAIT_SECONDS = 20.0
 """How long a database of ours may need from start to an answer. It is not the candidate's time."""
-_POLL_SECONDS = 0.02
+_POLL_SECONDS = 0.05
 _POSITION = "SELECT pg_current_wal_insert_lsn() - '0/0', pg_current_snapshot()::text"
 
 
@@ -66,14 +66,18 @@ class Postgres:
         self._wait_seconds = wait_seconds
         self._lock = threading.Lock()
         self._probe: psycopg.Connection[tuple[object, ...]] | None = None
+        self.killed = False
+        """Whether we took it away and have not brought it back."""
 
     def start(self) -> float:
         """Start it and wait; return the monotonic stamp when it answered. Raises as :meth:`wait` does."""
         self._broker.start(self.sandbox)
+        self.killed = False
         return self.wait()
 
     def kill(self) -> None:
         """SIGKILL it. What was committed stays."""
+        self.killed = True
         self._broker.kill(self.sandbox)
 
     def wait(self) -> float:

@@ -93,6 +93,15 @@ class Scenario:
         for part in self._parts:
             self._stack.enter_context(part)
 
+    def restore(self) -> None:
+        """Bring back what the check before took away and, since it ended early, left away: it is no fault of others.
+
+        Call it before each check, in a fixture. Raises as ``Postgres.start`` does.
+        """
+        if self.database.killed:
+            self.database.start()
+            self.diary.write(None, "the database is back")
+
     def close(self) -> None:
         """Let everything go; the host ends the sandboxes."""
         self._stack.close()

@@ -22,7 +22,8 @@ class Once(Handler):
 import os, signal, subprocess, sys
 again = os.path.exists("/box/started")
 open("/box/started", "w").close()
-print("last words \\x1b[31m", flush=True)
+if again:  # a crash by the grader is no start that the service's log begins with: what was before it is shown as well
+    print("last words \\x1b[31m", flush=True)
 HTTPServer(("", 8080), Once).serve_forever()
 """
 DIES = tiny.APP.replace('HTTPServer(("", 8080), Handler).serve_forever()', "") + ASKED
@@ -54,7 +55,7 @@ def test_end_of_a_service_is_named_once(cli: Cli, app: str, said: str, shown: st
     outcomes = result["outcomes"]
     assert any(said in one["feedback"] for one in outcomes), outcomes
     evidence = [line for one in outcomes for line in one["evidence"]]
-    assert sum(shown in line for line in evidence) == 1 if shown else True, evidence
+    assert sum(shown in line for line in evidence) == 1 if shown else True, "\n".join(evidence)
     report = (path.parent / "report.txt").read_text(encoding="utf-8")
     assert shown in report
     assert said in (path.parent / "junit.xml").read_text(encoding="utf-8")

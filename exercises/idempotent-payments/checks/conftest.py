@@ -20,3 +20,9 @@ def world(job: Job, broker: Broker, timeline: Timeline, history: History) -> Ite
     here.open()
     yield here
     here.close()
+
+
+@pytest.fixture(autouse=True)
+def _everything_is_there(world: World) -> None:
+    """A check that failed in the middle of a fault takes nothing from those after it."""
+    world.restore()

@@ -16,7 +16,7 @@ ALL_HELD = 0.6
 """Of the service's own timeout for the provider: how long a held call waits for the others before the kill."""
 BUSY_CLIENTS, EACH = 24, 3
 """Clients beside those of the held charges; how many charges each makes at most, one after the other."""
-BUSY_WAIT = 0.25
+BUSY_WAIT = 0.1
 """Of the service's own timeout for the provider: how long their calls take before the capture, and again after it."""
 BUSY_CALLS = 1.5
 """How many such calls they are ahead of the held charges."""

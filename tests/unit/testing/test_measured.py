@@ -250,7 +250,11 @@ def test_database_is_waited_for(server: Server) -> None:
     """It is there when it lets us in and answers."""
     server.refusals = 3
     host = Host()
-    Postgres(host.broker, "10.0.0.3", sandbox="db").start()
+    database = Postgres(host.broker, "10.0.0.3", sandbox="db")
+    database.kill()
+    left_away = database.killed
+    database.start()
+    assert (left_away, database.killed) == (True, False)
     assert host.verbs("start") == [("start", "db")]
     assert server.said == ["SELECT 1"]
 

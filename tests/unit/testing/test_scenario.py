@@ -107,3 +107,12 @@ def test_only_services_reach_the_database_and_as_nobody_else(scenario: Scenario)
     assert scenario.proxy.target == ("10.0.0.5", 5432)
     assert scenario.service.url == "http://10.0.0.2:8080"
     scenario.close()
+
+
+def test_what_a_check_left_away_is_back_for_the_next(scenario: Scenario) -> None:
+    """Nothing is done for a database that runs; one that we killed is started, whatever became of its check."""
+    scenario.restore()
+    assert LOG == []
+    scenario.database.kill()
+    scenario.restore()
+    assert LOG == ["database start"]
