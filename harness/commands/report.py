@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness import console, store
 from harness.errors import ExitCode, UsageError
-from harness.reports import FORMATS, terminal
+from harness.reports import named, terminal
 from harness.reports.view import Audience, build
 
 
@@ -17,9 +17,7 @@ def report(path: Path, *, fmt: str = "terminal", audience: str = "assessor") -> 
     Colour is used when ``fmt`` is ``terminal`` and standard output is one. Raises UsageError when there is nothing
     at ``path`` or a name is unknown, HarnessError when the result can't be read.
     """
-    if fmt not in FORMATS:
-        text = f"expected a format of {', '.join(FORMATS)}, found {fmt!r}"
-        raise UsageError(text)
+    render = named(fmt).render
     if audience not in {str(each) for each in Audience}:
         text = f"expected an audience of {', '.join(Audience)}, found {audience!r}"
         raise UsageError(text)
@@ -28,7 +26,7 @@ def report(path: Path, *, fmt: str = "terminal", audience: str = "assessor") -> 
     if fmt == "terminal" and console.is_terminal():
         _print(terminal.render(view, terminal.ansi))
     else:
-        _print(FORMATS[fmt](view))
+        _print(render(view))
     return ExitCode.PASSED
 
 

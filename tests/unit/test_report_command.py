@@ -27,7 +27,7 @@ def test_report_prints_each_format(
     code = report(tmp_path / "heron", fmt=fmt, audience=audience)
 
     assert code is ExitCode.PASSED
-    assert capsys.readouterr().out == FORMATS[fmt](build(heron(), audience))
+    assert capsys.readouterr().out == FORMATS[fmt].render(build(heron(), audience))
 
 
 @pytest.mark.parametrize(("fmt", "audience"), [("html", "assessor"), ("terminal", "boss")])
@@ -35,7 +35,7 @@ def test_report_refuses_unknown_names(tmp_path: Path, fmt: str, audience: str) -
     """A mistyped format or audience is answered with the valid ones."""
     store.save(heron(), tmp_path)
 
-    with pytest.raises(UsageError, match=r"(terminal, json, junit|assessor, candidate), found"):
+    with pytest.raises(UsageError, match=r"(terminal, json, .*|assessor, candidate), found"):
         report(tmp_path / "heron", fmt=fmt, audience=audience)
 
 

@@ -103,10 +103,11 @@ def test_every_new_exercise_has_a_seed_of_its_own(tmp_path: Path) -> None:
 def test_candidates_report_does_not_tell_the_seed() -> None:
     """In no format; the assessor's tells how to repeat it."""
     grading = dataclasses.replace(heron(), seed=730291445, notes=("a note",), catalogue=("/srv/ours",))
-    for name, render in FORMATS.items():
-        shown = render(build(grading, Audience.CANDIDATE))
+    for name, fmt in FORMATS.items():
+        shown = fmt.render(build(grading, Audience.CANDIDATE))
         assert not re.search("730291445|a note|/srv/ours", shown), name
-        assert "730291445" in render(build(grading, Audience.ASSESSOR)), name
+    for name in ("terminal", "json", "junit"):
+        assert "730291445" in FORMATS[name].render(build(grading, Audience.ASSESSOR)), name
 
 
 def packed(catalogue: Catalogue, folder: Path, variant: int) -> str:
@@ -147,6 +148,6 @@ def test_check_follows_the_workspace(catalogue: Catalogue, tmp_path: Path) -> No
 def test_note_and_variant_stand_in_the_report() -> None:
     """A claim that was not followed is never silent, and the repeated grading is the same."""
     grading = dataclasses.replace(heron(), variant=2, notes=("The submission says this.",))
-    text = FORMATS["terminal"](build(grading))
+    text = FORMATS["terminal"].render(build(grading))
     assert "NOTE      The submission says this." in text
     assert "--variant 2" in text

@@ -170,8 +170,8 @@ def test_what_somebody_changed_is_held(
     assert words in found.reason
     assert len(found.outcomes) == 2
     assert "it does not fit the record of packs" in found.trust
-    assert words in FORMATS["terminal"](build(found)).replace("\n          ", " ")
-    theirs = " ".join(FORMATS["terminal"](build(found, Audience.CANDIDATE)).split())
+    assert words in FORMATS["terminal"].render(build(found)).replace("\n          ", " ")
+    theirs = " ".join(FORMATS["terminal"].render(build(found, Audience.CANDIDATE)).split())
     assert "What the file says of itself (for whom, of which version) is not what was given out." in theirs
     assert "variant" not in theirs
 

@@ -26,7 +26,7 @@ SECRETS = (
 
 def candidate(made: Grading, fmt: str) -> str:
     """Return the report of ``made`` for its candidate."""
-    return FORMATS[fmt](build(made, Audience.CANDIDATE))
+    return FORMATS[fmt].render(build(made, Audience.CANDIDATE))
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
