@@ -15,7 +15,7 @@ from harness.errors import ExitCode, HarnessError
 from harness.grading.pool import Done
 from harness.grading.runner import Graded
 from harness.model import Grading, Verdict
-from harness.reports import again, files, summary, terminal, view
+from harness.reports import again, beside, summary, terminal, view
 from harness.reports.text import WIDTH, columns, one_line, padded, visible, wrapped
 
 _NAME = 20
@@ -103,9 +103,12 @@ def prepare() -> None:
 
 
 def keep(graded: Graded, out: Path) -> Path:
-    """Write a grading's result, its reports and logs below ``out``; return the folder."""
-    logs = {f"logs/{name}.log": log for name, log in graded.logs.items()}
-    return store.save(graded.grading, out, {**files(graded.grading), **logs})
+    """Write a grading's result and all that lies beside it below ``out``; return the folder."""
+    files, failed = beside.files(graded.grading, patch=graded.patch, logs=graded.logs)
+    for name, error in failed.items():
+        path = visible(graded.grading.submission_path)
+        console.notice(f"{path}: {name} could not be made, the result is kept without it: {crashes.explained(error)}")
+    return store.save(graded.grading, out, files)
 
 
 def report(grading: Grading) -> str:

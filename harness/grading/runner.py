@@ -24,6 +24,7 @@ from harness.engines.base import Attachment, Engine
 from harness.errors import ExerciseError, ExitCode, SubmissionError
 from harness.events import Evidence
 from harness.grading import attempts, plan, session, trust
+from harness.grading.changed import patch_of
 from harness.grading.job import Job
 from harness.grading.unknown import NO_EXERCISE
 from harness.intake import senders, submission
@@ -59,10 +60,12 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Graded:
-    """A grading and the logs that are kept beside it."""
+    """A grading and what is kept beside it."""
 
     grading: Grading
     logs: Mapping[str, bytes]
+    patch: bytes = b""
+    """What it changed of the starter (:mod:`harness.patches`); empty where nobody can tell in which language it is."""
 
 
 class Runner:
@@ -117,16 +120,17 @@ class Runner:
         base = _blank(taken, task, identity=identity, started_at=started_at, pair=self._pair(taken, task))
         if refusal:
             return Graded(grading=_refused(base, refusal, time.monotonic() - began), logs={})
+        patch = patch_of(taken.submission, self._catalogue.pair(taken.exercise.id)) if task.mode == "grade" else b""
         try:
             job = self._job(taken, task, identity)
             ready()
             settled = attempts.settle(self._run, job, lambda: self._control(job), self._progress)
         except SubmissionError as error:
             noted = replace(base, notes=(*base.notes, *filter(None, (taken.fit.hold,))))
-            return Graded(grading=_refused(noted, str(error), time.monotonic() - began), logs={})
+            return Graded(grading=_refused(noted, str(error), time.monotonic() - began), logs={}, patch=patch)
         base = self._with_engine(base, job)
         grading = held(_judged(base, job, settled, time.monotonic() - began), taken.fit)
-        return Graded(grading=grading, logs=settled.run.logs)
+        return Graded(grading=grading, logs=settled.run.logs, patch=patch)
 
     def job(self, task: Task, identity: str) -> Job:
         """Return what would be run to grade ``task``. Raises SubmissionError where that would be refused."""

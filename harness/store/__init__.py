@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from harness.store.codec import RESULT, decode, encode, json_schema, plain, prepare
 from harness.store.disk import TakenError, save, sweep
-from harness.store.shelves import Company, Kept, company, decode_file, find, folder_name, load, name_for
+from harness.store.shelves import (
+    LOGS,
+    Company,
+    Kept,
+    changes,
+    company,
+    decode_file,
+    find,
+    folder_name,
+    load,
+    logs,
+    name_for,
+)
 
 __all__ = [
+    "LOGS",
     "RESULT",
     "Company",
     "Kept",
     "TakenError",
+    "changes",
     "company",
     "decode",
     "decode_file",
@@ -19,6 +33,7 @@ __all__ = [
     "folder_name",
     "json_schema",
     "load",
+    "logs",
     "name_for",
     "plain",
     "prepare",

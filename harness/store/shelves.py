@@ -9,17 +9,21 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import names, places
+from harness import names, patches, places
 from harness.errors import HarnessError, UsageError
 from harness.model import Grading
+from harness.patches import Change
 from harness.store.codec import RESULT, decode, plain
 from harness.wording import visible
 
+LOGS = "logs"
+"""Folder in that of a grading."""
 _SHORT = 8
 """Hex digits of a sha256 that tell two submissions of one cohort apart."""
 _TELLING = re.compile(rf"-[0-9a-f]{{{_SHORT}}}(-[0-9]+)?$")
@@ -71,6 +75,20 @@ def decode_file(path: Path) -> Grading:
 def load(path: Path) -> Grading:
     """Return the grading at ``path``: see :func:`find`. Raises HarnessError when it cannot be read."""
     return decode_file(find(path))
+
+
+def changes(file: Path) -> tuple[Change, ...]:
+    """Return what the submission of a stored ``result.json`` changed of its starter.
+
+    Empty where that was not known, or not written yet by an older version. Raises HarnessError for a damaged file.
+    """
+    patch = file.parent / patches.FILE
+    return patches.parse(places.read(patch), name=visible(str(patch))) if os.path.lexists(patch) else ()
+
+
+def logs(file: Path) -> dict[str, bytes]:
+    """Return the logs beside a stored ``result.json``: name of a sandbox -> the last of what it wrote."""
+    return {path.stem: places.read(path) for path in sorted(file.parent.glob(f"{LOGS}/*.log"))}
 
 
 def find(path: Path) -> Path:

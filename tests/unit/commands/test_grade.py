@@ -24,6 +24,7 @@ from harness.engines.fake.engine import FakeEngine
 from harness.errors import EngineError, ExitCode, HarnessError, UsageError
 from harness.grading import attempts, runner
 from harness.grading.session import Run
+from harness.reports import beside
 from harness.reports.text import columns
 
 Grade = Callable[..., ExitCode]
@@ -282,7 +283,7 @@ def test_refused_submissions_have_all_that_others_have(
     (line,) = [json.loads(one) for one in capsys.readouterr().out.splitlines()]
     folder = Path(line["folder"])
     assert (line["verdict"], line["exit_code"], line["exercise"]["id"]) == ("refused", 3, exercise or "")
-    assert {file.name for file in folder.iterdir()} == {"result.json", "report.txt", "junit.xml", "candidate.txt"}
+    assert {file.name for file in folder.iterdir()} == {"result.json", *beside.FILES}
     assert folder.parent.parent == Path("res")
     assert folder.parent.name.casefold() != "refused"
     assert report(folder.parent) is ExitCode.PASSED

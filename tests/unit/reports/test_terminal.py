@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from harness.model import Grading
-from harness.reports import Audience, build, files, terminal
+from harness.reports import Audience, build, terminal
 from harness.reports.text import WIDTH, columns
 from harness.scoring import Report
 from tests.unit.factories import checks, exercise, failed, grading, heron, passed, refused, reports
@@ -199,11 +199,3 @@ def test_render_of_an_exercise_without_skills_or_gates() -> None:
 
     assert "VERDICT   passed: 100 of 100 automatic points (bar 70).\n" in text
     assert "human" not in text
-
-
-def test_files_are_the_reports_of_a_result_folder() -> None:
-    """A result folder gets the assessor's report, the candidate's and JUnit XML, as bytes any disk can hold."""
-    found = files(hostile())
-
-    assert sorted(found) == ["candidate.txt", "junit.xml", "report.txt"]
-    assert all(data.decode().endswith("\n") for data in found.values())
