@@ -27,8 +27,15 @@ LINES = st.sampled_from(
         "--- a/x",
         "diff --git a/x b/x",
         "\\ No newline at end of file",
+        "\r",
+        "x\r",
+        "\x0c",
+        "\x85",
+        "\u2028",
+        "\x1b[31m",
+        "\ufeff",
+        "é",
     ]
-    + ["\r", "x\r", "\x0c", "\x85", "\u2028", "\x1b[31m", "\ufeff", "é"]
 )
 TEXTS = st.one_of(
     st.lists(LINES, max_size=12).map("\n".join),
@@ -157,8 +164,9 @@ WHOLE = patches.render(patches.compare([_file("a", b"1\n2\n")], [_file("a", b"1\
         WHOLE.replace(b"@@", b"@"),
         b"\xff\n",
         b"x",
-    ]
-    + [WHOLE.replace(b"-2\n", b"*2\n"), WHOLE.replace(b"+++ b/a\n", b"")],
+        WHOLE.replace(b"-2\n", b"*2\n"),
+        WHOLE.replace(b"+++ b/a\n", b""),
+    ],
 )
 def test_a_damaged_patch_is_named(damaged: bytes) -> None:
     """Nobody is pointed to a line that is not there."""
