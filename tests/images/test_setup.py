@@ -77,3 +77,22 @@ def test_failed_step_shows_the_end_of_its_output(checkout: Path) -> None:
     done = run(checkout, "try")
     assert done.returncode == 5
     assert "counting failed. The end of its output (.setup/last.log):\n    26\n" in done.stderr
+
+
+def test_setup_without_root_prints_how_a_browser_is_installed(checkout: Path) -> None:
+    """Where no Chromium is on the path and nothing may be installed, the commands are printed."""
+    for name in ("sh", "dirname", "grep"):
+        (checkout / "bin" / name).symlink_to(str(shutil.which(name)))
+    program(checkout / "bin" / "id", "echo 1000")
+    done = run(checkout, "scripts/setup-browser", PATH=f"{checkout}/bin", YES="1", CHROMIUM="")
+    assert done.returncode == 4
+    assert "sudo apt-get install chromium" in done.stderr
+
+
+def test_setup_takes_no_other_browser_than_the_named_one(checkout: Path) -> None:
+    """A CHROMIUM that is not there is said; one that is there is all that is needed."""
+    done = run(checkout, "scripts/setup-browser", CHROMIUM="/nowhere/chrome")
+    assert done.returncode == 4
+    assert "expected CHROMIUM=/nowhere/chrome to be a program" in done.stderr
+    program(checkout / "bin" / "mine", "exit 1")
+    assert run(checkout, "scripts/setup-browser", CHROMIUM="mine").returncode == 0
