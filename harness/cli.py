@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from harness import __version__, cli_live, cli_machine, cli_workspace, options
+from harness import __version__, cli_live, cli_machine, cli_results, cli_workspace, options
 from harness.errors import ExitCode
 
 
@@ -212,6 +212,7 @@ def grade(
         catalogue=options.catalogue_of(found),
         network_range=found.network_range,
         packs=found.packs,
+        keys=found.keys,
     )
 
 
@@ -308,6 +309,7 @@ def new(context: click.Context, exercise_id: str, *, into: Path | None) -> ExitC
 for _command in (
     *(cli_workspace.check, cli_workspace.clock, cli_workspace.submit),
     *cli_live.COMMANDS,
+    *cli_results.COMMANDS,
     *(cli_machine.images, cli_machine.doctor, cli_machine.clean),
 ):
     cli.add_command(_command)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -112,6 +113,23 @@ def read(file: Path, cap: int = MAX_FILE_BYTES, *, refuse: type[HarnessError] = 
         text = f"{shown}: expected at most {cap} bytes, found more: shorten the file, or replace it"
         raise refuse(text)
     return bytes(data)
+
+
+def write_whole(file: Path, data: bytes, *, mode: int) -> None:
+    """Write ``file`` whole, on disk when this returns, or not at all; ``mode`` from its first byte on.
+
+    Raises OSError, as :func:`writing` takes it.
+    """
+    partial = file.with_name(f".{secrets.token_hex(8)}")
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.rename(file)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _nearest(folder: Path) -> Path:

@@ -40,6 +40,8 @@ class Settings:
     """Where the record of packs and the secret of variants are; None: beside the catalogue of the grader."""
     wheels: Path | None = None
     """A folder with the wheels that packs carry beside ours; None: they are downloaded."""
+    keys: Path = Path()
+    """Where the key that signs results is, and those that are believed; it need not exist."""
     not_taken: str = ""
     """A sentence on the file of settings that was found and not taken; empty when there is none."""
 
@@ -84,6 +86,7 @@ def load(
         cache_dir=_below(env.get("XDG_CACHE_HOME", ""), env, ".cache"),
         packs=_place("HARNESS_PACKS", written.packs, here, env, graded),
         wheels=_place("HARNESS_WHEELS", written.wheels, here, env, graded),
+        keys=_place("HARNESS_KEYS", written.keys, here, env, graded) or keys_dir(env),
         not_taken=not_taken,
     )
 
@@ -91,6 +94,11 @@ def load(
 def state_dir(environment: Mapping[str, str]) -> Path:
     """Return the folder for reports of internal errors and locks; it need not exist."""
     return _below(environment.get("XDG_STATE_HOME", ""), environment, ".local/state")
+
+
+def keys_dir(environment: Mapping[str, str]) -> Path:
+    """Return the folder of keys where nobody names another; it need not exist."""
+    return _below(environment.get("XDG_DATA_HOME", ""), environment, ".local/share") / "keys"
 
 
 def _below(base: str, environment: Mapping[str, str], default: str) -> Path:
@@ -122,6 +130,7 @@ class _Written:
     network_range: str = ""
     packs: Path | None = None
     wheels: Path | None = None
+    keys: Path | None = None
 
 
 def _variable(here: Path, env: Mapping[str, str], graded: Sequence[str]) -> tuple[Path, ...]:
@@ -218,6 +227,7 @@ def _parse(file: Path) -> _Written:
         network_range: str = ""
         packs: str = ""
         wheels: str = ""
+        keys: str = ""
 
     document = tables.parse(Document, places.read(file, tables.MAX_BYTES, refuse=UsageError), str(file), UsageError)
     return _Written(
@@ -226,4 +236,5 @@ def _parse(file: Path) -> _Written:
         network_range=document.network_range,
         packs=file.parent / document.packs if document.packs else None,
         wheels=file.parent / document.wheels if document.wheels else None,
+        keys=file.parent / document.keys if document.keys else None,
     )

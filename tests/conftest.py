@@ -17,6 +17,14 @@ hypothesis.settings.load_profile("quick")  # make test-all asks for the long one
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _own_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Sign results with keys of the tests', and leave none in the home of whoever runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _quick_graders() -> Iterator[None]:
     """Fork the graders of the fake engine; those of commands in a process of their own start as they do elsewhere."""
     with pytest.MonkeyPatch.context() as patch:

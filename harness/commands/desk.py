@@ -6,10 +6,11 @@ Whatever stores and shows is needed here and not before: who imports this while 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from harness import console, crashes, store
+from harness import console, crashes, signing, store
 from harness.commands.people import People
 from harness.errors import ExitCode, HarnessError
 from harness.grading.pool import Done
@@ -17,6 +18,7 @@ from harness.grading.runner import Graded
 from harness.model import Grading, Verdict
 from harness.reports import again, beside, summary, terminal, view
 from harness.reports.text import WIDTH, columns, one_line, padded, visible, wrapped
+from harness.store import Seal
 
 _NAME = 20
 _LONGEST_NAME = 44
@@ -27,8 +29,11 @@ _LONGEST_REASON = 400
 class Desk:
     """Takes what ends of what ``people`` sent, keeps it below ``out``, and says it."""
 
-    def __init__(self, out: Path, people: People, *, as_json: bool) -> None:
+    def __init__(self, out: Path, people: People, *, as_json: bool, keys: Path | None = None) -> None:
+        """Keep results below ``out``, signed by the key in the folder ``keys``; None: not signed."""
         self._out = out
+        self._keys = keys
+        self._unsigned = ""
         self._people = people
         self._as_json = as_json
         self._rows = 0
@@ -54,7 +59,7 @@ class Desk:
                 grading = graded.grading
                 # Another process may give somebody the name that was free a moment ago: it is not chosen again.
                 with contextlib.suppress(store.TakenError):
-                    folder = str(keep(graded, self._out))
+                    folder = str(keep(graded, self._out, self._seal(grading)))
         except (HarnessError, OSError, MemoryError) as error:
             why = str(crashes.explained(error))
             console.notice(f"{visible(done.task.path)}: {why}")
@@ -87,6 +92,23 @@ class Desk:
             )
         return replace(graded, grading=replace(grading, submission_name=name))
 
+    def _seal(self, grading: Grading) -> Seal | None:
+        """Return what signs a result. What can't be signed is kept all the same, and that is said once."""
+        folder = self._keys
+        if folder is None:
+            return None
+
+        def sealed(content: Mapping[str, bytes]) -> Mapping[str, bytes]:
+            try:
+                return signing.seal(grading, content, folder)
+            except (HarnessError, OSError) as error:
+                if str(error) != self._unsigned:
+                    console.notice(f"the result is kept without a signature: {error}")
+                self._unsigned = str(error)
+                return {}
+
+        return sealed
+
     def _without_result(self, done: Done) -> ExitCode:
         """Say why there is no grading."""
         error = done.error or HarnessError("expected the end of a grading, found a worker that ended without one")
@@ -100,15 +122,16 @@ class Desk:
 def prepare() -> None:
     """Make what is made once, so that nobody waits for it when a grading has ended."""
     store.prepare()
+    signing.prepare()
 
 
-def keep(graded: Graded, out: Path) -> Path:
-    """Write a grading's result and all that lies beside it below ``out``; return the folder."""
+def keep(graded: Graded, out: Path, seal: Seal | None = None) -> Path:
+    """Write a grading's result, all that lies beside it, and what ``seal`` makes of that below ``out``; return the folder."""
     files, failed = beside.files(graded.grading, patch=graded.patch, logs=graded.logs)
     for name, error in failed.items():
         path = visible(graded.grading.submission_path)
         console.notice(f"{path}: {name} could not be made, the result is kept without it: {crashes.explained(error)}")
-    return store.save(graded.grading, out, files)
+    return store.save(graded.grading, out, files, seal)
 
 
 def report(grading: Grading) -> str:

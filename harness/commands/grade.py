@@ -48,10 +48,11 @@ def grade(
     catalogue: Catalogue,
     network_range: str = settings.DEFAULT_NETWORK_RANGE,
     packs: Path | None = None,
+    keys: Path | None = None,
 ) -> ExitCode:
     """Grade every submission, write its result, and say how it went as it ends.
 
-    ``advisory`` turns only "below the bar" into 0. Raises UsageError before anything is opened.
+    Results are signed by the key in the folder ``keys``. ``advisory`` turns only "below the bar" into 0. Raises UsageError before anything is opened.
     """
     paths = [_named(path) for path in paths]
     tasks = [Task(path=path, exercise_id=exercise, seed=seed, variant=variant, bar=bar) for path in paths]
@@ -69,7 +70,7 @@ def grade(
         places.probe(Path(out), "results (--out)")
         _refuse_usage(tasks, catalogue, packs)
         people = People(paths)
-        desk = functools.cache(lambda: _desk(out, people, as_json=as_json))
+        desk = functools.cache(lambda: _desk(out, people, as_json=as_json, keys=keys))
         # Workers start before the progress line does, which is a thread.
         with pool.opened(len(tasks), jobs, opener) as graders, progress.step(label) as say:
             for done in graders.grade_all(tasks, say):
@@ -80,11 +81,11 @@ def grade(
     return ExitCode.PASSED if advisory and code is ExitCode.FAILED else code
 
 
-def _desk(out: str, people: People, *, as_json: bool) -> Desk:
+def _desk(out: str, people: People, *, as_json: bool, keys: Path | None) -> Desk:
     """Return the desk. It is there when the first grading has ended: what is graded first does not wait for it."""
     from harness.commands.desk import Desk
 
-    return Desk(Path(out), people, as_json=as_json)
+    return Desk(Path(out), people, as_json=as_json, keys=keys)
 
 
 def _prepare_desk() -> None:

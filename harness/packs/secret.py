@@ -36,14 +36,5 @@ def obtain(folder: Path) -> bytes:
 
 def _make(file: Path) -> None:
     """Write a new secret whole or not at all, for its owner's eyes."""
-    partial = file.with_name(f".{secrets.token_hex(8)}")
     with places.writing("the secret of variants", file.parent):
-        handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(secrets.token_hex(_BYTES).encode() + b"\n")
-                stream.flush()
-                os.fsync(stream.fileno())
-            partial.rename(file)
-        finally:
-            partial.unlink(missing_ok=True)
+        places.write_whole(file, secrets.token_hex(_BYTES).encode() + b"\n", mode=0o600)

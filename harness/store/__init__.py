@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.store.codec import RESULT, decode, encode, json_schema, plain, prepare
-from harness.store.disk import TakenError, save, sweep
+from harness.store.disk import Seal, TakenError, save, sweep
 from harness.store.shelves import (
     LOGS,
     Company,
@@ -23,6 +23,7 @@ __all__ = [
     "RESULT",
     "Company",
     "Kept",
+    "Seal",
     "TakenError",
     "changes",
     "company",

@@ -15,7 +15,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from harness.errors import HarnessError
@@ -23,6 +23,7 @@ from harness.model import Grading
 from harness.store.codec import RESULT, encode
 from harness.store.shelves import folder_name, is_of
 
+Seal = Callable[[Mapping[str, bytes]], Mapping[str, bytes]]
 _PARTIAL = ".partial-"
 _IS_PARTIAL = re.compile(rf"{re.escape(_PARTIAL)}[0-9a-f]{{16}}")
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
@@ -32,14 +33,16 @@ class TakenError(HarnessError):
     """The folder that a result was to lie in holds what is not of its submission. Act: name it again."""
 
 
-def save(grading: Grading, out_dir: Path, files: Mapping[str, bytes] | None = None) -> Path:
+def save(grading: Grading, out_dir: Path, files: Mapping[str, bytes] | None = None, seal: Seal | None = None) -> Path:
     """Write a grading and return its folder.
 
-    ``files`` are relative paths (``report.txt``, ``logs/app.log``) and their bytes, kept beside ``result.json``.
+    ``files`` are relative paths (``report.txt``, ``logs/app.log``) and their bytes, kept beside ``result.json``; ``seal``
+    is given all of these, ``result.json`` among them, and returns what is kept beside them in turn.
     Raises HarnessError when that cannot be written in full; then nothing of it is left. Raises TakenError when the
     folder that :func:`name_for` found free, or theirs, is somebody else's by now.
     """
     home, content = out_dir / folder_name(grading.name), {**(files or {}), RESULT: encode(grading)}
+    content |= seal(content) if seal else {}
     made = _missing_parents(out_dir)
     try:
         return _keep(home, grading, content)

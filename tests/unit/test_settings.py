@@ -252,13 +252,14 @@ def test_keys_of_the_file_are_those_that_can_be_read(tmp_path: Path) -> None:
         "network_range": '"10.0.0.0/16"',
         "packs": '"given"',
         "wheels": '"wheels"',
+        "keys": '"keys"',
     }
     assert set(values) == set(settings.keys())
     text = "".join(f"{key} = {value}\n" for key, value in values.items())
     (tmp_path / settings.FILE).write_text(text, encoding="utf-8")
     found = settings.load(directory=tmp_path, environment={})
     assert (found.catalogue_dirs[0], found.engine, found.network_range) == (tmp_path, "fake", "10.0.0.0/16")
-    assert (found.packs, found.wheels) == (tmp_path / "given", tmp_path / "wheels")
+    assert (found.packs, found.wheels, found.keys) == (tmp_path / "given", tmp_path / "wheels", tmp_path / "keys")
 
 
 def test_grade_says_which_file_it_does_not_take(

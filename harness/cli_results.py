@@ -1,0 +1,38 @@
+"""The part of the command line that is about results that are there: whether they are what was signed. See :mod:`harness.cli`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness import options
+from harness.errors import ExitCode
+
+
+@click.command(cls=options.Command)
+@click.argument("path", metavar="RESULT", type=options.PATH)
+@click.option(
+    "--key",
+    "named",
+    metavar="FILE",
+    multiple=True,
+    type=options.PATH,
+    help="A public key to believe, instead of those of this machine (repeatable).",
+)
+@options.JSON
+@click.pass_context
+def verify(context: click.Context, path: Path, *, named: tuple[Path, ...], as_json: bool) -> ExitCode:
+    """Say whether a result is what was signed when it was graded. 0: it is, 6: what does not match is listed.
+
+    \b
+    Examples:
+      harness verify results/heron
+      harness verify results/heron --key grading-machine.pem
+    """  # noqa: D301
+    from harness.commands.verify import verify
+
+    return verify(path, named=named, as_json=as_json, found=options.settings_of(context))
+
+
+COMMANDS = (verify,)
