@@ -29,13 +29,15 @@ def openssl(*arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(["openssl", *map(str, arguments)], capture_output=True, check=False)
 
 
-def envelope(made: Signed) -> dict[str, object]:
-    found: dict[str, object] = json.loads((made.folder / ATTESTATION).read_bytes())
-    return found
+def envelope(made: Signed) -> tuple[str, bytes, str, bytes]:
+    """Return type, payload, id of the key and signature, as envelope.md of DSSE says where they stand."""
+    found = json.loads((made.folder / ATTESTATION).read_bytes())
+    (one,) = found["signatures"]
+    return found["payloadType"], base64.b64decode(found["payload"]), one["keyid"], base64.b64decode(one["sig"])
 
 
 def payload(made: Signed) -> bytes:
-    return base64.b64decode(str(envelope(made)["payload"]))
+    return envelope(made)[1]
 
 
 def public_key(made: Signed) -> Path:
@@ -45,11 +47,10 @@ def public_key(made: Signed) -> Path:
 
 def verified_by_openssl(made: Signed, tmp_path: Path, body: bytes) -> bool:
     """Whether OpenSSL finds the signature to be of ``body``, encoded as protocol.md of DSSE 1.0.0 says."""
-    (one,) = envelope(made)["signatures"]  # type: ignore[misc]
-    kind = str(envelope(made)["payloadType"]).encode()
-    (tmp_path / "sig").write_bytes(base64.b64decode(one["sig"]))  # type: ignore[index]
+    kind, _, _, signature = envelope(made)
+    (tmp_path / "sig").write_bytes(signature)
     (tmp_path / "pae").write_bytes(
-        b"DSSEv1 " + str(len(kind)).encode() + b" " + kind + b" " + str(len(body)).encode() + b" " + body
+        b"DSSEv1 " + str(len(kind)).encode() + b" " + kind.encode() + b" " + str(len(body)).encode() + b" " + body
     )
     asked = ("pkeyutl", "-verify", "-pubin", "-inkey", public_key(made), "-rawin", "-in", tmp_path / "pae")
     return openssl(*asked, "-sigfile", tmp_path / "sig").returncode == 0
@@ -64,8 +65,7 @@ def test_openssl_verifies_the_envelope(heron_signed: Signed, tmp_path: Path) -> 
 def test_the_key_is_called_as_openssl_calls_it(heron_signed: Signed) -> None:
     """Somebody without the harness can tell which key signed."""
     der = openssl("pkey", "-pubin", "-in", public_key(heron_signed), "-outform", "DER").stdout
-    (one,) = envelope(heron_signed)["signatures"]  # type: ignore[misc]
-    assert one["keyid"] == hashlib.sha256(der).hexdigest()  # type: ignore[index]
+    assert envelope(heron_signed)[2] == hashlib.sha256(der).hexdigest()
     private = openssl("pkey", "-in", heron_signed.keys / SIGNING, "-pubout", "-outform", "DER").stdout
     assert private == der
 
