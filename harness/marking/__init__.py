@@ -1,0 +1,25 @@
+"""What only people can judge of a submission: a rubric's items, marks by two who do not see each other's, how far they agree.
+
+Human points are apart from the automatic ones, in every number and on every page: nothing here is ever added to a score.
+"""
+
+from __future__ import annotations
+
+from harness.marking.agreement import Agreement, agreement, agreements
+from harness.marking.rubric import RUBRIC, Anchors, Item, Rubric
+from harness.marking.standing import Mark, Standing, Stands, State, stand
+
+__all__ = [
+    "RUBRIC",
+    "Agreement",
+    "Anchors",
+    "Item",
+    "Mark",
+    "Rubric",
+    "Standing",
+    "Stands",
+    "State",
+    "agreement",
+    "agreements",
+    "stand",
+]
