@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from harness.store.codec import RESULT, decode, encode, json_schema, plain, prepare
+from harness.store.codec import RESULT, decode, encode, json_schema, plain, prepare, schema_of
 from harness.store.disk import Seal, TakenError, save, sweep
 from harness.store.shelves import (
     LOGS,
     Company,
+    Damaged,
     Kept,
+    Stored,
     changes,
     company,
     decode_file,
+    everybody,
     find,
     folder_name,
+    kept_of,
     load,
     logs,
     name_for,
@@ -22,22 +26,27 @@ __all__ = [
     "LOGS",
     "RESULT",
     "Company",
+    "Damaged",
     "Kept",
     "Seal",
+    "Stored",
     "TakenError",
     "changes",
     "company",
     "decode",
     "decode_file",
     "encode",
+    "everybody",
     "find",
     "folder_name",
     "json_schema",
+    "kept_of",
     "load",
     "logs",
     "name_for",
     "plain",
     "prepare",
     "save",
+    "schema_of",
     "sweep",
 ]

@@ -8,7 +8,7 @@ import enum
 import functools
 import json
 from collections.abc import Mapping
-from typing import cast
+from typing import TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -17,6 +17,7 @@ from harness.errors import HarnessError
 from harness.model import SCHEMA, GateState, Grading, Json, Verdict
 
 RESULT = "result.json"
+T = TypeVar("T")
 _OLDEST = 1
 """1 did not say who a submission is from; 1 and 2 closed a gate only for what failed."""
 _TWO_STATES = 3
@@ -71,15 +72,13 @@ def decode(data: bytes, *, name: str) -> Grading:
 
 def json_schema() -> dict[str, Json]:
     """Return the JSON Schema of ``result.json``, as kept in docs/reference/result.schema.json."""
-    made = cast("dict[str, Json]", _adapter().json_schema(mode="serialization"))
-    properties = cast("dict[str, Json]", made["properties"])
-    made["properties"] = {"schema": {"const": SCHEMA, "title": "Schema"}, **properties}
-    made["required"] = ["schema", *cast("list[Json]", made["required"])]
-    for part in (made, *cast("dict[str, dict[str, Json]]", made["$defs"]).values()):
-        if "properties" in part:
-            part["additionalProperties"] = False
-            part["required"] = list(cast("dict[str, Json]", part["properties"]))
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "harness result"}
+    return _schema(_adapter(), SCHEMA, "harness result")
+
+
+def schema_of(kind: type[object], version: int, title: str) -> dict[str, Json]:
+    """Return the JSON Schema of what :func:`plain` makes of a ``kind`` of the model, with ``version`` as its ``schema``."""
+    adapter: TypeAdapter[object] = TypeAdapter(kind)
+    return _schema(adapter, version, title)
 
 
 def plain(value: object) -> Json:
@@ -105,6 +104,18 @@ def prepare() -> None:
 @functools.cache
 def _adapter() -> TypeAdapter[Grading]:
     return TypeAdapter(Grading)
+
+
+def _schema(adapter: TypeAdapter[T], version: int, title: str) -> dict[str, Json]:
+    made = cast("dict[str, Json]", adapter.json_schema(mode="serialization"))
+    properties = cast("dict[str, Json]", made["properties"])
+    made["properties"] = {"schema": {"const": version, "title": "Schema"}, **properties}
+    made["required"] = ["schema", *cast("list[Json]", made["required"])]
+    for part in (made, *cast("dict[str, dict[str, Json]]", made["$defs"]).values()):
+        if "properties" in part:
+            part["additionalProperties"] = False
+            part["required"] = list(cast("dict[str, Json]", part["properties"]))
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": title}
 
 
 def _with_states(raw: dict[str, Json]) -> dict[str, Json]:

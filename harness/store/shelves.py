@@ -67,6 +67,22 @@ class Company:
     """Which of those this one is, from 1."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stored:
+    """A stored grading, and what tells it from others."""
+
+    kept: Kept
+    grading: Grading
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Damaged:
+    """A ``result.json`` that can't be read."""
+
+    file: Path
+    why: str
+
+
 def decode_file(path: Path) -> Grading:
     """Return the grading in a ``result.json``. Raises HarnessError when it can't be read."""
     return decode(places.read(path), name=str(path))
@@ -158,6 +174,38 @@ def company(file: Path) -> Company | None:
         submission=[one.sha256 for one in submissions].index(own.sha256) + 1,
         gradings=len(mine),
         grading=mine.index(own) + 1,
+    )
+
+
+def everybody(out_dir: Path) -> tuple[tuple[tuple[Stored, ...], ...], tuple[Damaged, ...]]:
+    """Return all that is stored below ``out_dir``, of each sender together by :attr:`Kept.when`, and what can't be read.
+
+    Who is one sender is told as :func:`company` does: by origin, in folders of the same alias.
+    """
+    senders: dict[tuple[str, str], list[Stored]] = {}
+    damaged: list[Damaged] = []
+    for file in sorted(_visible(out_dir, f"*/*/{RESULT}")):
+        try:
+            grading = decode_file(file)
+        except HarnessError as error:
+            damaged.append(Damaged(file=file, why=str(error)))
+            continue
+        kept = kept_of(grading, file)
+        senders.setdefault((_stem(file.parent.parent.name), kept.origin), []).append(Stored(kept=kept, grading=grading))
+    people = (tuple(sorted(found, key=lambda one: one.kept.when)) for found in senders.values())
+    return tuple(people), tuple(damaged)
+
+
+def kept_of(grading: Grading, file: Path) -> Kept:
+    """Return what tells ``grading``, whose result is in ``file``, from others."""
+    return Kept(
+        file=file,
+        path=grading.submission_path,
+        sha256=grading.submission_sha256,
+        packed_at=grading.submission_packed_at,
+        started_at=grading.started_at,
+        origin=_origin(grading.submission_origin, grading.submission_alias, grading.submission_path),
+        verdict=str(grading.verdict),
     )
 
 

@@ -1,0 +1,1 @@
+"""A cohort: everything that is stored in one results folder, side by side."""
