@@ -79,11 +79,14 @@ def verdict(grading: Grading, between: tuple[float, float]) -> str:
     return f"{grading.verdict}: {points}." + (f" {items}, not marked." if grading.exercise.human else "")
 
 
-def why(grading: Grading, losses: Sequence[Outcome]) -> tuple[str, ...]:
-    """Return the reasons of the verdict, the one that decided it first. ``losses`` are in order of weight."""
+def why(grading: Grading, losses: Sequence[Outcome], *, numbered: bool = True) -> tuple[str, ...]:
+    """Return the reasons of the verdict, the one that decided it first. ``losses`` are in order of weight.
+
+    ``numbered``: the losses are listed below the reasons, which then say by number where to read more.
+    """
     if grading.verdict in {Verdict.REFUSED, Verdict.HELD} or not grading.outcomes:
         return (clipped(grading.reason.strip(), 1500, "result.json") or "No reason was recorded.",)
-    lines = _gate_lines(grading, losses)
+    lines = _gate_lines(grading, losses if numbered else ())
     gated = {name for hit in grading.score.gates for name in (*hit.checks, *hit.unshown)}
     ungated = [o for o in losses if o.check.id not in gated]
     if grading.verdict is Verdict.INCONCLUSIVE:

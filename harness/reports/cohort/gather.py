@@ -10,6 +10,7 @@ from pathlib import Path
 from harness import names, scoring, store
 from harness.errors import UsageError
 from harness.model import Check, Grading, Outcome, Status, Verdict
+from harness.reports import words
 from harness.reports.cohort import statistics
 from harness.reports.cohort.model import (
     GRADED,
@@ -186,7 +187,7 @@ def _candidate(mine: Sequence[Stored], results: Path) -> Candidate:
         posture=grading.posture,
         verdict=grading.verdict,
         exit_code=grading.exit_code,
-        why=build(grading).why,
+        why=words.why(grading, [loss.outcome for loss in build(grading).losses], numbered=False),
         earned=score.earned,
         decided=score.decided,
         possible=score.possible,
