@@ -35,4 +35,24 @@ def verify(context: click.Context, path: Path, *, named: tuple[Path, ...], as_js
     return verify(path, named=named, as_json=as_json, found=options.settings_of(context))
 
 
-COMMANDS = (verify,)
+@click.command(cls=options.Command)
+@click.argument("path", metavar="RESULT", type=options.PATH)
+@click.option("--as", "marker", metavar="NAME", type=options.TEXT, help="Who marks (default: your login name).")
+@click.option("--item", metavar="ID", type=options.TEXT, help="Only this item; again, where you have marked it before.")
+def mark(path: Path, *, marker: str | None, item: str | None) -> ExitCode:
+    """Ask what only people can judge of a submission, item by item, and keep each mark as it is given.
+
+    \b
+    Two people mark everything, neither sees the other's marks; a third marks what they differ on by more than one step.
+
+    \b
+    Examples:
+      harness mark results/heron
+      harness mark results/heron --as mia --item failure-table
+    """  # noqa: D301
+    from harness.commands.mark import mark
+
+    return mark(path, marker=marker, item=item)
+
+
+COMMANDS = (verify, mark)

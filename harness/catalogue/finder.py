@@ -15,7 +15,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness import wording
-from harness.catalogue.pair import NOT_DIGESTED, SCRIPT, Pair, digest_of, digest_of_verdicts, read_file, read_folder
+from harness.catalogue.pair import (
+    NOT_DIGESTED,
+    RUBRIC,
+    SCRIPT,
+    Pair,
+    digest_of,
+    digest_of_verdicts,
+    read_file,
+    read_folder,
+)
 from harness.errors import ExerciseError, UsageError
 from harness.model import Exercise, SubmissionFile
 
@@ -159,6 +168,7 @@ class Catalogue:
             hidden=hidden.checks,
             gates=gates,
             seed=_seed(half.exercise, hidden.seed, found, file),
+            rubric=read_file(grader / RUBRIC) if os.path.lexists(grader / RUBRIC) else b"",
             digests={**half.digests, "grader": found, "verdict": digest_of_verdicts(half, hidden.checks, gates, files)},
         )
 

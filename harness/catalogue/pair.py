@@ -16,6 +16,8 @@ from harness import droppings, places, settings
 from harness.errors import ExerciseError
 from harness.model import Check, Exercise, Gate, SubmissionFile
 
+RUBRIC = "rubric.toml"
+"""What people mark, for people alone."""
 NOT_DIGESTED = frozenset(
     {
         "validation.json",
@@ -28,7 +30,7 @@ NOT_DIGESTED = frozenset(
         "honest",
         "honest.toml",
         "README.md",
-        "rubric.toml",
+        RUBRIC,
         "references.toml",
     }
 )
@@ -59,6 +61,8 @@ class Pair:
     """Of a grading for which nobody names another: the grader's, unknown to candidates; of a check, the exercise's."""
     digests: Mapping[str, str]
     """Of the bytes: ``exercise`` and ``grader`` -> sha256. ``verdict``: of all in both that may change a verdict."""
+    rubric: bytes = b""
+    """``rubric.toml`` of the grader, by which people mark; empty where it has none. In no digest of a verdict."""
 
     @property
     def checks(self) -> tuple[Check, ...]:

@@ -127,7 +127,7 @@ def prepare() -> None:
 
 def keep(graded: Graded, out: Path, seal: Seal | None = None) -> Path:
     """Write a grading's result, all that lies beside it, and what ``seal`` makes of that below ``out``; return the folder."""
-    files, failed = beside.files(graded.grading, patch=graded.patch, logs=graded.logs)
+    files, failed = beside.files(graded.grading, patch=graded.patch, logs=graded.logs, rubric=graded.rubric)
     for name, error in failed.items():
         path = visible(graded.grading.submission_path)
         console.notice(f"{path}: {name} could not be made, the result is kept without it: {crashes.explained(error)}")

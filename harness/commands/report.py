@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from harness import console, store
-from harness.errors import ExitCode, UsageError
+from harness import console, marking, store
+from harness.errors import ExitCode, HarnessError, UsageError
+from harness.marking import Standing
+from harness.model import Grading
 from harness.reports import named, terminal
 from harness.reports.view import Audience, build
 
@@ -22,12 +24,22 @@ def report(path: Path, *, fmt: str = "terminal", audience: str = "assessor") -> 
         text = f"expected an audience of {', '.join(Audience)}, found {audience!r}"
         raise UsageError(text)
     file = store.find(path)
-    view = build(store.decode_file(file), Audience(audience), store.company(file))
+    grading = store.decode_file(file)
+    view = build(grading, Audience(audience), store.company(file), _standing(file, grading))
     if fmt == "terminal" and console.is_terminal():
         _print(terminal.render(view, terminal.ansi))
     else:
         _print(render(view))
     return ExitCode.PASSED
+
+
+def _standing(file: Path, grading: Grading) -> Standing | None:
+    """Return how it stands with the people who mark it. What can't be read of that keeps nobody from the rest."""
+    try:
+        return marking.standing_of(file.parent, grading)
+    except HarnessError as error:
+        console.notice(f"what people marked is left out: {error}")
+        return None
 
 
 def _print(text: str) -> None:

@@ -60,12 +60,13 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Graded:
-    """A grading and what is kept beside it."""
+    """A grading and what is kept beside it; ``rubric`` is what people are asked about it, empty where they are not."""
 
     grading: Grading
     logs: Mapping[str, bytes]
     patch: bytes = b""
     """What it changed of the starter (:mod:`harness.patches`); empty where nobody can tell in which language it is."""
+    rubric: bytes = b""
 
 
 class Runner:
@@ -117,7 +118,7 @@ class Runner:
         began, started_at = time.monotonic(), dt.datetime.now(dt.UTC)
         identity = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         taken, refusal = self._take_in(task)
-        base = _blank(taken, task, identity=identity, started_at=started_at, pair=self._pair(taken, task))
+        base = _blank(taken, task, identity=identity, started_at=started_at, pair=(pair := self._pair(taken, task)))
         if refusal:
             return Graded(grading=_refused(base, refusal, time.monotonic() - began), logs={})
         patch = patch_of(taken.submission, self._catalogue.pair(taken.exercise.id)) if task.mode == "grade" else b""
@@ -130,7 +131,7 @@ class Runner:
             return Graded(grading=_refused(noted, str(error), time.monotonic() - began), logs={}, patch=patch)
         base = self._with_engine(base, job)
         grading = held(_judged(base, job, settled, time.monotonic() - began), taken.fit)
-        return Graded(grading=grading, logs=settled.run.logs, patch=patch)
+        return Graded(grading=grading, logs=settled.run.logs, patch=patch, rubric=pair.rubric if pair else b"")
 
     def job(self, task: Task, identity: str) -> Job:
         """Return what would be run to grade ``task``. Raises SubmissionError where that would be refused."""

@@ -21,6 +21,7 @@ from harness.errors import ExerciseError, HarnessError
 from harness.grading import naming, plan, subjects, trust
 from harness.grading.subjects import Subject
 from harness.images import recipes
+from harness.marking import rubric
 from harness.model import Check, Exercise, SubmissionFile
 from harness.wording import quoted, suggestion
 
@@ -41,7 +42,7 @@ def problems(pair: Pair, brought: recipes.Folders = ()) -> list[str]:
         *_sandboxes(pair, {**public.trees, **hidden.trees}),
         *_images(pair, brought),
     ]
-    found += [*_placeholders(pair.exercise), *_contents(pair), *_briefs(pair)]
+    found += [*_placeholders(pair.exercise), *_contents(pair), *_briefs(pair), *_rubric(pair)]
     try:
         everybody = subjects.all_of(pair)
     except ExerciseError as error:
@@ -68,6 +69,16 @@ def _tests(pair: Pair, public: _Found, hidden: _Found) -> Iterator[str]:
                 for check_id in ours
                 if check_id not in places.tests
             )
+
+
+def _rubric(pair: Pair) -> Iterator[str]:
+    """What people are asked must be what candidates were told that people mark."""
+    if not pair.rubric and not pair.exercise.human:
+        return
+    try:
+        rubric.parse(pair.rubric, pair.exercise.human, str(trust.place(pair).with_name(rubric.RUBRIC)))
+    except ExerciseError as error:
+        yield str(error)
 
 
 class _Found:

@@ -6,6 +6,7 @@ Human points are apart from the automatic ones, in every number and on every pag
 from __future__ import annotations
 
 from harness.marking.agreement import Agreement, agreement, agreements
+from harness.marking.book import Marks, add, place, read, rubric_of, standing_of, unmarked
 from harness.marking.rubric import RUBRIC, Anchors, Item, Rubric
 from harness.marking.standing import Mark, Standing, Stands, State, stand
 
@@ -15,11 +16,18 @@ __all__ = [
     "Anchors",
     "Item",
     "Mark",
+    "Marks",
     "Rubric",
     "Standing",
     "Stands",
     "State",
+    "add",
     "agreement",
     "agreements",
+    "place",
+    "read",
+    "rubric_of",
     "stand",
+    "standing_of",
+    "unmarked",
 ]

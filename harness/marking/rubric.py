@@ -13,13 +13,13 @@ from typing import Annotated
 from pydantic import Field
 
 from harness import tables
+from harness.catalogue import bounds
 from harness.errors import ExerciseError, HarnessError
 from harness.model import HumanItem
 from harness.tables import Many
 
 RUBRIC = "rubric.toml"
 LOWEST, HIGHEST = 1, 5
-_MAX_ITEMS = 40
 _MAX_TEXT = 1000
 
 
@@ -73,7 +73,7 @@ class _Item(tables.Table):
 
 
 class _File(tables.Table):
-    item: Annotated[Many[_Item], Field(min_length=1, max_length=_MAX_ITEMS)]
+    item: Annotated[Many[_Item], bounds.AtMost]
 
 
 def parse(

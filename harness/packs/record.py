@@ -6,7 +6,6 @@ half a line at most, of a pack that nobody got: the next one begins a line of it
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
 import os
@@ -18,7 +17,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from harness import names, places, tables
+from harness import journal, names, places, tables
 from harness.catalogue.pair import Pair
 from harness.errors import HarnessError, UsageError
 from harness.packs import secret
@@ -122,12 +121,7 @@ class Book:
         """Add a line, whole and on disk when this returns; an error leaves the record as it was, where that can be."""
         line = json.dumps({"schema": 1, **asdict(given)}, ensure_ascii=False).encode() + b"\n"
         with places.writing("the record of packs", self._folder):
-            handle = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-            try:
-                size = os.fstat(handle).st_size
-                _append(handle, line if _ends_a_line(handle, size) else b"\n" + line, size)
-            finally:
-                os.close(handle)
+            journal.append(self.file, line)
 
 
 @contextmanager
@@ -151,22 +145,6 @@ def _locked(folder: Path, how: int) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def _ends_a_line(handle: int, size: int) -> bool:
-    return size == 0 or os.pread(handle, 1, size - 1) == b"\n"
-
-
-def _append(handle: int, data: bytes, size: int) -> None:
-    try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(handle, rest) :]
-        os.fsync(handle)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.ftruncate(handle, size)
-        raise
 
 
 def _given(line: bytes) -> Given | None:

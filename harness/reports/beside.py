@@ -18,6 +18,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness import patches
+from harness.errors import HarnessError
+from harness.marking import RUBRIC, Standing, unmarked
 from harness.model import Grading
 from harness.patches import Change
 from harness.reports import junit, terminal
@@ -33,6 +35,8 @@ class Context:
     """What it changed of the starter: files, hunks, numbered lines. Empty also where that is not known."""
     logs: Mapping[str, bytes] = field(default_factory=dict)
     """Name of a sandbox (also ``control-*``, ``*-runs``) -> the last of what it wrote."""
+    standing: Standing | None = None
+    """How it stands with the people who mark it, and what they are asked; None where the exercise asks them nothing."""
     company: Company | None = None
     """What else is stored of its sender; None where the files of a folder are made, which outlive what is beside it."""
 
@@ -46,6 +50,8 @@ class Entry:
     """``NAME/GRADING-ID``, relative to where the overview lies: a page links to files in it."""
     files: frozenset[str] = frozenset()
     """What lies in it, by relative path: an older version wrote less."""
+    standing: Standing | None = None
+    """As in :class:`Context`, with the marks there are."""
 
 
 Renderer = Callable[[Grading, Context], str]
@@ -53,7 +59,7 @@ Overview = Callable[[Sequence[Entry]], str]
 
 
 def _report(grading: Grading, context: Context) -> str:
-    return terminal.render(build(grading, company=context.company))
+    return terminal.render(build(grading, company=context.company, standing=context.standing))
 
 
 def _candidate(grading: Grading, context: Context) -> str:
@@ -80,14 +86,18 @@ They are made anew whenever gradings were added: nothing in them may be all that
 
 
 def files(
-    grading: Grading, *, patch: bytes = b"", logs: Mapping[str, bytes] | None = None
+    grading: Grading, *, patch: bytes = b"", logs: Mapping[str, bytes] | None = None, rubric: bytes = b""
 ) -> tuple[dict[str, bytes], dict[str, Exception]]:
     """Return all that lies beside ``result.json`` (path -> bytes), and why what is missing could not be made.
 
-    ``patch`` is what :mod:`harness.patches` wrote. A renderer that fails costs its own file and never the result.
+    ``patch`` is what :mod:`harness.patches` wrote, ``rubric`` what people are asked. A renderer that fails costs its own file and never the result.
     """
     made, failed = dict[str, bytes](), dict[str, Exception]()
-    context = Context(changes=patches.parse(patch, name=patches.FILE), logs=logs or {})
+    try:
+        standing = unmarked(rubric, grading) if rubric else None
+    except HarnessError as error:
+        standing, failed["the rubric"] = None, error
+    context = Context(changes=patches.parse(patch, name=patches.FILE), logs=logs or {}, standing=standing)
     for name, render in FILES.items():
         try:
             made[name] = render(grading, context).encode("utf-8", "backslashreplace")
@@ -95,4 +105,6 @@ def files(
             failed[name] = error
     if patch:
         made[patches.FILE] = patch
+    if rubric:
+        made[RUBRIC] = rubric
     return made | {f"{LOGS}/{name}.log": log for name, log in context.logs.items()}, failed

@@ -103,7 +103,7 @@ def _skills(view: View, style: Style) -> list[str]:
     lines += wrapped(visible(view.inconclusive), first="inconclusive".ljust(name), rest=" " * name)
     lines += _owed(view)
     if view.human:
-        lines += wrapped(f"not marked: {view.human}", first="human items".ljust(name), rest=" " * name)
+        lines += wrapped(view.human, first="human items".ljust(name), rest=" " * name)
     return lines
 
 

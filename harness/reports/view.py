@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness import scoring
+from harness.marking import Standing
 from harness.model import Grading, Outcome, Status
-from harness.reports import again, words
+from harness.reports import again, marked, words
 from harness.reports.fold import fold, said
 from harness.reports.redact import HELD_OUT, for_candidate
 from harness.reports.text import number, one_line
@@ -77,16 +78,28 @@ class View:
     losses: tuple[Loss, ...]
     """What decides first: closed gates, then points."""
     human: str
-    """Items only a person can mark; empty when there are none."""
+    """Items only a person can mark, and what people gave for them, a line each; empty when there are none."""
     trust: str
     posture: str
     """What this machine enforced in a weaker form; empty in the standard class, and for candidates."""
     again: tuple[str, ...]
     """The words of the command that repeats the grading; none for candidates."""
+    standing: Standing | None = None
+    """How it stands with the people who mark it, for the audience; None where nobody is asked, or it is not known."""
 
 
-def build(grading: Grading, audience: Audience = Audience.ASSESSOR, company: Company | None = None) -> View:
-    """Return what a report of ``grading`` says to ``audience``; ``company`` is what else is stored of its sender."""
+def build(
+    grading: Grading,
+    audience: Audience = Audience.ASSESSOR,
+    company: Company | None = None,
+    standing: Standing | None = None,
+) -> View:
+    """Return what a report of ``grading`` says to ``audience``.
+
+    ``company`` is what else is stored of its sender, ``standing`` how it stands with the people who mark it.
+    """
+    if audience is Audience.CANDIDATE:
+        standing = marked.for_candidate(standing)
     shown = for_candidate(grading) if audience is Audience.CANDIDATE else grading
     losses = _losses(shown)
     # Of all that is known, also for a candidate: what several held-out checks come to together says less.
@@ -97,17 +110,18 @@ def build(grading: Grading, audience: Audience = Audience.ASSESSOR, company: Com
         header=words.header(shown),
         sender=words.sender(shown, company, others=audience is Audience.ASSESSOR),
         claim=words.claim(shown) if audience is Audience.ASSESSOR else "",
-        verdict=words.verdict(shown, between),
+        verdict=words.verdict(shown, between, standing),
         why=words.why(shown, [loss.outcome for loss in losses]),
         skills=_skills(shown),
         total=words.total(shown),
         inconclusive=words.inconclusive(shown, between),
         owed=tuple(o for o in shown.outcomes if o.status is Status.INCONCLUSIVE),
         losses=losses,
-        human=words.human(shown.exercise.human),
+        human=marked.in_full(shown.exercise.human, standing),
         trust=_trust(shown),
         posture="; ".join(shown.posture) if audience is Audience.ASSESSOR else "",
         again=again.grade(shown) if audience is Audience.ASSESSOR else (),
+        standing=standing,
     )
 
 

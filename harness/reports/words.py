@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from harness import scoring
-from harness.model import GateHit, GateState, Grading, HumanItem, Outcome, Status, Verdict
+from harness.marking import Standing
+from harness.model import GateHit, GateState, Grading, Outcome, Status, Verdict
+from harness.reports import marked
 from harness.reports.text import SENTENCE, WHOLE, clipped, count, listed, number, one_line
 from harness.store import Company
 
@@ -59,8 +61,11 @@ def claim(grading: Grading) -> str:
     )
 
 
-def verdict(grading: Grading, between: tuple[float, float]) -> str:
-    """Return the verdict in one sentence, with the numbers that made it; ``between`` are the lowest and highest total."""
+def verdict(grading: Grading, between: tuple[float, float], standing: Standing | None = None) -> str:
+    """Return the verdict in one sentence, with the numbers that made it, and how far people are, who change none of them.
+
+    ``between`` are the lowest and highest total.
+    """
     score = grading.score
     if grading.verdict is Verdict.REFUSED:
         return "refused: nothing was graded, there is no score."
@@ -75,8 +80,7 @@ def verdict(grading: Grading, between: tuple[float, float]) -> str:
             f"between {number(lowest)} and {number(highest)} of {number(score.possible)} automatic points"
             f" (bar {number(grading.bar)})"
         )
-    items = count(len(grading.exercise.human), "human item")
-    return f"{grading.verdict}: {points}." + (f" {items}, not marked." if grading.exercise.human else "")
+    return f"{grading.verdict}: {points}. {marked.in_short(grading.exercise.human, standing)}".rstrip()
 
 
 def why(grading: Grading, losses: Sequence[Outcome], *, numbered: bool = True) -> tuple[str, ...]:
@@ -166,11 +170,6 @@ def gate(hit: GateHit, names: Mapping[str, str]) -> str:
     if hit.state is GateState.BROKEN:
         return f"Seen broken: {title}{more}."
     return f"Not shown, so not ruled out: {title}{more}."
-
-
-def human(items: Sequence[HumanItem]) -> str:
-    """Return what only a person can mark; never part of the automatic points."""
-    return "; ".join(f"{one_line(item.title, WHOLE)} ({number(item.points)})" for item in items)
 
 
 def _when(started_at: str) -> str:
