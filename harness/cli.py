@@ -171,6 +171,17 @@ def pack(
     "--out", metavar="DIR", type=options.TEXT_PATH, default="results", show_default=True, help="Where results are kept."
 )
 @options.JSON
+@click.option(
+    "--format", "fmt", metavar="FORMAT", type=options.TEXT, help="What to print instead, as `harness report` has it."
+)
+@click.option(
+    "--summary",
+    "summary_file",
+    metavar="FILE",
+    type=options.PATH,
+    help="Add a report in Markdown at the end of FILE, at most 1 MB in all.",
+)
+@options.AUDIENCE
 @options.ENGINE
 @click.pass_context
 def grade(
@@ -185,15 +196,21 @@ def grade(
     advisory: bool,
     out: str,
     as_json: bool,
+    fmt: str | None,
+    summary_file: Path | None,
+    audience: str,
     engine: str | None,
 ) -> ExitCode:
     """Grade submissions: packed files, or folders. --json: one object a line, each when its grading ends.
+
+    Where candidates read the log, --audience candidate: nothing that is printed then tells of held-out checks.
 
     \b
     Examples:
       harness grade heron.tar.gz
       harness grade inbox/* --jobs 2 --out results
       harness grade ./mine --exercise idempotent-payments --bar 70 --json
+      harness grade heron.tar.gz --format github --summary "$GITHUB_STEP_SUMMARY" --audience candidate
     """  # noqa: D301
     from harness.commands.grade import grade
 
@@ -213,13 +230,21 @@ def grade(
         network_range=found.network_range,
         packs=found.packs,
         keys=found.keys,
+        fmt=fmt or "",
+        audience=audience,
+        summary_file=summary_file,
     )
 
 
 @cli.command()
 @click.argument("path", type=options.PATH)
 @click.option(
-    "--format", "fmt", metavar="FORMAT", default="terminal", show_default=True, help="terminal, json or junit."
+    "--format",
+    "fmt",
+    metavar="FORMAT",
+    default="terminal",
+    show_default=True,
+    help="terminal, markdown, json, csv, junit, ctrf, sarif, codequality, github or gradescope.",
 )
 @options.AUDIENCE
 def report(path: Path, *, fmt: str, audience: str) -> ExitCode:

@@ -20,6 +20,9 @@ WIDTH = 80
 """Columns of a terminal that nobody changed."""
 _ROOM = 16
 """Columns in which words can still be read."""
+_ACTIONS = "GITHUB_ACTIONS"
+"""Variable of a job whose log is read for commands, whoever wrote them into it."""
+_COMMAND = re.compile(r"^(?P<blank>\s*)::|##(?=\[)", re.MULTILINE)
 _COLOUR = re.compile(r"(\x1b\[\d+m)")
 
 
@@ -44,9 +47,20 @@ def document(value: object) -> None:
     _out(json_text(value))
 
 
+def whole(text: str, *, commands: bool = False) -> None:
+    """Write a text that was rendered to be written as it is; ``commands`` says that a platform is to act on its lines.
+
+    What the terminal's encoding does not have becomes an escape, not an error.
+    """
+    encoding = sys.stdout.encoding or "utf-8"
+    shown = (text if commands else _inert(text)).encode(encoding, "backslashreplace").decode(encoding)
+    sys.stdout.write(shown)
+    sys.stdout.flush()
+
+
 def notice(text: str) -> None:
     """Write something that is not part of the result; of several lines all but the first are indented."""
-    sys.stderr.write(f"{_indented(text)}\n")
+    sys.stderr.write(f"{_inert(_indented(text))}\n")
     sys.stderr.flush()
 
 
@@ -91,8 +105,18 @@ def paragraph(text: str, *, first: str = "", rest: str = "") -> None:
 
 
 def _out(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
+    sys.stdout.write(f"{_inert(text)}\n")
     sys.stdout.flush()
+
+
+def _inert(text: str) -> str:
+    """Return ``text`` so that a job of GitHub Actions takes nothing in it for a command: a submission may have written it.
+
+    The escapes are those of JSON, which stays what it was.
+    """
+    if os.environ.get(_ACTIONS) != "true":
+        return text
+    return _COMMAND.sub(lambda found: "\\u0023#" if found["blank"] is None else f"{found['blank']}\\u003a:", text)
 
 
 def _indented(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from harness.errors import HarnessError, UsageError
+from harness.errors import EngineError, ExitCode, HarnessError, UsageError
 
 
 def explained(error: BaseException) -> HarnessError:
@@ -24,6 +24,17 @@ def explained(error: BaseException) -> HarnessError:
         f"internal error, not yours and not the candidate's: {kind[:300]}\n"
         f"The traceback is in {place}; please report it with that file."
     )
+
+
+def withheld(error: HarnessError, folder: str) -> HarnessError:
+    """Return ``error`` without its words, which are kept in a file in ``folder``: they may quote what candidates must not read.
+
+    What the caller or the candidate must act on is said as it is, and so is what an engine says: it knows of no check.
+    """
+    if error.exit_code is not ExitCode.HARNESS or type(error) is EngineError:
+        return error
+    place = _kept(f"{type(error).__name__}: {error}\n", folder) or "no file: no folder could be written"
+    return HarnessError(f"our error, which says nothing about the submission; who runs this finds it in {place}")
 
 
 def _of_the_system(error: OSError) -> HarnessError:
@@ -46,6 +57,12 @@ def _folder_is_there() -> bool:
 
 
 def _keep(text: str) -> str:
+    """Return where the traceback of a bug of ours is kept, or itself where no folder could be written."""
+    return _kept(text) or f"the lines that follow, since no folder could be written:\n{text}"
+
+
+def _kept(text: str, wanted: str = "") -> str:
+    """Write ``text`` to a new file in the folder ``wanted``, else where errors are kept; empty where none can be written."""
     import secrets
     import tempfile
     import time
@@ -54,10 +71,10 @@ def _keep(text: str) -> str:
 
     name = f"error-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}-{secrets.token_hex(2)}.txt"
     content = f"harness {' '.join(sys.argv[1:])}\npython {sys.version}\n\n{text}"
-    for temporary in (False, True):
+    for wish in (wanted, "", None):
         try:
             # No folder for temporary files is an OSError as well.
-            folder = tempfile.gettempdir() if temporary else state_dir(os.environ)
+            folder = tempfile.gettempdir() if wish is None else wish or state_dir(os.environ)
             file = os.path.join(folder, name)  # noqa: PTH118
             os.makedirs(os.path.dirname(file), exist_ok=True)  # noqa: PTH103, PTH120
             handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -66,4 +83,4 @@ def _keep(text: str) -> str:
         except OSError:
             continue
         return file
-    return f"the lines that follow, since no folder could be written:\n{text}"
+    return ""

@@ -6,17 +6,18 @@ Whatever stores and shows is needed here and not before: who imports this while 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from harness import console, crashes, signing, store
 from harness.commands.people import People
+from harness.commands.telling import Telling
 from harness.errors import ExitCode, HarnessError
 from harness.grading.pool import Done
 from harness.grading.runner import Graded
 from harness.model import Grading, Verdict
-from harness.reports import again, beside, summary, terminal, view
+from harness.reports import again, beside, summary
 from harness.reports.text import WIDTH, columns, one_line, padded, visible, wrapped
 from harness.store import Seal
 
@@ -29,13 +30,13 @@ _LONGEST_REASON = 400
 class Desk:
     """Takes what ends of what ``people`` sent, keeps it below ``out``, and says it."""
 
-    def __init__(self, out: Path, people: People, *, as_json: bool, keys: Path | None = None) -> None:
+    def __init__(self, out: Path, people: People, telling: Telling, *, keys: Path | None = None) -> None:
         """Keep results below ``out``, signed by the key in the folder ``keys``; None: not signed."""
         self._out = out
         self._keys = keys
         self._unsigned = ""
         self._people = people
-        self._as_json = as_json
+        self._telling = telling
         self._rows = 0
 
     def finish(self, done: Done) -> ExitCode:
@@ -59,22 +60,37 @@ class Desk:
                 grading = graded.grading
                 # Another process may give somebody the name that was free a moment ago: it is not chosen again.
                 with contextlib.suppress(store.TakenError):
-                    folder = str(keep(graded, self._out, self._seal(grading)))
+                    folder = str(keep(graded, self._out, self._telling, self._seal(grading)))
         except (HarnessError, OSError, MemoryError) as error:
             why = str(crashes.explained(error))
             console.notice(f"{visible(done.task.path)}: {why}")
             reason = "; ".join(text for text in (grading.reason, why) if text)
             grading = replace(grading, exit_code=int(ExitCode.HARNESS), reason=reason)
-        if self._as_json:
-            console.line(summary.line(summary.summary(grading, folder)))
+        self._say(replace(graded, grading=grading), folder)
+        return self._summarized(ExitCode(grading.exit_code), lambda: self._telling.summarize(grading))
+
+    def _say(self, graded: Graded, folder: str) -> None:
+        grading, telling = graded.grading, self._telling
+        if telling.as_json:
+            console.line(telling.line(grading, folder))
+        elif telling.format is not None:
+            telling.write(graded)
         elif self._people.alone:
-            console.report(report(grading).rstrip())
+            console.report(telling.report(grading).rstrip())
             console.line(f"RESULT    {folder or 'not kept'}")
         else:
             self._rows += 1
-            for line in row(grading, kept=bool(folder)):
+            for line in row(telling.shown(grading), kept=bool(folder)):
                 console.line(line)
-        return ExitCode(grading.exit_code)
+
+    def _summarized(self, code: ExitCode, summarize: Callable[[], None]) -> ExitCode:
+        """Add to the summary; who counts on what could not be written gets the code of our error, unless a person must look."""
+        try:
+            summarize()
+        except HarnessError as error:
+            console.notice(str(error))
+            return code if code is ExitCode.INTEGRITY else ExitCode.HARNESS
+        return code
 
     def close(self) -> None:
         """Say where the rows lead."""
@@ -112,11 +128,13 @@ class Desk:
     def _without_result(self, done: Done) -> ExitCode:
         """Say why there is no grading."""
         error = done.error or HarnessError("expected the end of a grading, found a worker that ended without one")
-        if self._as_json:
+        error = self._telling.error(error)
+        if self._telling.as_json:
             made = summary.error(done.task.path, str(error), error.exit_code, exercise_id=done.task.exercise_id or "")
             console.line(summary.line(made))
         console.notice(f"{visible(done.task.path)}: {error}")
-        return error.exit_code
+        said = error
+        return self._summarized(said.exit_code, lambda: self._telling.summarize_error(done.task.path, said))
 
 
 def prepare() -> None:
@@ -125,19 +143,14 @@ def prepare() -> None:
     signing.prepare()
 
 
-def keep(graded: Graded, out: Path, seal: Seal | None = None) -> Path:
+def keep(graded: Graded, out: Path, telling: Telling, seal: Seal | None = None) -> Path:
     """Write a grading's result, all that lies beside it, and what ``seal`` makes of that below ``out``; return the folder."""
     files, failed = beside.files(graded.grading, patch=graded.patch, logs=graded.logs, rubric=graded.rubric)
     for name, error in failed.items():
         path = visible(graded.grading.submission_path)
-        console.notice(f"{path}: {name} could not be made, the result is kept without it: {crashes.explained(error)}")
+        why = telling.error(crashes.explained(error))
+        console.notice(f"{path}: {name} could not be made, the result is kept without it: {why}")
     return store.save(graded.grading, out, files, seal)
-
-
-def report(grading: Grading) -> str:
-    """Return the assessor's report, in colour where somebody sees it."""
-    style = terminal.ansi if console.is_terminal() else terminal.plain
-    return terminal.render(view.build(grading), style)
 
 
 def row(grading: Grading, *, kept: bool) -> list[str]:

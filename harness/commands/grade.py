@@ -20,6 +20,7 @@ from harness.wording import visible
 
 if TYPE_CHECKING:
     from harness.commands.desk import Desk
+    from harness.commands.telling import Telling
 
 PRECEDENCE = (
     ExitCode.INTEGRITY,
@@ -49,10 +50,13 @@ def grade(
     network_range: str = settings.DEFAULT_NETWORK_RANGE,
     packs: Path | None = None,
     keys: Path | None = None,
+    fmt: str = "",
+    audience: str = "assessor",
+    summary_file: Path | None = None,
 ) -> ExitCode:
     """Grade every submission, write its result, and say how it went as it ends.
 
-    Results are signed by the key in the folder ``keys``. ``advisory`` turns only "below the bar" into 0. Raises UsageError before anything is opened.
+    What is said is for ``audience``, in the format ``fmt``, and as Markdown at the end of ``summary_file`` as well. Results are signed by the key in the folder ``keys``. ``advisory`` turns only "below the bar" into 0. Raises UsageError before anything is opened.
     """
     paths = [_named(path) for path in paths]
     tasks = [Task(path=path, exercise_id=exercise, seed=seed, variant=variant, bar=bar) for path in paths]
@@ -66,14 +70,20 @@ def grade(
         packs=packs,
         meanwhile=_prepare_desk,
     )
-    with _one_object_each(tasks, wanted=as_json) as waiting:
+    telling = functools.cache(
+        lambda: _telling(paths, audience, as_json=as_json, fmt=fmt, summary_file=summary_file, out=out)
+    )
+    candidates = audience != "assessor"
+    with _one_object_each(tasks, wanted=as_json, withheld=out if candidates else "") as waiting:
+        if fmt or summary_file is not None:
+            telling()  # what does not go together is said before anything is opened
         places.probe(Path(out), "results (--out)")
         _refuse_usage(tasks, catalogue, packs)
         people = People(paths)
-        desk = functools.cache(lambda: _desk(out, people, as_json=as_json, keys=keys))
+        desk = functools.cache(lambda: _desk(out, people, telling(), keys=keys))
         # Workers start before the progress line does, which is a thread.
         with pool.opened(len(tasks), jobs, opener) as graders, progress.step(label) as say:
-            for done in graders.grade_all(tasks, say):
+            for done in graders.grade_all(tasks, None if candidates else say):
                 waiting.remove(done.task)
                 codes.append(desk().finish(done))
     desk().close()
@@ -81,11 +91,19 @@ def grade(
     return ExitCode.PASSED if advisory and code is ExitCode.FAILED else code
 
 
-def _desk(out: str, people: People, *, as_json: bool, keys: Path | None) -> Desk:
+def _desk(out: str, people: People, telling: Telling, *, keys: Path | None) -> Desk:
     """Return the desk. It is there when the first grading has ended: what is graded first does not wait for it."""
     from harness.commands.desk import Desk
 
-    return Desk(Path(out), people, as_json=as_json, keys=keys)
+    return Desk(Path(out), people, telling, keys=keys)
+
+
+def _telling(
+    paths: Sequence[str], audience: str, *, as_json: bool, fmt: str, summary_file: Path | None, out: str
+) -> Telling:
+    from harness.commands import telling
+
+    return telling.told(paths=paths, audience=audience, as_json=as_json, fmt=fmt, summary_file=summary_file, out=out)
 
 
 def _prepare_desk() -> None:
@@ -101,8 +119,11 @@ def _named(path: str) -> str:
 
 
 @contextlib.contextmanager
-def _one_object_each(tasks: Sequence[Task], *, wanted: bool) -> Iterator[list[Task]]:
-    """Yield the tasks to take out as they end; where an error ends all, the others get their object first."""
+def _one_object_each(tasks: Sequence[Task], *, wanted: bool, withheld: str) -> Iterator[list[Task]]:
+    """Yield the tasks to take out as they end; where an error ends all, the others get their object first.
+
+    The words of an error of ours are kept in the folder ``withheld``, if it is named, where candidates read what is said.
+    """
     waiting = list(tasks)
     try:
         yield waiting
@@ -110,6 +131,7 @@ def _one_object_each(tasks: Sequence[Task], *, wanted: bool) -> Iterator[list[Ta
         from harness.reports import summary
 
         said = crashes.explained(error)
+        said = crashes.withheld(said, withheld) if withheld else said
         for task in waiting if wanted else ():
             made = summary.error(task.path, str(said), said.exit_code, exercise_id=task.exercise_id or "")
             console.line(summary.line(made))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from harness import console, marking, store
@@ -19,7 +18,7 @@ def report(path: Path, *, fmt: str = "terminal", audience: str = "assessor") -> 
     Colour is used when ``fmt`` is ``terminal`` and standard output is one. Raises UsageError when there is nothing
     at ``path`` or a name is unknown, HarnessError when the result can't be read.
     """
-    render = named(fmt).render
+    found = named(fmt)
     if audience not in {str(each) for each in Audience}:
         text = f"expected an audience of {', '.join(Audience)}, found {audience!r}"
         raise UsageError(text)
@@ -27,9 +26,10 @@ def report(path: Path, *, fmt: str = "terminal", audience: str = "assessor") -> 
     grading = store.decode_file(file)
     view = build(grading, Audience(audience), store.company(file), _standing(file, grading))
     if fmt == "terminal" and console.is_terminal():
-        _print(terminal.render(view, terminal.ansi))
+        console.whole(terminal.render(view, terminal.ansi))
     else:
-        _print(render(view))
+        changes = store.changes(file) if found.lines else ()
+        console.whole(found.render(view, changes), commands=found.commands)
     return ExitCode.PASSED
 
 
@@ -40,10 +40,3 @@ def _standing(file: Path, grading: Grading) -> Standing | None:
     except HarnessError as error:
         console.notice(f"what people marked is left out: {error}")
         return None
-
-
-def _print(text: str) -> None:
-    """Write ``text``; what the terminal's encoding does not have becomes an escape, not an error."""
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
-    sys.stdout.flush()

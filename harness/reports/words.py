@@ -83,14 +83,15 @@ def verdict(grading: Grading, between: tuple[float, float], standing: Standing |
     return f"{grading.verdict}: {points}. {marked.in_short(grading.exercise.human, standing)}".rstrip()
 
 
-def why(grading: Grading, losses: Sequence[Outcome], *, numbered: bool = True) -> tuple[str, ...]:
+def why(grading: Grading, losses: Sequence[Outcome], names: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """Return the reasons of the verdict, the one that decided it first. ``losses`` are in order of weight.
 
-    ``numbered``: the losses are listed below the reasons, which then say by number where to read more.
+    ``names`` says how checks are called where to read more of them; by default, losses are numbered below the reasons.
     """
     if grading.verdict in {Verdict.REFUSED, Verdict.HELD} or not grading.outcomes:
         return (clipped(grading.reason.strip(), 1500, "result.json") or "No reason was recorded.",)
-    lines = _gate_lines(grading, losses if numbered else ())
+    numbers = {one.check.id: str(n) for n, one in enumerate(losses, start=1)}
+    lines = _gate_lines(grading, numbers if names is None else names)
     gated = {name for hit in grading.score.gates for name in (*hit.checks, *hit.unshown)}
     ungated = [o for o in losses if o.check.id not in gated]
     if grading.verdict is Verdict.INCONCLUSIVE:
@@ -217,11 +218,10 @@ def _short(outcome: Outcome) -> str:
     return "held-out checks" if family == "held-out" else one_line((name or family).replace("-", " "), WHOLE)
 
 
-def _gate_lines(grading: Grading, losses: Sequence[Outcome]) -> list[str]:
-    numbers = {outcome.check.id: str(n) for n, outcome in enumerate(losses, start=1)}
+def _gate_lines(grading: Grading, names: Mapping[str, str]) -> list[str]:
     lines = []
     for n, hit in enumerate(grading.score.gates):
-        seen = gate(hit, numbers)
+        seen = gate(hit, names)
         # Gates come lowest cap first: only the first one can have changed the total.
         if n > 0 or hit.without <= hit.cap:
             lines.append(f"{seen} Its cap is {number(hit.cap)}.")

@@ -187,7 +187,7 @@ def _candidate(mine: Sequence[Stored], results: Path) -> Candidate:
         posture=grading.posture,
         verdict=grading.verdict,
         exit_code=grading.exit_code,
-        why=words.why(grading, [loss.outcome for loss in build(grading).losses], numbered=False),
+        why=words.why(grading, [loss.outcome for loss in build(grading).losses], names={}),
         earned=score.earned,
         decided=score.decided,
         possible=score.possible,
