@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 
 from harness.reports.text import number, one_line
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula."""
+_FORMULA = re.compile(r"""(^|;)([\s"']*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])""")
+"""Where a spreadsheet could begin to calculate: at the front of a cell, or after a semicolon, which splits cells where
+decimals have commas. Full-width signs are read like their narrow ones by some."""
 _MAX_CELL = 2000
 
 
@@ -22,9 +24,10 @@ def rows(heading: Sequence[str], lines: Iterable[Sequence[str | float]]) -> str:
     return out.getvalue()
 
 
+def text(value: str, limit: int) -> str:
+    """Return a cell of at most about ``limit`` characters on one line; what would be computed has an apostrophe before it."""
+    return _FORMULA.sub(r"\1\2'", one_line(value, limit))
+
+
 def _cell(value: str | float) -> str:
-    """Return a cell on one line; text that would be computed begins with an apostrophe, as spreadsheets write it."""
-    if not isinstance(value, str):
-        return number(value)
-    shown = one_line(value, _MAX_CELL)
-    return f"'{shown}" if shown.startswith(_FORMULA) else shown
+    return text(value, _MAX_CELL) if isinstance(value, str) else number(value)

@@ -5,20 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import cast
 
 from harness import store
 from harness.model import Json
+from harness.reports import cells
 from harness.reports.cohort.model import GRADED, SCHEMA, Candidate, Cohort, ExerciseCohort
-from harness.reports.text import one_line
 
 _LONGEST = 1000
 """Characters of a cell: spreadsheets hold more, people read less."""
-_FORMULA = re.compile(r"""(^|;)([\s"']*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])""")
-"""Where a spreadsheet could begin to calculate: at the front of a cell, or after a semicolon, which splits cells where
-decimals have commas. Full-width signs are read like their narrow ones by some."""
 
 
 def as_json(cohort: Cohort) -> str:
@@ -64,7 +60,7 @@ def _cell(value: str | float | None) -> str | float:
     if value is None:
         return ""
     if isinstance(value, str):
-        return _FORMULA.sub(r"\1\2'", one_line(value, _LONGEST))
+        return cells.text(value, _LONGEST)
     return int(value) if value == int(value) else round(value, 2)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import functools
 import io
 import json
@@ -117,9 +118,17 @@ def test_schema_refuses_what_readers_would_guess_at(fmt: str) -> None:
 def test_export_fits_its_schema_whatever_text_came(fmt: str, text: str, alias: str) -> None:
     """Control characters, half characters and markup of a submission never break a document."""
     said = failed("safety/killed-mid-charge", text, detail=text, evidence=(text,))
-    odd = dict.fromkeys(("started_at", "reason", "language", "id", "submission_path", "engine"), text)
+    made = dataclasses.replace(
+        grading(reports(said), submission_alias=alias),
+        id=text,
+        reason=text,
+        language=text,
+        started_at=text,
+        submission_path=text,
+        engine=text,
+    )
 
-    assert errors(fmt, rendered(fmt, grading(reports(said), submission_alias=alias, **odd))) == []
+    assert errors(fmt, rendered(fmt, made)) == []
 
 
 def test_sarif_results_are_losses_with_their_lines() -> None:
@@ -221,7 +230,7 @@ def test_gradescope_is_for_candidates_whoever_asks() -> None:
     assert rendered("gradescope", heron()) == rendered("gradescope", heron(), Audience.CANDIDATE)
 
 
-def annotations(made: Grading, audience: Audience = Audience.ASSESSOR) -> list[Command]:
+def annotated(made: Grading, audience: Audience = Audience.ASSESSOR) -> list[Command]:
     """Return what a runner shows; every line of the format is one."""
     text = rendered("github", made, audience)
     found = commands(text)
@@ -231,7 +240,7 @@ def annotations(made: Grading, audience: Audience = Audience.ASSESSOR) -> list[C
 
 def test_annotations_begin_with_the_verdict() -> None:
     """Then what weighs most, each with a line; the words of a check are the words of the annotation."""
-    verdict, first, *_ = annotations(heron())
+    verdict, first, *_ = annotated(heron())
 
     assert (verdict.name, verdict.properties["title"]) == ("notice", "heron: idempotent-payments 1.0")
     assert verdict.data.startswith("failed: 45 of 100 automatic points (bar 70).")
@@ -250,19 +259,19 @@ def test_annotations_of_who_passed_are_no_errors() -> None:
     """What was lost above the bar is worth reading and no reason for red."""
     slow = failed("throughput/ratio", credit=0.7)
 
-    assert [one.name for one in annotations(grading(reports(slow)))] == ["notice", "warning"]
+    assert [one.name for one in annotated(grading(reports(slow)))] == ["notice", "warning"]
 
 
 def test_annotations_of_what_is_ours_are_notices() -> None:
     """Nobody is to blame for it."""
-    assert [one.name for one in annotations(CASES["held"]())] == ["notice", "notice"]
+    assert [one.name for one in annotated(CASES["held"]())] == ["notice", "notice"]
 
 
 def test_annotations_are_at_most_what_a_step_shows() -> None:
     """Ten of a kind; the last says how many more there are."""
     all_lost = grading([failed(check.id) for check in checks()])
 
-    found = [one for one in annotations(all_lost) if one.name == "error"]
+    found = [one for one in annotated(all_lost) if one.name == "error"]
     assert len(found) == 10
     assert found[-1].data.startswith("3 more stand in")
 
@@ -271,7 +280,7 @@ def test_annotations_are_at_most_what_a_step_shows() -> None:
 @given(ANYTHING | st.sampled_from(["\n::error::x", "a%0A::stop-commands::t", "##[error]x", "x::y,z=1", "%"]))
 def test_annotations_keep_what_a_submission_wrote_as_data(text: str) -> None:
     """No text begins a command of its own, ends one early or changes its properties."""
-    found = annotations(grading(reports(failed("throughput/ratio", text)), submission_alias=text or "x"))
+    found = annotated(grading(reports(failed("throughput/ratio", text)), submission_alias=text or "x"))
 
     assert [one.name for one in found] == ["notice", "warning"]
     assert all(set(one.properties) <= {"title", "file", "line", "endLine"} for one in found)
@@ -296,7 +305,7 @@ def test_csv_is_never_computed() -> None:
 
     for row in csv.reader(io.StringIO(text)):
         assert not [cell for cell in row if cell.startswith(("=", "+", "-", "@"))]
-    assert cells.rows(["a"], [["\t=1"], ["x"], [2.50]]) == "a\n'=1\nx\n2.5\n"
+    assert cells.rows(["a"], [["\t=1"], ["x"], [2.50], ["a;=1"]]) == "a\n'=1\nx\n2.5\na;'=1\n"
 
 
 def tags(text: str) -> Mapping[str, int]:
@@ -401,7 +410,7 @@ def test_every_format_ends_with_a_line_end(fmt: str, case: str) -> None:
 
 def test_refused_submissions_are_one_finding_everywhere() -> None:
     """Where findings are listed, a refusal is one, with the reason."""
-    assert "gzip-compressed" in annotations(refused())[1].data
+    assert "gzip-compressed" in annotated(refused())[1].data
     (one,) = json.loads(rendered("codequality", refused()))
     assert (one["severity"], one["check_name"]) == ("blocker", "grading/whole")
     assert grading([*reports(), passed("a/b")]).verdict is Verdict.HELD
