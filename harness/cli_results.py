@@ -55,4 +55,22 @@ def mark(path: Path, *, marker: str | None, item: str | None) -> ExitCode:
     return mark(path, marker=marker, item=item)
 
 
-COMMANDS = (verify, mark)
+@click.command(cls=options.Command)
+@click.argument("one", metavar="A", type=options.PATH)
+@click.argument("other", metavar="B", type=options.PATH)
+@options.JSON
+def diff(one: Path, other: Path, *, as_json: bool) -> ExitCode:
+    """Say what differs between two results of one exercise: two candidates, or one submission graded twice.
+
+    Each is a folder, a result.json, or the folder of a name, as for harness report.
+
+    \b
+    Example:
+      harness diff results/heron results/otter
+    """  # noqa: D301
+    from harness.commands.diff import diff
+
+    return diff(one, other, as_json=as_json)
+
+
+COMMANDS = (diff, verify, mark)

@@ -30,7 +30,7 @@ def header(grading: Grading) -> str:
         f"{grading.exercise.id} {grading.exercise.version}" if grading.exercise.id else "no exercise",
         grading.name,
         LANGUAGES.get(grading.language, grading.language),
-        f"{'looked at' if grading.verdict is Verdict.REFUSED else 'graded'} {_when(grading.started_at)} in {seconds} s",
+        f"{'looked at' if grading.verdict is Verdict.REFUSED else 'graded'} {when(grading.started_at)} in {seconds} s",
         grading.engine,
         "standard class" if grading.engine and not grading.posture else "weaker class" if grading.posture else "",
     )
@@ -173,7 +173,8 @@ def gate(hit: GateHit, names: Mapping[str, str]) -> str:
     return f"Not shown, so not ruled out: {title}{more}."
 
 
-def _when(started_at: str) -> str:
+def when(started_at: str) -> str:
+    """Return a time of a result to the minute; what is no time is shown as it is."""
     return f"{started_at[:10]} {started_at[11:16]} UTC" if len(started_at) > 16 else started_at  # noqa: PLR2004 - to the minute
 
 
@@ -182,7 +183,7 @@ def _packed(grading: Grading) -> str:
     if not packed:
         return ""
     late = packed[:_MINUTE] > grading.started_at[:_MINUTE]
-    return f"packed {_when(packed)}{' by its own clock, which is wrong' if late else ''}"
+    return f"packed {when(packed)}{' by its own clock, which is wrong' if late else ''}"
 
 
 def _company(company: Company | None, *, others: bool) -> str:

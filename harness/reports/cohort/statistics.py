@@ -25,8 +25,8 @@ FEWEST_FOR_DISCRIMINATION = 10
 """Below it the interval of a correlation spans almost everything: with 9 gradings that of 0.5 is -0.25 to 0.87."""
 FEWEST_FOR_PERCENTILES = 30
 """Below it one candidate is more than three percent of all."""
-WEAK_DISCRIMINATION = 0.2
-"""Under it a check is to be looked at: Ebel calls such items poor, to be rejected or improved."""
+GOOD_DISCRIMINATION = 0.4
+"""From it on Ebel calls an item very good. Where even the upper end of the interval is below, a check is to be looked at."""
 _NORMAL_95 = statistics.NormalDist().inv_cdf(0.975)
 
 

@@ -23,20 +23,21 @@ if TYPE_CHECKING:
 _FOLDER = Path(__file__).parent
 
 
-def render(template: str, *, title: str, script: str = "", scope: Mapping[str, object]) -> str:
+def render(template: str, *, title: str, style: str = "", script: str = "", scope: Mapping[str, object]) -> str:
     """Return the page that ``template`` makes of ``scope``; it extends ``base.html.j2``.
 
-    ``script`` is the name of a file of this folder that the page runs: for comfort only, a page must be readable without.
+    ``style`` is the name of a file of this folder with what this page alone needs beside the style of all pages.
+    ``script`` is one that the page runs: for comfort only, a page must be readable without.
     """
     from markupsafe import Markup
 
-    style = asset("style.css")
+    rules = asset("style.css") + (asset(style) if style else "")
     code = asset(script) if script else ""
     shown = {
         "title": title,
-        "policy": policy(style, code),
+        "policy": policy(rules, code),
         # Files of ours, which hold no '</': see the test.
-        "style": Markup(style),  # noqa: S704 - a file of this folder
+        "style": Markup(rules),  # noqa: S704 - a file of this folder
         "script": Markup(code),  # noqa: S704 - a file of this folder
     }
     return environment().get_template(template).render({**scope, **shown})
