@@ -24,9 +24,17 @@ _PARTIAL = ".index-{}.partial"
 _PATIENCE_SECONDS = 30.0
 """Who holds the folder for longer was stopped, not busy."""
 
+
+def _page(cohort: Cohort) -> str:
+    from harness.reports.html import cohort as page  # a template engine, which whoever only counts does without
+
+    return page.render(cohort)
+
+
 FILES: Mapping[str, Callable[[Cohort], str]] = {
     "cohort.json": machine.as_json,
     "index.csv": lambda cohort: _BOM + machine.as_csv(cohort),
+    "index.html": _page,
 }
 """Name of a file beside the folders of people -> what makes it."""
 
