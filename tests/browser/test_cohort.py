@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -213,7 +213,7 @@ def test_two_hundred_are_fluent(opened: Open) -> None:
     Counted, not timed: a machine that is busy takes longer, but it does not lay out more often. benchmarks/ has seconds.
     """
     made = opened(page(200, 1))
-    clicks = {
+    clicks: Mapping[str, Callable[[], object]] = {
         "sort": lambda: made.page.get_by_role("button", name="throughput of 20").click(),
         "filter": lambda: made.page.get_by_label("Verdict").select_option("failed"),
         "compare": lambda: made.page.locator(".compare select").first.select_option(index=7),

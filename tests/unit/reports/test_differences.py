@@ -16,7 +16,7 @@ from harness.errors import ExitCode, UsageError
 from harness.reports.differences import Differences, differences, lines
 from harness.reports.text import WIDTH, columns
 from tests.unit import cohorts
-from tests.unit.factories import exercise, failed, grading, heron, refused, reports
+from tests.unit.factories import checks, exercise, failed, grading, heron, refused, reports
 
 OTTER = dataclasses.replace(grading(), submission_alias="otter", submission_sha256="ab" * 32, submission_origin="o")
 PEOPLE = tuple(cohorts.gradings(12, seed=3))
@@ -88,9 +88,7 @@ def test_graded_again_says_under_what() -> None:
 
 def test_a_check_that_one_was_not_graded_on() -> None:
     """After a version has another check: it is listed, not taken for a failure."""
-    fewer = grading(
-        reports()[:-1], declared=[c for c in cohorts.factories.checks() if c.id != "own-tests/tell-good-from-starter"]
-    )
+    fewer = grading(reports()[:-1], declared=[c for c in checks() if c.id != "own-tests/tell-good-from-starter"])
 
     found = differences(heron(), fewer)
 
