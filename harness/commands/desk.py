@@ -141,6 +141,7 @@ def prepare() -> None:
     """Make what is made once, so that nobody waits for it when a grading has ended."""
     store.prepare()
     signing.prepare()
+    beside.prepare()
 
 
 def keep(graded: Graded, out: Path, telling: Telling, seal: Seal | None = None) -> Path:

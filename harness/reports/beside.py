@@ -67,12 +67,19 @@ def _candidate(grading: Grading, context: Context) -> str:
     return terminal.render(build(grading, Audience.CANDIDATE))
 
 
+def _page(grading: Grading, context: Context) -> str:
+    from harness.reports.html import report  # brings a template engine
+
+    return report.render(build(grading, company=context.company, standing=context.standing), context.changes)
+
+
 def _junit(grading: Grading, context: Context) -> str:
     return junit.render(build(grading, company=context.company))
 
 
 FILES: Mapping[str, Renderer] = {
     "report.txt": _report,
+    "report.html": _page,
     "candidate.txt": _candidate,
     "junit.xml": _junit,
 }
@@ -83,6 +90,14 @@ OVERVIEW: Mapping[str, Overview] = {}
 
 They are made anew whenever gradings were added: nothing in them may be all that is known of something.
 """
+
+
+def prepare() -> None:
+    """Make what files are made with, so that nobody waits for it when a grading has ended."""
+    from harness.reports.html import pages, report
+
+    del report  # imported with all that it brings
+    pages.prepare()
 
 
 def files(

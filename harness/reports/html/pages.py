@@ -55,10 +55,17 @@ def environment() -> Environment:
         finalize=_printable,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     made.filters |= {"number": number, "one_line": one_line, "slug": slug}
     made.globals |= {"count": count}
     return made
+
+
+def prepare() -> None:
+    """Make what every page needs once, so that nobody waits for it later."""
+    for name in environment().list_templates(extensions=["j2"]):
+        environment().get_template(name)
 
 
 @functools.cache
