@@ -17,7 +17,7 @@ from pathlib import Path
 from harness import wording
 from harness.catalogue.pair import (
     NOT_DIGESTED,
-    RUBRIC,
+    PAPERS,
     SCRIPT,
     Pair,
     digest_of,
@@ -168,7 +168,7 @@ class Catalogue:
             hidden=hidden.checks,
             gates=gates,
             seed=_seed(half.exercise, hidden.seed, found, file),
-            rubric=read_file(grader / RUBRIC) if os.path.lexists(grader / RUBRIC) else b"",
+            papers={name: read_file(grader / name) for name in PAPERS if os.path.lexists(grader / name)},
             digests={**half.digests, "grader": found, "verdict": digest_of_verdicts(half, hidden.checks, gates, files)},
         )
 

@@ -9,15 +9,15 @@ import hashlib
 import json
 import stat
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from harness import droppings, places, settings
 from harness.errors import ExerciseError
 from harness.model import Check, Exercise, Gate, SubmissionFile
 
-RUBRIC = "rubric.toml"
-"""What people mark, for people alone."""
+PAPERS = ("rubric.toml", "learn.toml")
+"""What of a grader people read about a result: what they mark, and where a candidate is pointed to. It changes no verdict."""
 NOT_DIGESTED = frozenset(
     {
         "validation.json",
@@ -30,7 +30,7 @@ NOT_DIGESTED = frozenset(
         "honest",
         "honest.toml",
         "README.md",
-        RUBRIC,
+        *PAPERS,
         "references.toml",
     }
 )
@@ -61,8 +61,8 @@ class Pair:
     """Of a grading for which nobody names another: the grader's, unknown to candidates; of a check, the exercise's."""
     digests: Mapping[str, str]
     """Of the bytes: ``exercise`` and ``grader`` -> sha256. ``verdict``: of all in both that may change a verdict."""
-    rubric: bytes = b""
-    """``rubric.toml`` of the grader, by which people mark; empty where it has none. In no digest of a verdict."""
+    papers: Mapping[str, bytes] = field(default_factory=dict)
+    """Those of :data:`PAPERS` that the grader has; kept with each result. In no digest of a verdict."""
 
     @property
     def checks(self) -> tuple[Check, ...]:

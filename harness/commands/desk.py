@@ -146,7 +146,7 @@ def prepare() -> None:
 
 def keep(graded: Graded, out: Path, telling: Telling, seal: Seal | None = None) -> Path:
     """Write a grading's result, all that lies beside it, and what ``seal`` makes of that below ``out``; return the folder."""
-    files, failed = beside.files(graded.grading, patch=graded.patch, logs=graded.logs, rubric=graded.rubric)
+    files, failed = beside.files(graded.grading, patch=graded.patch, logs=graded.logs, papers=graded.papers)
     for name, error in failed.items():
         path = visible(graded.grading.submission_path)
         why = telling.error(crashes.explained(error))

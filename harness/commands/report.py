@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from harness import console, marking, store
+from harness import console, marking, places, store
+from harness.catalogue import learning
+from harness.catalogue.learning import Pointers
 from harness.errors import ExitCode, HarnessError, UsageError
 from harness.marking import Standing
 from harness.model import Grading
@@ -24,7 +27,13 @@ def report(path: Path, *, fmt: str = "terminal", audience: str = "assessor") -> 
         raise UsageError(text)
     file = store.find(path)
     grading = store.decode_file(file)
-    view = build(grading, Audience(audience), store.company(file), _standing(file, grading))
+    view = build(
+        grading,
+        Audience(audience),
+        store.company(file),
+        standing=_standing(file, grading),
+        pointers=_pointers(file, grading),
+    )
     if fmt == "terminal" and console.is_terminal():
         console.whole(terminal.render(view, terminal.ansi))
     else:
@@ -40,3 +49,15 @@ def _standing(file: Path, grading: Grading) -> Standing | None:
     except HarnessError as error:
         console.notice(f"what people marked is left out: {error}")
         return None
+
+
+def _pointers(file: Path, grading: Grading) -> Pointers:
+    """Return where a candidate may be pointed to; nowhere in particular where that can't be read."""
+    kept = file.with_name(learning.LEARN)
+    if not os.path.lexists(kept):
+        return Pointers()
+    try:
+        return learning.parse(places.read(kept), grading.exercise, str(kept), refuse=HarnessError)
+    except HarnessError as error:
+        console.notice(f"where to learn from is left out: {error}")
+        return Pointers()

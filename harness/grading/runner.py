@@ -60,13 +60,13 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Graded:
-    """A grading and what is kept beside it; ``rubric`` is what people are asked about it, empty where they are not."""
+    """A grading and what is kept beside it; ``papers`` are those of its grader that people read about it."""
 
     grading: Grading
     logs: Mapping[str, bytes]
     patch: bytes = b""
     """What it changed of the starter (:mod:`harness.patches`); empty where nobody can tell in which language it is."""
-    rubric: bytes = b""
+    papers: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class Runner:
@@ -131,7 +131,7 @@ class Runner:
             return Graded(grading=_refused(noted, str(error), time.monotonic() - began), logs={}, patch=patch)
         base = self._with_engine(base, job)
         grading = held(_judged(base, job, settled, time.monotonic() - began), taken.fit)
-        return Graded(grading=grading, logs=settled.run.logs, patch=patch, rubric=pair.rubric if pair else b"")
+        return Graded(grading=grading, logs=settled.run.logs, patch=patch, papers=pair.papers if pair else {})
 
     def job(self, task: Task, identity: str) -> Job:
         """Return what would be run to grade ``task``. Raises SubmissionError where that would be refused."""

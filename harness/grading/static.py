@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from harness import droppings
-from harness.catalogue import briefs, globs, variants
+from harness.catalogue import briefs, globs, learning, variants
 from harness.catalogue.pair import Pair, read_file
 from harness.catalogue.rules import LANGUAGE
 from harness.catalogue.service import FILE as SERVICE_FILE
@@ -42,7 +42,7 @@ def problems(pair: Pair, brought: recipes.Folders = ()) -> list[str]:
         *_sandboxes(pair, {**public.trees, **hidden.trees}),
         *_images(pair, brought),
     ]
-    found += [*_placeholders(pair.exercise), *_contents(pair), *_briefs(pair), *_rubric(pair)]
+    found += [*_placeholders(pair.exercise), *_contents(pair), *_briefs(pair), *_papers(pair)]
     try:
         everybody = subjects.all_of(pair)
     except ExerciseError as error:
@@ -71,12 +71,15 @@ def _tests(pair: Pair, public: _Found, hidden: _Found) -> Iterator[str]:
             )
 
 
-def _rubric(pair: Pair) -> Iterator[str]:
-    """What people are asked must be what candidates were told that people mark."""
-    if not pair.rubric and not pair.exercise.human:
-        return
+def _papers(pair: Pair) -> Iterator[str]:
+    """What people are asked, and where candidates are pointed to, must be what candidates were told of."""
+    asked, learn = pair.papers.get(rubric.RUBRIC, b""), pair.papers.get(learning.LEARN)
+    folder = trust.place(pair).parent
     try:
-        rubric.parse(pair.rubric, pair.exercise.human, str(trust.place(pair).with_name(rubric.RUBRIC)))
+        if asked or pair.exercise.human:
+            rubric.parse(asked, pair.exercise.human, str(folder / rubric.RUBRIC))
+        if learn is not None:
+            learning.parse(learn, pair.exercise, str(folder / learning.LEARN))
     except ExerciseError as error:
         yield str(error)
 

@@ -7,23 +7,25 @@ To add a file of a grading, write a renderer and a line in :data:`FILES`; to add
 - gets values and returns the whole text; it reads no file, no clock and no environment, and changes nothing;
 - never fails on what a candidate wrote: names, feedback, logs and lines of a diff are hostile, and its format escapes them;
 - takes what may not be there (no changes, no logs, no outcomes: a refused submission has files too) as it is;
-- for a candidate, begins with ``build(grading, Audience.CANDIDATE)`` and never looks at ``context``: what lies there
-  is not redacted;
+- for a candidate, renders what ``_for_candidate`` returns and never looks at ``context`` itself: what lies there is not
+  redacted;
 - imports what is heavy (a template engine) inside itself: other commands import this package too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harness import patches
+from harness.catalogue import learning
+from harness.catalogue.learning import LEARN, Pointers
 from harness.errors import HarnessError
 from harness.marking import RUBRIC, Standing, unmarked
 from harness.model import Grading
 from harness.patches import Change
 from harness.reports import junit, terminal
-from harness.reports.view import Audience, build
+from harness.reports.view import Audience, View, build
 from harness.store import LOGS, Company
 
 
@@ -37,6 +39,8 @@ class Context:
     """Name of a sandbox (also ``control-*``, ``*-runs``) -> the last of what it wrote."""
     standing: Standing | None = None
     """How it stands with the people who mark it, and what they are asked; None where the exercise asks them nothing."""
+    pointers: Pointers = field(default_factory=Pointers)
+    """Where a candidate may be pointed to for each gap: for their eyes too."""
     company: Company | None = None
     """What else is stored of its sender; None where the files of a folder are made, which outlive what is beside it."""
 
@@ -63,8 +67,18 @@ def _report(grading: Grading, context: Context) -> str:
 
 
 def _candidate(grading: Grading, context: Context) -> str:
-    del context
-    return terminal.render(build(grading, Audience.CANDIDATE))
+    return terminal.render(_for_candidate(grading, context))
+
+
+def _candidate_page(grading: Grading, context: Context) -> str:
+    from harness.reports.html import candidate
+
+    return candidate.render(_for_candidate(grading, context))
+
+
+def _for_candidate(grading: Grading, context: Context) -> View:
+    """Return what a candidate may read: of what is beside the grading, pointers and what people said once all is settled."""
+    return build(grading, Audience.CANDIDATE, standing=context.standing, pointers=context.pointers)
 
 
 def _page(grading: Grading, context: Context) -> str:
@@ -81,6 +95,7 @@ FILES: Mapping[str, Renderer] = {
     "report.txt": _report,
     "report.html": _page,
     "candidate.txt": _candidate,
+    "candidate.html": _candidate_page,
     "junit.xml": _junit,
 }
 """Name of a file in the folder of one grading -> its renderer."""
@@ -100,19 +115,34 @@ def prepare() -> None:
     pages.prepare()
 
 
+def with_papers(context: Context, grading: Grading, papers: Mapping[str, bytes]) -> Context:
+    """Return ``context`` with what the papers of a grader say of ``grading``. Raises HarnessError for wrong ones."""
+    if LEARN in papers:
+        pointers = learning.parse(papers[LEARN], grading.exercise, LEARN, refuse=HarnessError)
+        context = replace(context, pointers=pointers)
+    if RUBRIC in papers:
+        context = replace(context, standing=unmarked(papers[RUBRIC], grading))
+    return context
+
+
 def files(
-    grading: Grading, *, patch: bytes = b"", logs: Mapping[str, bytes] | None = None, rubric: bytes = b""
+    grading: Grading,
+    *,
+    patch: bytes = b"",
+    logs: Mapping[str, bytes] | None = None,
+    papers: Mapping[str, bytes] | None = None,
 ) -> tuple[dict[str, bytes], dict[str, Exception]]:
     """Return all that lies beside ``result.json`` (path -> bytes), and why what is missing could not be made.
 
-    ``patch`` is what :mod:`harness.patches` wrote, ``rubric`` what people are asked. A renderer that fails costs its own file and never the result.
+    ``patch`` is what :mod:`harness.patches` wrote, ``papers`` are of the grader, for people. A renderer that fails, or a paper
+    that says nothing, costs its own file and never the result.
     """
     made, failed = dict[str, bytes](), dict[str, Exception]()
+    context = Context(changes=patches.parse(patch, name=patches.FILE), logs=logs or {})
     try:
-        standing = unmarked(rubric, grading) if rubric else None
+        context = with_papers(context, grading, papers or {})
     except HarnessError as error:
-        standing, failed["the rubric"] = None, error
-    context = Context(changes=patches.parse(patch, name=patches.FILE), logs=logs or {}, standing=standing)
+        failed["what its papers say"] = error
     for name, render in FILES.items():
         try:
             made[name] = render(grading, context).encode("utf-8", "backslashreplace")
@@ -120,6 +150,5 @@ def files(
             failed[name] = error
     if patch:
         made[patches.FILE] = patch
-    if rubric:
-        made[RUBRIC] = rubric
+    made |= papers or {}
     return made | {f"{LOGS}/{name}.log": log for name, log in context.logs.items()}, failed

@@ -1,8 +1,8 @@
 """What of a grading its candidate may see: a grading again, so that every format shows the same.
 
 Public checks keep their feedback. Held-out ones become one entry per skill, without ids, titles or counterexamples.
-Details, evidence, paths, the fault timeline (it tells what held-out checks do), the seed and digests of the grader are
-dropped; what the candidate's own tests printed is theirs and kept.
+Details, evidence, paths, the fault timeline (it tells what held-out checks do), the seed, digests of the grader, and what it
+ran on and how the exercise was proven (an assessor's to weigh) are dropped; what the candidate's own tests printed is theirs and kept.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ _HELD_BY_PACK = (
     "What the file says of itself (for whom, of which version) is not what was given out. A person looks at it; it says "
     "nothing about the work."
 )
+_OURS = "Something of ours failed while it was graded. It says nothing about the work, and it can be graded again."
 _PATH = re.compile(r"(?<![\w.-])(?:~|\.{1,2})?/(?:[^\s/:'\"]+/)*[^\s/:'\"]+")
 
 
@@ -42,6 +43,11 @@ def for_candidate(grading: Grading) -> Grading:
         seed=0,
         catalogue=(),
         notes=(),
+        engine="",
+        posture=(),
+        phases=(),
+        trust="",
+        harness_version="",
         submission_path=_file_name(grading.submission_path),
         submission_origin="",
         digests={key: value for key, value in grading.digests.items() if key == "exercise"},
@@ -125,6 +131,9 @@ def _reason(grading: Grading, names: Mapping[str, str]) -> str:
         from harness.packs import fit  # reads tables, which a report of anything else does without
 
         return _HELD_BY_PACK if grading.reason.startswith(fit.HELD) else _HELD
+    if grading.verdict is not Verdict.REFUSED:
+        # What went wrong on our side may name sandboxes, faults and checks; how many checks are open is said anyway.
+        return "" if grading.outcomes or not grading.reason else _OURS
     text = grading.reason
     if grading.submission_path:
         text = text.replace(grading.submission_path, _file_name(grading.submission_path))

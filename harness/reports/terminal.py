@@ -25,6 +25,7 @@ from harness.reports.text import (
 )
 from harness.reports.timeline import Fault, Lanes, lanes
 from harness.reports.view import Audience, Loss, Skill, View
+from harness.reports.words import APPEAL
 
 Style = Callable[[str, str], str]
 """Takes the name of a role (``heading good bad unsure quiet``) and a text that is complete, returns it in colour."""
@@ -145,7 +146,7 @@ def _loss(n: int, loss: Loss, view: View) -> list[str]:
     outcome = loss.outcome
     head = f"{n} {outcome.check.id} ({', '.join((f'-{number(loss.lost)}', *loss.notes))})"
     if not loss.said and not loss.evidence:
-        return wrapped(f"{head}: the same as {loss.like}", rest="  ")
+        return [*wrapped(f"{head}: the same as {loss.like}", rest="  "), *_pointer(loss)]
     lines = wrapped(head, rest="  ")
     if not outcome.check.id.startswith(f"{HELD_OUT}/"):
         lines += wrapped(one_line(outcome.check.title, WHOLE), first="  Rule    ", rest=" " * _LABEL)
@@ -158,7 +159,14 @@ def _loss(n: int, loss: Loss, view: View) -> list[str]:
         lines += wrapped(more, first="  Also    ", rest=" " * _LABEL)
     if view.audience is Audience.ASSESSOR and outcome.detail and outcome.status is Status.FAILED:
         lines += wrapped(one_line(outcome.detail, 300), first="  Detail  ", rest=" " * _LABEL)
-    return [*lines, *evidence(loss.evidence)]
+    return [*lines, *evidence(loss.evidence), *_pointer(loss)]
+
+
+def _pointer(loss: Loss) -> list[str]:
+    """Return where a candidate may learn from; nothing for others."""
+    if loss.pointer is None:
+        return []
+    return wrapped(visible(f"{loss.pointer.read}: {loss.pointer.why}"), first="  Learn   ", rest=" " * _LABEL)
 
 
 def _words(loss: Loss) -> str:
@@ -208,8 +216,8 @@ def _fault(fault: Fault) -> str:
 
 def _end(view: View, style: Style) -> list[str]:
     if view.audience is Audience.CANDIDATE:
-        held_out = "Held-out checks are named by skill only. " if view.grading.outcomes else ""
-        note = f"{held_out}To ask about this result, quote {view.grading.id}."
+        graded = f"Held-out checks are named by skill only. {APPEAL} " if view.grading.outcomes else ""
+        note = f"{graded}To ask about this result, quote {view.grading.id}."
         return [style("quiet", line) for line in _entry("NOTE", note)]
     names = "result.json  junit.xml  report.txt  candidate.txt" + ("  logs/" if view.grading.outcomes else "")
     return [*again.lines(view.again, first="AGAIN".ljust(_LABEL), rest=" " * _LABEL), *_entry("FILES", names)]

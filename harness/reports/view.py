@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness import scoring
+from harness.catalogue.learning import Pointer, Pointers
 from harness.marking import Standing
 from harness.model import Grading, Outcome, Status
 from harness.reports import again, marked, words
@@ -14,6 +15,8 @@ from harness.reports.fold import fold, said
 from harness.reports.redact import HELD_OUT, for_candidate
 from harness.reports.text import number, one_line
 from harness.store import Company
+
+NO_POINTERS = Pointers()
 
 
 class Audience(enum.StrEnum):
@@ -51,6 +54,8 @@ class Loss:
     """The number of the loss that said the rest of it."""
     others: tuple[int, ...] = ()
     """The numbers of losses that say no more than this one."""
+    pointer: Pointer | None = None
+    """Where to learn from; for candidates alone."""
     evidence: tuple[str, ...] = ()
     """What proves it, of another loss that says the same where it has none itself; empty when shown before."""
 
@@ -80,6 +85,7 @@ class View:
     human: str
     """Items only a person can mark, and what people gave for them, a line each; empty when there are none."""
     trust: str
+    """How the exercise was proven; empty for candidates."""
     posture: str
     """What this machine enforced in a weaker form; empty in the standard class, and for candidates."""
     again: tuple[str, ...]
@@ -93,15 +99,19 @@ def build(
     audience: Audience = Audience.ASSESSOR,
     company: Company | None = None,
     standing: Standing | None = None,
+    pointers: Pointers = NO_POINTERS,
 ) -> View:
     """Return what a report of ``grading`` says to ``audience``.
 
-    ``company`` is what else is stored of its sender, ``standing`` how it stands with the people who mark it.
+    ``company`` is what else is stored of its sender, ``standing`` how it stands with the people who mark it, ``pointers``
+    where a candidate may learn from.
     """
     if audience is Audience.CANDIDATE:
-        standing = marked.for_candidate(standing)
+        standing, company = marked.for_candidate(standing), None
     shown = for_candidate(grading) if audience is Audience.CANDIDATE else grading
     losses = _losses(shown)
+    if audience is Audience.CANDIDATE:
+        losses = tuple(replace(one, pointer=pointers.of(one.outcome)) for one in losses)
     # Of all that is known, also for a candidate: what several held-out checks come to together says less.
     between = scoring.bounds(grading.exercise, grading.outcomes)
     return View(
@@ -118,7 +128,7 @@ def build(
         owed=tuple(o for o in shown.outcomes if o.status is Status.INCONCLUSIVE),
         losses=losses,
         human=marked.in_full(shown.exercise.human, standing),
-        trust=_trust(shown),
+        trust=_trust(shown) if audience is Audience.ASSESSOR else "",
         posture="; ".join(shown.posture) if audience is Audience.ASSESSOR else "",
         again=again.grade(shown) if audience is Audience.ASSESSOR else (),
         standing=standing,

@@ -23,6 +23,13 @@ _STATUS_WORDS = {
 }
 
 
+APPEAL = (
+    "If something here is inconclusive, or you think that a check is wrong, ask whoever invited you: a grading can be "
+    "repeated with other fault timings."
+)
+"""For candidates."""
+
+
 def header(grading: Grading) -> str:
     """Return what was graded, when, how long it took and on what."""
     seconds = number(round(grading.seconds, 0 if grading.seconds >= 10 else 1))  # noqa: PLR2004 - digits that matter
