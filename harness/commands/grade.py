@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +17,7 @@ from harness.catalogue.finder import Catalogue
 from harness.commands.opening import Opener
 from harness.commands.people import People
 from harness.errors import ExitCode, SubmissionError, UsageError
-from harness.grading import pool
+from harness.grading import pool, runner
 from harness.grading.runner import Task, take_in
 from harness.wording import visible
 
@@ -82,13 +85,25 @@ def grade(
         people = People(paths)
         desk = functools.cache(lambda: _desk(out, people, telling(), keys=keys))
         # Workers start before the progress line does, which is a thread.
-        with pool.opened(len(tasks), jobs, opener) as graders, progress.step(label) as say:
+        opens = _Quiet(opener=opener) if candidates else opener
+        with pool.opened(len(tasks), jobs, opens) as graders, progress.step(label) as say:
             for done in graders.grade_all(tasks, None if candidates else say):
                 waiting.remove(done.task)
                 codes.append(desk().finish(done))
     desk().close()
     code = next((one for one in PRECEDENCE if one in codes), ExitCode.HARNESS)
     return ExitCode.PASSED if advisory and code is ExitCode.FAILED else code
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Quiet:
+    """Opens a runner in a process whose log candidates read: what is logged of a grader may name a held-out check."""
+
+    opener: pool.OpenRunner
+
+    def __call__(self, stack: ExitStack, say: runner.Progress | None) -> pool.Grader:
+        logging.getLogger("harness").addHandler(logging.NullHandler())
+        return self.opener(stack, say)
 
 
 def _desk(out: str, people: People, telling: Telling, *, keys: Path | None) -> Desk:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from harness import store
+from harness import console, progress, store
 from harness.commands.opening import Opener
 from harness.errors import ExerciseError, HarnessError
 from harness.grading.runner import Graded, Progress, Task
@@ -35,7 +38,9 @@ def _scripted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def grade(here: Path, *arguments: str, environment: dict[str, str] | None = None, out: str = "res") -> Ended:
     """Run ``harness grade`` with results in a folder of their own."""
-    return command("grade", "--out", out, *arguments, cwd=here, environment=environment)
+    # Where nobody takes what is logged, as outside of pytest, warnings go to standard error.
+    alone = logging.getLogger().handlers.clear
+    return command("grade", "--out", out, *arguments, cwd=here, environment=environment, before=alone)
 
 
 def report(here: Path, out: Path, name: str, fmt: str) -> Ended:
@@ -54,6 +59,7 @@ def failing(error: Exception, said: str = "") -> type[Scripted]:
             return self
 
         def grade(self, task: Task) -> Graded:
+            logging.getLogger("harness.grading.attempts").warning(said)
             raise error
 
     return Failing
@@ -91,6 +97,27 @@ def test_results_hold_everything_whoever_reads_the_log(here: Path, tmp_path: Pat
     assert "safety/webhook-before-answer" in result.read_text(encoding="utf-8")
 
 
+@contextlib.contextmanager
+def at_once(label: str) -> Iterator[Callable[[str], None]]:
+    """Say every step of a grading on standard error, however short it is."""
+    yield lambda text: console.notice(f"{label}: {text}")
+
+
+@pytest.mark.parametrize("who", ["assessor", "candidate"])
+def test_candidates_log_tells_no_step_of_a_grading(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, who: str
+) -> None:
+    """It may name a held-out check that runs, and so may what is logged."""
+    error = HarnessError("expected a grader, found none")
+    monkeypatch.setattr(progress, "step", at_once)
+    monkeypatch.setattr(
+        Opener, "__call__", lambda _, stack, say: failing(error, "safety/killed-at-commit runs")()(stack, say)
+    )
+    ended = grade(here, "passed.tar.gz", "--audience", who, out=str(tmp_path))
+
+    assert ended.err.count("killed-at-commit") == (2 if who == "assessor" else 0)
+
+
 @pytest.mark.parametrize("as_json", [False, True])
 @pytest.mark.parametrize(
     "error",
@@ -104,10 +131,8 @@ def test_results_hold_everything_whoever_reads_the_log(here: Path, tmp_path: Pat
 def test_candidates_log_does_not_quote_an_error_of_ours(
     here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, *, as_json: bool
 ) -> None:
-    """It may name a held-out check. Who runs the job finds it beside the results; the progress says nothing either."""
-    monkeypatch.setattr(
-        Opener, "__call__", lambda _, stack, progress: failing(error, "safety/killed-at-commit runs")()(stack, progress)
-    )
+    """It may name a held-out check. Who runs the job finds it beside the results."""
+    monkeypatch.setattr(Opener, "__call__", lambda _, stack, progress: failing(error)()(stack, progress))
     page = tmp_path / "summary.md"
     options = ["--audience", "candidate", "--summary", str(page), *(["--json"] if as_json else [])]
     ended = grade(here, "passed.tar.gz", *options, out=str(tmp_path / "res"))
