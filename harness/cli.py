@@ -170,6 +170,14 @@ def pack(
 @click.option(
     "--out", metavar="DIR", type=options.TEXT_PATH, default="results", show_default=True, help="Where results are kept."
 )
+@click.option("--again", is_flag=True, help="Grade also what was graded before; the old results stay.")
+@click.option(
+    "--sort",
+    type=click.Choice(["score", "name", "verdict", "seconds", "given"]),
+    default="score",
+    show_default=True,
+    help="Order of the table of several.",
+)
 @options.JSON
 @click.option(
     "--format", "fmt", metavar="FORMAT", type=options.TEXT, help="What to print instead, as `harness report` has it."
@@ -195,20 +203,25 @@ def grade(
     bar: float | None,
     advisory: bool,
     out: str,
+    again: bool,
+    sort: str,
     as_json: bool,
     fmt: str | None,
     summary_file: Path | None,
     audience: str,
     engine: str | None,
 ) -> ExitCode:
-    """Grade submissions: packed files, or folders. --json: one object a line, each when its grading ends.
+    """Grade submissions: packed files, folders, folders of submissions. --json: one object a line, when its grading ends.
+
+    What was graded into --out before, with the same submission, exercise, grader, images and seed, is kept and not
+    graded again, unless that was inconclusive. So a command that was interrupted goes on where it was.
 
     Where candidates read the log, --audience candidate: nothing that is printed then tells of held-out checks.
 
     \b
     Examples:
       harness grade heron.tar.gz
-      harness grade inbox/* --jobs 2 --out results
+      harness grade inbox --jobs 2 --out results
       harness grade ./mine --exercise idempotent-payments --bar 70 --json
       harness grade heron.tar.gz --format github --summary "$GITHUB_STEP_SUMMARY" --audience candidate
     """  # noqa: D301
@@ -224,6 +237,8 @@ def grade(
         bar=bar,
         advisory=advisory,
         out=out,
+        again=again,
+        sort=sort,
         as_json=as_json,
         engine=found.engine,
         catalogue=options.catalogue_of(found),

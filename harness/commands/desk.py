@@ -6,25 +6,23 @@ Whatever stores and shows is needed here and not before: who imports this while 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from harness import console, crashes, signing, store
+from harness import console, crashes, patches, signing, store
 from harness.commands.people import People
 from harness.commands.telling import Telling
 from harness.errors import ExitCode, HarnessError
 from harness.grading.pool import Done
-from harness.grading.runner import Graded
-from harness.model import Grading, Verdict
-from harness.reports import again, beside, summary
-from harness.reports.text import WIDTH, columns, one_line, padded, visible, wrapped
+from harness.grading.runner import Graded, Task
+from harness.model import Grading
+from harness.reports import again, beside, summary, table
+from harness.reports.text import number, visible
 from harness.store import Seal
 
-_NAME = 20
-_LONGEST_NAME = 44
-"""So that a row fits; names of this length are cut in the row alone."""
-_LONGEST_REASON = 400
+KEPT = "kept"
+"""What is said of a grading that was there before."""
 
 
 class Desk:
@@ -37,19 +35,35 @@ class Desk:
         self._unsigned = ""
         self._people = people
         self._telling = telling
-        self._rows = 0
+        self._rows: list[table.Row] = []
+        self._last: tuple[Grading, Path] | None = None
+        """The last that was finished, and where it lies; None where it was not kept."""
 
     def finish(self, done: Done) -> ExitCode:
         """Write the result of one submission and say it; an error of ours is said and becomes its code.
 
         What can't be kept is said all the same, with the code of our error: the verdict then stands nowhere else.
         """
+        self._last = None
         if done.graded is None:
             return self._without_result(done)
         try:
             return self._with_result(done, done.graded)
         except Exception as error:  # noqa: BLE001 - a bug of ours in what one grading came to is not the others'
             return self._without_result(replace(done, graded=None, error=crashes.explained(error)))
+
+    def kept(self, task: Task, grading: Grading, folder: Path) -> ExitCode:
+        """Say what was graded before of ``task``, and lies in ``folder``."""
+        grading = replace(grading, submission_path=task.path)
+        patch = patches.render(store.changes(folder / store.RESULT)) if self._telling.format else b""
+        self._say(task, Graded(grading=grading, logs={}, patch=patch), str(folder), note=KEPT)
+        return self._summarized(ExitCode(grading.exit_code), lambda: self._telling.summarize(grading))
+
+    def same(self, done: Done, other: Task) -> ExitCode:
+        """Say how ``other`` ended, which is the same submission as that of ``done``, the last that was finished."""
+        if self._last is None:
+            return self._without_result(replace(done, task=other, graded=None))
+        return self.kept(other, *self._last)
 
     def _with_result(self, done: Done, graded: Graded) -> ExitCode:
         grading = graded.grading
@@ -60,28 +74,57 @@ class Desk:
                 grading = graded.grading
                 # Another process may give somebody the name that was free a moment ago: it is not chosen again.
                 with contextlib.suppress(store.TakenError):
-                    folder = str(keep(graded, self._out, self._telling, self._seal(grading)))
+                    place = keep(graded, self._out, self._telling, self._seal(grading))
+                    folder, self._last = str(place), (grading, place)
         except (HarnessError, OSError, MemoryError) as error:
             why = str(crashes.explained(error))
             console.notice(f"{visible(done.task.path)}: {why}")
             reason = "; ".join(text for text in (grading.reason, why) if text)
             grading = replace(grading, exit_code=int(ExitCode.HARNESS), reason=reason)
-        self._say(replace(graded, grading=grading), folder)
+        self._say(done.task, replace(graded, grading=grading), folder, note="" if folder else "not kept")
         return self._summarized(ExitCode(grading.exit_code), lambda: self._telling.summarize(grading))
 
-    def _say(self, graded: Graded, folder: str) -> None:
+    def close(self, sort: str, *, strays: Sequence[str] = ()) -> None:
+        """Show all side by side, and what of a folder was no submission; renew what lies over all results."""
+        self._renew_overview()
+        for line in table.lines(self._rows, table.Sort(sort)):
+            console.line(line)
+        for path in strays:
+            (console.line if self._rows else console.notice)(f"left out {path}: no submission")
+        if self._rows:
+            console.line(f"results  {self._out}/NAME  ({again.on('report', f'{self._out}/NAME')})")
+
+    def _renew_overview(self) -> None:
+        """Make anew what lies over all results: also when nothing was added, since who was killed may have added something.
+
+        What can't be made or written is said: it is a view of results that are kept already.
+        """
+        if not self._out.is_dir():
+            return
+        from harness.reports import cohort_files
+
+        try:
+            failed: Mapping[str, Exception] = cohort_files.write_index(self._out)
+        except (HarnessError, OSError, MemoryError) as error:
+            failed = {"what lies over all results": error}
+        for name, why in failed.items():
+            console.notice(f"{visible(str(self._out))}: {name} was not renewed: {crashes.explained(why)}")
+
+    def _say(self, task: Task, graded: Graded, folder: str, *, note: str) -> None:
         grading, telling = graded.grading, self._telling
         if telling.as_json:
-            console.line(telling.line(grading, folder))
+            console.line(telling.line(grading, folder, kept=note == KEPT))
         elif telling.format is not None:
             telling.write(graded)
         elif self._people.alone:
             console.report(telling.report(grading).rstrip())
             console.line(f"RESULT    {folder or 'not kept'}")
         else:
-            self._rows += 1
-            for line in row(telling.shown(grading), kept=bool(folder)):
-                console.line(line)
+            made = table.row(telling.shown(grading), note, self._people.place(task.path))
+            self._rows.append(made)
+            if note != KEPT:
+                points = "" if made.score is None else f", {number(made.score)} of {number(grading.score.possible)}"
+                console.notice(f"{grading.name}: {grading.verdict}{points}, {grading.seconds:.1f} s")
 
     def _summarized(self, code: ExitCode, summarize: Callable[[], None]) -> ExitCode:
         """Add to the summary; who counts on what could not be written gets the code of our error, unless a person must look."""
@@ -91,11 +134,6 @@ class Desk:
             console.notice(str(error))
             return code if code is ExitCode.INTEGRITY else ExitCode.HARNESS
         return code
-
-    def close(self) -> None:
-        """Say where the rows lead."""
-        if self._rows:
-            console.line(f"results  {self._out}/NAME  ({again.on('report', f'{self._out}/NAME')})")
 
     def _named(self, graded: Graded) -> Graded:
         grading = graded.grading
@@ -132,6 +170,9 @@ class Desk:
         if self._telling.as_json:
             made = summary.error(done.task.path, str(error), error.exit_code, exercise_id=done.task.exercise_id or "")
             console.line(summary.line(made))
+        elif not self._people.alone:
+            path, people = done.task.path, self._people
+            self._rows.append(table.without(path, people.called(path), str(error), people.place(path)))
         console.notice(f"{visible(done.task.path)}: {error}")
         said = error
         return self._summarized(said.exit_code, lambda: self._telling.summarize_error(done.task.path, said))
@@ -152,16 +193,3 @@ def keep(graded: Graded, out: Path, telling: Telling, seal: Seal | None = None) 
         why = telling.error(crashes.explained(error))
         console.notice(f"{path}: {name} could not be made, the result is kept without it: {why}")
     return store.save(graded.grading, out, files, seal)
-
-
-def row(grading: Grading, *, kept: bool) -> list[str]:
-    """Return a grading as a row of a table: name, verdict, points, seconds, path; a long path has its own lines."""
-    graded = grading.verdict is not Verdict.REFUSED
-    score = f"{grading.score.earned:5.1f} / {grading.score.possible:.0f}" if graded else "-"
-    name = one_line(grading.name, _LONGEST_NAME)
-    facts = f"{padded(name, _NAME)} {grading.verdict:<12} {score:>11} {grading.seconds:5.1f} s"
-    path = visible(grading.submission_path).replace("\n", "\\n") + ("" if kept else " (not kept)")
-    whole = f"{facts}  {path}"
-    reason = wrapped(one_line(grading.reason, _LONGEST_REASON), first="  ", rest="  ") if grading.reason else []
-    lines = [whole] if columns(whole) <= WIDTH else [facts, *wrapped(path, first="  ", rest="  ")]
-    return [*lines, *reason]

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING
 
 from harness import console, crashes, places, progress, settings
 from harness.catalogue.finder import Catalogue
+from harness.commands import batches, inbox
+from harness.commands.batches import Batch
 from harness.commands.opening import Opener
 from harness.commands.people import People
-from harness.errors import ExitCode, SubmissionError, UsageError
+from harness.errors import ExitCode, UsageError
 from harness.grading import pool, runner
-from harness.grading.runner import Task, take_in
+from harness.grading.pool import Done
+from harness.grading.runner import Task
 from harness.wording import visible
 
 if TYPE_CHECKING:
@@ -56,43 +59,89 @@ def grade(
     fmt: str = "",
     audience: str = "assessor",
     summary_file: Path | None = None,
+    again: bool = False,
+    sort: str = "score",
 ) -> ExitCode:
-    """Grade every submission, write its result, and say how it went as it ends.
+    """Grade every submission that no stored grading answers for, write its result, and say how it went.
 
-    What is said is for ``audience``, in the format ``fmt``, and as Markdown at the end of ``summary_file`` as well. Results are signed by the key in the folder ``keys``. ``advisory`` turns only "below the bar" into 0. Raises UsageError before anything is opened.
+    ``again``: grade all of them. What is said is for ``audience``, in the format ``fmt``, and as Markdown at the end of
+    ``summary_file`` as well. Results are signed by the key in the folder ``keys``. ``advisory`` turns only "below the bar"
+    into 0. Raises UsageError before anything is opened.
     """
-    paths = [_named(path) for path in paths]
-    tasks = [Task(path=path, exercise_id=exercise, seed=seed, variant=variant, bar=bar) for path in paths]
-    codes: list[ExitCode] = []
-    label = f"grading {paths[0]}" if len(paths) == 1 else f"grading {len(paths)} submissions"
+    found = inbox.opened([_named(path) for path in paths])
+    tasks = [Task(path=path, exercise_id=exercise, seed=seed, variant=variant, bar=bar) for path in found.paths]
     opener = Opener(
         catalogue=catalogue,
         engine=engine,
         network_range=network_range,
-        keep_warm=len(paths) > 1,
+        keep_warm=len(tasks) > 1,
         packs=packs,
-        meanwhile=_prepare_desk,
+        meanwhile=_prepare_desk if min(jobs, len(tasks)) == 1 else _nothing,
     )
     telling = functools.cache(
-        lambda: _telling(paths, audience, as_json=as_json, fmt=fmt, summary_file=summary_file, out=out)
+        lambda: _telling(found.paths, audience, as_json=as_json, fmt=fmt, summary_file=summary_file, out=out)
     )
     candidates = audience != "assessor"
     with _one_object_each(tasks, wanted=as_json, withheld=out if candidates else "") as waiting:
         if fmt or summary_file is not None:
             telling()  # what does not go together is said before anything is opened
         places.probe(Path(out), "results (--out)")
-        _refuse_usage(tasks, catalogue, packs)
-        people = People(paths)
+        _refuse_usage(tasks, catalogue)
+        people = People(found.paths)
+        batch = batches.sorted_out(tasks, catalogue, packs, opener.tags, Path(out), again=again)
+        if len(batch.wrong) == len(tasks):
+            raise UsageError("\n".join(dict.fromkeys(str(one.error) for one in batch.wrong)))
         desk = functools.cache(lambda: _desk(out, people, telling(), keys=keys))
-        # Workers start before the progress line does, which is a thread.
-        opens = _Quiet(opener=opener) if candidates else opener
-        with pool.opened(len(tasks), jobs, opens) as graders, progress.step(label) as say:
-            for done in graders.grade_all(tasks, None if candidates else say):
-                waiting.remove(done.task)
-                codes.append(desk().finish(done))
-    desk().close()
+        codes: list[ExitCode] = []
+        try:
+            for code, task in _said(batch, desk, people, opener, jobs, quiet=candidates):
+                waiting.remove(task)
+                codes.append(code)
+        finally:
+            if codes:
+                desk().close(sort, strays=found.strays)
     code = next((one for one in PRECEDENCE if one in codes), ExitCode.HARNESS)
     return ExitCode.PASSED if advisory and code is ExitCode.FAILED else code
+
+
+def _said(
+    batch: Batch, desk: Callable[[], Desk], people: People, opener: Opener, jobs: int, *, quiet: bool
+) -> Iterator[tuple[ExitCode, Task]]:
+    """Yield how each task ended, when that is stored and said. ``quiet``: which checks there are is not the reader's to know."""
+    for one in batch.kept:
+        yield desk().kept(one.task, one.grading, one.folder), one.task
+    for wrong in batch.wrong:
+        yield desk().finish(Done(task=wrong.task, graded=None, error=wrong.error)), wrong.task
+    if not batch.todo:
+        return
+    total = len(batch.kept) + len(batch.wrong) + len(batch.todo)
+    board = progress.Board(total, jobs, before=total - len(batch.todo), usual=batch.usual)
+    with ExitStack() as stack:
+        say = stack.enter_context(progress.step(f"grading {batch.todo[0].path}")) if people.alone else None
+        heard = _heard(board, people, say, quiet=quiet)
+        # Workers start before the board is shown, which is a thread.
+        opens = _Quiet(opener=opener) if quiet else opener
+        graders = stack.enter_context(pool.opened(len(batch.todo), jobs, opens, heard))
+        if not people.alone:
+            stack.enter_context(progress.shown(board))
+        for done in graders.grade_all(batch.todo):
+            board.ends(done.task)
+            yield desk().finish(done), done.task
+            for other in batch.same.get(done.task, ()):
+                yield desk().same(done, other), other
+
+
+def _heard(board: progress.Board, people: People, say: Callable[[str], None] | None, *, quiet: bool) -> pool.Heard:
+    """Return what hears of steps: of the only one, ``say``."""
+
+    def heard(task: Task, text: str) -> None:
+        shown = "" if quiet else text
+        if say is None:
+            board.says(task, people.called(task.path), shown)
+        elif shown:
+            say(shown)
+
+    return heard
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,6 +177,10 @@ def _prepare_desk() -> None:
     desk.prepare()
 
 
+def _nothing() -> None:
+    pass
+
+
 def _named(path: str) -> str:
     """Return ``path``, in full where it has no name (``.``, ``..``): elsewhere it would be another folder."""
     return str(Path(path).resolve()) if Path(path).name in {"", ".."} else path
@@ -153,16 +206,14 @@ def _one_object_each(tasks: Sequence[Task], *, wanted: bool, withheld: str) -> I
         raise said from error
 
 
-def _refuse_usage(tasks: Sequence[Task], catalogue: Catalogue, packs: Path | None) -> None:
-    """Raise UsageError for what the caller must correct, so that a batch does not stop half-way for it."""
+def _refuse_usage(tasks: Sequence[Task], catalogue: Catalogue) -> None:
+    """Raise UsageError for what the caller must correct, so that a batch does not stop half-way for it.
+
+    What a folder is for is known only by reading it: then that of one submission is its own trouble.
+    """
     missing = [task.path for task in tasks if not os.path.exists(task.path)]  # noqa: PTH110 - pathlib raises for a path too long
     if missing:
         text = f"expected submissions, found nothing at {', '.join(map(visible, missing))}: correct the path"
         raise UsageError(text)
-    for task in tasks:
-        if task.exercise_id is not None:
-            catalogue.exercise(task.exercise_id)
-        elif Path(task.path).is_dir():
-            # What a folder is for is known only by reading it; what is wrong inside it is said when it is graded.
-            with contextlib.suppress(SubmissionError):
-                take_in(task, catalogue, packs)
+    for name in {task.exercise_id for task in tasks if task.exercise_id is not None}:
+        catalogue.exercise(name)

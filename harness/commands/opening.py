@@ -40,8 +40,15 @@ class Opener:
     meanwhile: Callable[[], None] = _nothing
     """Called in this process while a grader starts: what is done then costs no time. A function of a module: it is pickled."""
 
+    def tags(self, names: tuple[str, ...]) -> Mapping[str, str]:
+        """Return what the images of these names are called as their recipes are now. Opens nothing."""
+        from harness import engines
+
+        brought = recipes.folders(self.catalogue.folders)
+        return {name: engines.tag(self.engine, name, lambda one: recipes.recipe(one, brought).tag) for name in names}
+
     def __call__(self, stack: ExitStack, progress: Progress | None) -> Runner:
-        """Open it. ``progress`` hears of every step; without one only of images that are built, on stderr."""
+        """Open it. ``progress`` hears of every step; without one only images that are made are said, on stderr."""
         from harness.engines import open_engine
 
         brought = recipes.folders(self.catalogue.folders)
@@ -53,7 +60,6 @@ class Opener:
         def ensure(names: tuple[str, ...]) -> Mapping[str, str]:
             return engine.images(names, progress or console.notice)
 
-        # Who hears of no steps is a worker: what a grading comes to is said elsewhere.
         runner = Runner(
             self.catalogue,
             engine,
@@ -61,7 +67,7 @@ class Opener:
             progress or _unheard,
             keep_warm=self.keep_warm,
             packs=self.packs,
-            meanwhile=self.meanwhile if progress else _nothing,
+            meanwhile=self.meanwhile,
         )
         stack.callback(runner.close)
         return runner
@@ -74,4 +80,4 @@ def _images(brought: recipes.Folders, link: Link, names: tuple[str, ...], progre
 
 
 def _unheard(_: str) -> None:
-    """Steps of many gradings at once would only hide what each of them came to."""
+    """Nobody asked."""

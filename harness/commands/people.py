@@ -21,12 +21,22 @@ class People:
         self.alone = len(paths) == 1
         """Whether there is one submission only."""
         said = {Path(path).absolute(): (path, submission.claims(Path(path))) for path in paths}
+        self._places = {path: place for place, path in enumerate(paths)}
+        self._called = {path: claims.alias for path, claims in said.values()}
         self._alike: dict[str, list[tuple[str, Claims]]] = {}
         for path, claims in said.values():
             self._alike.setdefault(names.alike(claims.alias), []).append((path, claims))
         for people in self._alike.values():
             if len(people) > 1:
                 console.notice(_shared(people))
+
+    def called(self, path: str) -> str:
+        """Return what the submission at ``path`` calls itself."""
+        return self._called.get(path, Path(path).name)
+
+    def place(self, path: str) -> int:
+        """Return which of the submissions the one at ``path`` is."""
+        return self._places.get(path, len(self._places))
 
     def share(self, alias: str) -> bool:
         """Whether several of them have this alias, or one that reads alike."""

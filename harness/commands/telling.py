@@ -34,9 +34,9 @@ class Telling:
         """Return what the audience may see of a grading."""
         return redact.for_candidate(grading) if self.audience is Audience.CANDIDATE else grading
 
-    def line(self, grading: Grading, folder: str) -> str:
+    def line(self, grading: Grading, folder: str, *, kept: bool = False) -> str:
         """Return the object of ``--json``."""
-        return summary.line(summary.summary(self.shown(grading), folder))
+        return summary.line(summary.summary(self.shown(grading), folder, kept=kept))
 
     def report(self, grading: Grading) -> str:
         """Return the report, in colour where somebody sees it."""

@@ -34,6 +34,15 @@ ENGINES: dict[str, Callable[[str, ImageSource | None], Engine]] = {"docker": _do
 """Name -> what opens it, given the network range (empty: the default) and what makes images."""
 
 
+def tag(engine: str | None, image: str, made: Callable[[str], str]) -> str:
+    """Return what ``image`` is called on the engine of that name, which is not opened; ``made`` knows what recipes make."""
+    if engine != "fake":
+        return made(image)
+    from harness.engines.fake.engine import tag
+
+    return tag(image)
+
+
 def open_engine(name: str | None = None, *, network_range: str = "", images: ImageSource | None = None) -> Engine:
     """Return the engine called ``name``, by default the real one. Close it when done.
 

@@ -98,16 +98,18 @@ class Broker:
         interfered: Callable[[], bool] = lambda: False,
         *,
         more: Mapping[str, Callable[[Args], Json]] | None = None,
+        told: Callable[[Evidence], None] = lambda _: None,
     ) -> None:
         """Serve what ``desk`` hands out, until ``deadline``, or until somebody ``interfered``: then nothing counts.
 
-        ``more`` are verbs beside those of a grading.
+        ``more`` are verbs beside those of a grading; ``told`` is shown the evidence after each event.
         """
         self._attachment = attachment
         self._scenario = scenario
         self._desk = desk
         self._deadline = deadline
         self._interfered = interfered
+        self._told = told
         self._writing = threading.Lock()
         self._pending = threading.BoundedSemaphore(_MAX_PENDING)
         self._machine = MachineLock()
@@ -152,6 +154,7 @@ class Broker:
                 return
             if message.get("type") == "event":
                 evidence.take(message)
+                self._told(evidence)
             elif message.get("type") == "request":
                 self._accept(message, pool)
             else:

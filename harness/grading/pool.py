@@ -41,8 +41,10 @@ class Grader(Protocol):
 
 
 OpenRunner = Callable[[ExitStack, Progress | None], Grader]
-"""Opens a runner in the process that grades; what must be closed goes on the stack. Without a progress (in a worker) nobody
-hears of steps. Must be picklable: a worker may be spawned."""
+"""Opens a runner in the process that grades; what must be closed goes on the stack. Without a progress nobody hears of steps.
+Must be picklable: a worker may be spawned."""
+Heard = Callable[[Task, str], None]
+"""Takes each step of a task, from the moment that it is given to whoever grades it: then the text is empty."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,43 +56,74 @@ class Done:
     error: HarnessError | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """What is being done now for a task that has not ended."""
+
+    task: Task
+    text: str
+
+
 class Pool:
     """Grades tasks, many at once or one after the other. Made by :func:`opened`."""
 
-    def __init__(self, workers: Sequence[_Worker], open_runner: OpenRunner) -> None:
+    def __init__(self, workers: Sequence[_Worker], open_runner: OpenRunner, heard: Heard | None) -> None:
         self._workers = workers
         self._open_runner = open_runner
+        self._heard = heard
 
-    def grade_all(self, tasks: Sequence[Task], progress: Progress | None = None) -> Iterator[Done]:
-        """Yield the end of each task as it comes. ``progress`` hears of steps when there is one grading at a time."""
-        return self._at_once(tasks) if self._workers else self._here(tasks, progress)
+    def grade_all(self, tasks: Sequence[Task]) -> Iterator[Done]:
+        """Yield the end of each task as it comes."""
+        return self._at_once(tasks, self._heard or _unheard) if self._workers else self._here(tasks, self._heard)
 
-    def _at_once(self, tasks: Sequence[Task]) -> Iterator[Done]:
+    def _at_once(self, tasks: Sequence[Task], heard: Heard) -> Iterator[Done]:
         waiting = list(reversed(tasks))
-        for worker in self._workers[: len(waiting)]:
+
+        def give(worker: _Worker) -> None:
+            heard(waiting[-1], "")
             worker.give(waiting.pop())
+
+        for worker in self._workers[: len(waiting)]:
+            give(worker)
         while busy := [worker for worker in self._workers if worker.busy]:
             ready = wait([worker.connection for worker in busy])
             for worker in busy:
                 if worker.connection not in ready:
                     continue
-                yield worker.take()
+                said = worker.take()
+                if isinstance(said, Step):
+                    heard(said.task, said.text)
+                    continue
+                yield said
                 if waiting:
-                    worker.give(waiting.pop())
+                    give(worker)
 
-    def _here(self, tasks: Sequence[Task], progress: Progress | None) -> Iterator[Done]:
+    def _here(self, tasks: Sequence[Task], heard: Heard | None) -> Iterator[Done]:
+        now = tasks[:1]
+
+        def say(text: str) -> None:
+            if heard is not None and now:
+                heard(now[0], text)
+
         with ExitStack() as stack:
-            runner = self._open_runner(stack, progress)
+            say("")
+            runner = self._open_runner(stack, say if heard else None)
             for task in tasks:
+                now = [task]
+                say("")
                 yield attempt(runner, task)
 
 
 @contextmanager
-def opened(count: int, jobs: int, open_runner: OpenRunner) -> Iterator[Pool]:
-    """Start what ``count`` tasks need: workers for several at once, none for one job. Open it before starting a thread."""
+def opened(count: int, jobs: int, open_runner: OpenRunner, heard: Heard | None = None) -> Iterator[Pool]:
+    """Start what ``count`` tasks need: workers for several at once, none for one job. Open it before starting a thread.
+
+    ``heard`` hears of the steps of all that are graded, in this process; without it runners are opened without a progress.
+    """
     with ExitStack() as stack:
         wanted = min(jobs, count)
-        yield Pool([_Worker(open_runner, stack) for _ in range(wanted if wanted > 1 else 0)], open_runner)
+        workers = [_Worker(open_runner, stack, steps=heard is not None) for _ in range(wanted if wanted > 1 else 0)]
+        yield Pool(workers, open_runner, heard)
 
 
 def attempt(runner: Grader, task: Task) -> Done:
@@ -99,6 +132,10 @@ def attempt(runner: Grader, task: Task) -> Done:
         return Done(task=task, graded=runner.grade(task))
     except Exception as error:  # noqa: BLE001 - no memory, no file handle, a bug of ours: none of it is the others'
         return Done(task=task, graded=None, error=_plain(crashes.explained(error)))
+
+
+def _unheard(_: Task, __: str) -> None:
+    """Nobody asked."""
 
 
 def _plain(error: HarnessError) -> HarnessError:
@@ -122,8 +159,9 @@ class _Unopened:
 class _Worker:
     """A process that grades what it is given, one after the other."""
 
-    def __init__(self, open_runner: OpenRunner, stack: ExitStack) -> None:
+    def __init__(self, open_runner: OpenRunner, stack: ExitStack, *, steps: bool) -> None:
         self._open_runner = open_runner
+        self._steps = steps
         self._task: Task | None = None
         stack.callback(self._close)
         self._start("fork" if sys.platform == "linux" else "spawn")
@@ -143,21 +181,25 @@ class _Worker:
                 return
             self._replace()
 
-    def take(self) -> Done:
-        """Return the end of the task. A worker that died is an error of ours, and is replaced."""
-        task, self._task = self._task, None
+    def take(self) -> Done | Step:
+        """Return a step of the task, or its end. A worker that died is an error of ours, and is replaced."""
+        task = self._task
         if task is None:
             text = "expected a worker with a task, found an idle one"
             raise HarnessError(text)
         try:
-            done = self.connection.recv()
+            said = self.connection.recv()
+            if isinstance(said, str):
+                return Step(task=task, text=said)
+            self._task = None
         except (EOFError, OSError, ValueError, pickle.UnpicklingError):
+            self._task = None
             how = self._replace()
             text = f"expected a worker to grade {visible(task.path)}, found that it {how}: grade it again"
             return Done(task=task, graded=None, error=HarnessError(text))
-        if isinstance(done, Done):
-            return done
-        text = f"expected the end of a task from a worker, found {type(done).__name__}"
+        if isinstance(said, Done):
+            return said
+        text = f"expected the end of a task from a worker, found {type(said).__name__}"
         return Done(task=task, graded=None, error=HarnessError(text))
 
     def _replace(self) -> str:
@@ -179,7 +221,9 @@ class _Worker:
         # Forked where that is safe: a child then starts in milliseconds.
         context = multiprocessing.get_context("fork") if how == "fork" else multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self._process: BaseProcess = context.Process(target=_work, args=(theirs, self._open_runner), daemon=True)
+        self._process: BaseProcess = context.Process(
+            target=_work, args=(theirs, self._open_runner), kwargs={"steps": self._steps}, daemon=True
+        )
         self._process.start()
         theirs.close()
 
@@ -199,18 +243,30 @@ class _Worker:
             self._process.join()
 
 
-def _work(connection: Connection, open_runner: OpenRunner) -> None:
+def _work(connection: Connection, open_runner: OpenRunner, *, steps: bool) -> None:
     threading.Thread(target=_end_with_parent, daemon=True, name="parent").start()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(int(ExitCode.TERMINATED)))
     # Interrupted like its parent: that says so once, for all.
     with contextlib.suppress(KeyboardInterrupt):
-        _grade_what_comes(connection, open_runner)
+        _grade_what_comes(connection, open_runner, steps=steps)
 
 
-def _grade_what_comes(connection: Connection, open_runner: OpenRunner) -> None:
+def _grade_what_comes(connection: Connection, open_runner: OpenRunner, *, steps: bool) -> None:
+    # Steps are said by whatever thread takes them, and two halves of messages are none.
+    speaking, grading = threading.Lock(), threading.Event()
+
+    def say(what: str | Done) -> None:
+        with speaking:
+            connection.send(what)
+
+    def step(text: str) -> None:
+        if grading.is_set():
+            with contextlib.suppress(OSError):  # nobody hears any more: the end of the parent ends this process
+                say(text)
+
     with ExitStack() as stack:
         try:
-            runner = open_runner(stack, None)
+            runner = open_runner(stack, step if steps else None)
         except Exception as error:  # noqa: BLE001 - said by each task, and not by a traceback of this process
             runner = _Unopened(crashes.explained(error))
         while True:
@@ -220,7 +276,10 @@ def _grade_what_comes(connection: Connection, open_runner: OpenRunner) -> None:
                 return
             if task is None:
                 return
-            connection.send(attempt(runner, task))
+            grading.set()
+            done = attempt(runner, task)
+            grading.clear()
+            say(done)
 
 
 def _end_with_parent() -> None:

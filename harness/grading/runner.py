@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from harness import __version__, owners, scoring
@@ -119,19 +120,20 @@ class Runner:
         identity = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         taken, refusal = self._take_in(task)
         base = _blank(taken, task, identity=identity, started_at=started_at, pair=(pair := self._pair(taken, task)))
-        if refusal:
+        if refusal or pair is None:
             return Graded(grading=_refused(base, refusal, time.monotonic() - began), logs={})
-        patch = patch_of(taken.submission, self._catalogue.pair(taken.exercise.id)) if task.mode == "grade" else b""
+        patch = patch_of(taken.submission, pair) if task.mode == "grade" else b""
+        job: Job | None = None
         try:
             job = self._job(taken, task, identity)
             ready()
-            settled = attempts.settle(self._run, job, lambda: self._control(job), self._progress)
+            settled = attempts.settle(self._run, job, partial(self._control, job), self._progress)
         except SubmissionError as error:
             noted = replace(base, notes=(*base.notes, *filter(None, (taken.fit.hold,))))
+            noted = noted if job is None else self._with_engine(noted, job)
             return Graded(grading=_refused(noted, str(error), time.monotonic() - began), logs={}, patch=patch)
-        base = self._with_engine(base, job)
-        grading = held(_judged(base, job, settled, time.monotonic() - began), taken.fit)
-        return Graded(grading=grading, logs=settled.run.logs, patch=patch, papers=pair.papers if pair else {})
+        judged = _judged(self._with_engine(base, job), job, settled, time.monotonic() - began)
+        return Graded(grading=held(judged, taken.fit), logs=settled.run.logs, patch=patch, papers=pair.papers)
 
     def job(self, task: Task, identity: str) -> Job:
         """Return what would be run to grade ``task``. Raises SubmissionError where that would be refused."""
@@ -147,9 +149,8 @@ class Runner:
 
     def _pair(self, taken: Taken, task: Task) -> Pair | None:
         """Return what it is graded with; None where a refused submission names no exercise."""
-        if not taken.exercise.id:
-            return None
-        return self._catalogue.pair(taken.exercise.id, whole=task.mode == "grade")
+        name = taken.exercise.id
+        return self._catalogue.pair(name, whole=task.mode == "grade") if name else None
 
     def _job(self, taken: Taken, task: Task, identity: str) -> Job:
         exercise, pair = taken.exercise, self._catalogue.pair(taken.exercise.id, whole=task.mode == "grade")

@@ -22,7 +22,7 @@ from harness.engines.base import (
 )
 from harness.errors import ContentError, HarnessError, SubmissionError
 from harness.events import Evidence
-from harness.grading import builds, content, plan
+from harness.grading import builds, content, plan, steps
 from harness.grading.args import RequestError
 from harness.grading.broker import Broker, BuildResult, Deadline, Desk, OneShot
 from harness.grading.eyes import Eyes
@@ -67,7 +67,7 @@ def run_once(engine: Engine, job: Job, progress: Progress, meanwhile: Callable[[
             _first(engine, job, _content(engine, job, progress)) as first,
             engine.attach_once(job.owner, plan.grader(job.exercise, job.tags)) as attachment,
         ):
-            return _serve_one_shots(engine, job, attachment, first, eyes, meanwhile=meanwhile)
+            return _serve_one_shots(engine, job, attachment, first, eyes, progress=progress, meanwhile=meanwhile)
 
     return _told(eyes, one_shots)
 
@@ -78,7 +78,7 @@ def run_attached(engine: Engine, job: Job, attachment: Attachment, owner: Owner,
 
     def one_shots() -> Run:
         with _first(engine, job, _content(engine, job, progress)) as first:
-            return _serve_one_shots(engine, job, attachment, first, eyes, meanwhile=lambda: None)
+            return _serve_one_shots(engine, job, attachment, first, eyes, progress=progress, meanwhile=lambda: None)
 
     return _told(eyes, one_shots)
 
@@ -118,7 +118,14 @@ class _First:
 
 
 def _serve_one_shots(
-    engine: Engine, job: Job, attachment: Attachment, first: _First, eyes: Eyes, *, meanwhile: Callable[[], None]
+    engine: Engine,
+    job: Job,
+    attachment: Attachment,
+    first: _First,
+    eyes: Eyes,
+    *,
+    progress: Progress,
+    meanwhile: Callable[[], None],
 ) -> Run:
     """Serve a grader whose every ``run`` is a sandbox of its own; the first is made before it is asked for."""
     spec = _one_shot_spec(job)
@@ -155,7 +162,8 @@ def _serve_one_shots(
     )
     began = time.monotonic()
     meanwhile()
-    broker = Broker(attachment, None, desk, Deadline(job.exercise.deadline_seconds), lambda: bool(eyes.seen()))
+    deadline, told = Deadline(job.exercise.deadline_seconds), steps.of_checks(job, progress)
+    broker = Broker(attachment, None, desk, deadline, lambda: bool(eyes.seen()), told=told)
     try:
         evidence = broker.serve(job.frame({}))
     finally:
@@ -231,6 +239,7 @@ def _run_scenario(engine: Engine, job: Job, eyes: Eyes, progress: Progress, mean
     run = Run(evidence=Evidence())
     with ExitStack() as stack:
         with _timed(run, "open"):
+            progress("opening the sandboxes")
             spec = plan.scenario(job.exercise, job.services, job.tags, job.owner)
             plan.hold_memory(spec, engine.capabilities())
             scenario = stack.enter_context(engine.open_scenario(spec))
@@ -246,8 +255,8 @@ def _run_scenario(engine: Engine, job: Job, eyes: Eyes, progress: Progress, mean
             meanwhile()
             addresses = {one.name: scenario.address(one.name) for one in spec.sandboxes if not one.volume_of}
             desk = replace(desk_of(job, addresses, built), cannot=engine.capabilities().cannot)
-            deadline = Deadline(job.exercise.deadline_seconds)
-            broker = Broker(attachment, scenario, desk, deadline, lambda: bool(eyes.seen()))
+            deadline, told = Deadline(job.exercise.deadline_seconds), steps.of_checks(job, progress)
+            broker = Broker(attachment, scenario, desk, deadline, lambda: bool(eyes.seen()), told=told)
             run.evidence = broker.serve(job.frame(addresses))
             run.logs.update({f"{name}-runs": log for name, log in broker.ran().items()})
     return run

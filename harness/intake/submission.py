@@ -112,6 +112,20 @@ def take(path: Path, *, catalogue: Catalogue, exercise_id: str | None = None, al
     return found
 
 
+def looks_packed(path: Path) -> bool:
+    """Whether the name of a file, or how it begins, says that something is packed in it. What can't be read does not."""
+    try:
+        if not path.is_file():
+            return False  # a pipe or a device is not waited for
+        if path.name.casefold().endswith(_PACKED_SUFFIXES):
+            return True
+        with path.open("rb") as stream:
+            start = stream.read(_SNIFFED)
+    except (OSError, ValueError):
+        return False
+    return _is_gzip(start) or start[257:262] == b"ustar" or start.startswith(tuple(sign for sign, _ in _SIGNS))
+
+
 def fingerprint(path: Path) -> str:
     """Return the sha256 of a packed file as it came, empty for a folder, a special file, or more than would be read."""
     try:

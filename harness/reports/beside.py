@@ -1,8 +1,8 @@
 """What lies in result folders beside ``result.json``: one table, name of a file -> what makes it.
 
 To add a file of a grading, write a renderer and a line in :data:`FILES`; to add one over all results of a folder, in
-:data:`OVERVIEW`. Nothing else needs to know: ``harness grade`` writes what these tables name, beside ``result.json``,
-``diff.patch`` and ``logs/``. A renderer
+:data:`harness.reports.cohort_files.FILES`. Nothing else needs to know: ``harness grade`` writes what these tables name,
+beside ``result.json``, ``diff.patch`` and ``logs/``. A renderer
 
 - gets values and returns the whole text; it reads no file, no clock and no environment, and changes nothing;
 - never fails on what a candidate wrote: names, feedback, logs and lines of a diff are hostile, and its format escapes them;
@@ -14,7 +14,7 @@ To add a file of a grading, write a renderer and a line in :data:`FILES`; to add
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from harness import patches
@@ -45,21 +45,7 @@ class Context:
     """What else is stored of its sender; None where the files of a folder are made, which outlive what is beside it."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Entry:
-    """One submission among others: its last grading, and where that lies."""
-
-    grading: Grading
-    folder: str
-    """``NAME/GRADING-ID``, relative to where the overview lies: a page links to files in it."""
-    files: frozenset[str] = frozenset()
-    """What lies in it, by relative path: an older version wrote less."""
-    standing: Standing | None = None
-    """As in :class:`Context`, with the marks there are."""
-
-
 Renderer = Callable[[Grading, Context], str]
-Overview = Callable[[Sequence[Entry]], str]
 
 
 def _report(grading: Grading, context: Context) -> str:
@@ -99,12 +85,6 @@ FILES: Mapping[str, Renderer] = {
     "junit.xml": _junit,
 }
 """Name of a file in the folder of one grading -> its renderer."""
-
-OVERVIEW: Mapping[str, Overview] = {}
-"""Name of a file over all results, beside the folders of people -> its renderer, given the last grading of each submission.
-
-They are made anew whenever gradings were added: nothing in them may be all that is known of something.
-"""
 
 
 def prepare() -> None:

@@ -12,8 +12,11 @@ ERROR = "error"
 """The verdict where there is no result."""
 
 
-def summary(grading: Grading, folder: str = "") -> dict[str, Json]:
-    """Return the summary of a grading, refused and held ones included, whose result lies in ``folder``."""
+def summary(grading: Grading, folder: str = "", *, kept: bool = False) -> dict[str, Json]:
+    """Return the summary of a grading, refused and held ones included, whose result lies in ``folder``.
+
+    ``kept``: it was there before, and answers for what was named now.
+    """
     known = bool(grading.exercise.id)
     score = grading.score
     made: dict[str, Json] = {
@@ -21,6 +24,7 @@ def summary(grading: Grading, folder: str = "") -> dict[str, Json]:
         "grading": grading.id,
         "exercise": {"id": grading.exercise.id, "version": grading.exercise.version},
         "folder": folder,
+        "kept": kept,
         "submission": {
             "name": grading.name,
             "alias": grading.submission_alias,
@@ -64,6 +68,7 @@ def error(path: str, reason: str, exit_code: ExitCode, *, exercise_id: str = "")
         "grading": "",
         "exercise": {"id": exercise_id, "version": ""},
         "folder": "",
+        "kept": False,
         "submission": {"name": "", "alias": "", "path": path, "sha256": "", "packed_at": ""},
         "seed": None,
         "variant": None,

@@ -20,6 +20,7 @@ from harness.store.shelves import (
     load,
     logs,
     name_for,
+    stored,
 )
 
 __all__ = [
@@ -48,5 +49,6 @@ __all__ = [
     "prepare",
     "save",
     "schema_of",
+    "stored",
     "sweep",
 ]

@@ -11,8 +11,8 @@ import itertools
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import names, patches, places
@@ -45,6 +45,13 @@ class Kept:
     started_at: str
     origin: str
     verdict: str
+    reason: str = ""
+    exercise: str = ""
+    """Its id."""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
+    variant: int = 0
+    bar: float = 0.0
 
     @property
     def when(self) -> tuple[str, str, Path]:
@@ -105,6 +112,18 @@ def changes(file: Path) -> tuple[Change, ...]:
 def logs(file: Path) -> dict[str, bytes]:
     """Return the logs beside a stored ``result.json``: name of a sandbox -> the last of what it wrote."""
     return {path.stem: places.read(path) for path in sorted(file.parent.glob(f"{LOGS}/*.log"))}
+
+
+def stored(out_dir: Path) -> tuple[tuple[Kept, ...], tuple[HarnessError, ...]]:
+    """Return all gradings below ``out_dir``, and an error for each file there that should be one and can't be read."""
+    found: list[Kept] = []
+    damaged: list[HarnessError] = []
+    for file in sorted(_visible(out_dir, f"*/*/{RESULT}")):
+        try:
+            found.append(_facts(file))
+        except HarnessError as error:
+            damaged.append(error)
+    return tuple(found), tuple(damaged)
 
 
 def find(path: Path) -> Path:
@@ -206,6 +225,12 @@ def kept_of(grading: Grading, file: Path) -> Kept:
         started_at=grading.started_at,
         origin=_origin(grading.submission_origin, grading.submission_alias, grading.submission_path),
         verdict=str(grading.verdict),
+        reason=grading.reason,
+        exercise=grading.exercise.id,
+        digests=grading.digests,
+        seed=grading.seed,
+        variant=grading.variant,
+        bar=grading.bar,
     )
 
 
@@ -270,8 +295,14 @@ def _facts(file: Path) -> Kept:
             started_at=str(raw["started_at"]),
             origin=_origin(str(raw.get("submission_origin", "")), alias, path),
             verdict=str(raw["verdict"]),
+            reason=str(raw["reason"]),
+            exercise=str(raw["exercise"]["id"]),
+            digests={str(name): str(digest) for name, digest in raw["digests"].items()},
+            seed=int(raw["seed"]),
+            variant=int(raw["variant"]),
+            bar=float(raw["bar"]),
         )
-    except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError, OverflowError) as error:
         text = f"{file}: expected a result, found a damaged file: name the folder of another grading to read that"
         raise HarnessError(text) from error
 

@@ -279,7 +279,7 @@ def test_file_in_the_place_of_one_result_costs_no_other(here: Path) -> None:
     ended = command("grade", "passed.tar.gz", "failed.tar.gz", cwd=here)
     assert ended.code in {1, 5}, ended
     assert made.read_text() == "in the way"
-    assert sorted(line.split()[0] for line in ended.out.splitlines() if "/ 100" in line) == ["failed", "passed"]
+    assert sorted(re.findall(r"(?m)^(\w+)\S* +(?:passed|failed) +\d", ended.out)) == ["failed", "passed"]
     assert len(list(here.glob("results/*failed*/*/result.json"))) == 1
 
 
@@ -308,7 +308,7 @@ def test_clock_that_jumps_decides_nothing(here: Path) -> None:
 
     assert command("grade", "passed.tar.gz", "failed.tar.gz", cwd=here, before=jump).code == 1
     assert command("grade", "passed.tar.gz", "passed.tar.gz", cwd=here, before=jump).code == 0
-    assert len(list(here.glob("results/*/*/result.json"))) == 4
+    assert len(list(here.glob("results/*/*/result.json"))) == 3  # what is named twice is graded once
     assert command("check", "w", cwd=here, before=jump).code == 1
     assert command("submit", "w", "--no-check", cwd=here, before=jump).code == 0
 

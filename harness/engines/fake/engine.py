@@ -35,6 +35,11 @@ _NO_EXEC = 125
 _LOG_BYTES = 1024 * 1024
 
 
+def tag(name: str) -> str:
+    """Return what the image ``name`` is called here: programs of the fake engine need none."""
+    return f"fake/{name}"
+
+
 class FakeScenario:
     """The sandboxes of one grading, in memory. See :class:`harness.engines.base.Scenario`."""
 
@@ -268,9 +273,9 @@ class FakeEngine:
         )
 
     def images(self, names: tuple[str, ...], progress: Callable[[str], None]) -> Mapping[str, str]:
-        """Return a tag for each name: programs of the fake engine need no image."""
+        """Return a tag for each name."""
         del progress
-        return {name: f"fake/{name}" for name in names}
+        return {name: tag(name) for name in names}
 
     @contextlib.contextmanager
     def open_scenario(self, spec: ScenarioSpec) -> Iterator[Scenario]:

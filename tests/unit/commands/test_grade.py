@@ -27,6 +27,22 @@ from harness.grading.session import Run
 from harness.reports import beside
 from harness.reports.text import columns
 
+
+class Fails:
+    """Plays an opener that can't open."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def tags(self, names: tuple[str, ...]) -> dict[str, str]:
+        """Return what images are called."""
+        return dict.fromkeys(names, "tag")
+
+    def __call__(self, _: ExitStack, __: runner.Progress | None) -> runner.Runner:
+        """Raise why."""
+        raise self._error
+
+
 Grade = Callable[..., ExitCode]
 Capture = pytest.CaptureFixture[str]
 SERVICE = 'run = ["python3", "solve.py"]\n'
@@ -51,10 +67,14 @@ def grade(catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(packing, "_now", lambda: f"2026-11-25T14:{next(minutes):02}:00Z")
     monkeypatch.setattr(attempts, "settle", lambda *_: attempts.Settled(run=Run.empty()))
 
-    def open_runner(_: ExitStack, __: runner.Progress | None) -> runner.Runner:
-        return runner.Runner(catalogue, FakeEngine(), lambda names: dict.fromkeys(names, "tag"), lambda _: None)
+    class Opens:
+        def tags(self, names: tuple[str, ...]) -> dict[str, str]:
+            return dict.fromkeys(names, "tag")
 
-    monkeypatch.setattr(verb, "Opener", lambda **_: open_runner)
+        def __call__(self, _: ExitStack, __: runner.Progress | None) -> runner.Runner:
+            return runner.Runner(catalogue, FakeEngine(), self.tags, lambda _: None)
+
+    monkeypatch.setattr(verb, "Opener", lambda **_: Opens())
 
     def call(*paths: str, exercise: str | None = None, as_json: bool = False, out: str = "res") -> ExitCode:
         capsys.readouterr()
@@ -256,14 +276,15 @@ def test_rows_say_why_there_is_no_score(grade: Grade, tmp_path: Path, capsys: Ca
     assert grade("good", "junk.zip", exercise="tiny") is ExitCode.INCONCLUSIVE
 
     out = capsys.readouterr().out
-    assert re.search(r"\njunk +refused +- +0\.\d s  junk\.zip\n  \S.*expected a packed submission", out)
+    assert re.search(r"\njunk +refused +- +- +- +0\.\d  junk\.zip\n  \S.*expected a packed submission", out)
 
 
-def test_one_file_named_twice_is_one_submission(catalogue: Catalogue, grade: Grade, tmp_path: Path) -> None:
+def test_one_submission_graded_twice_is_one_submission(catalogue: Catalogue, grade: Grade, tmp_path: Path) -> None:
     """Its two gradings lie in one folder, and the report says so."""
     file = str(packed(catalogue, tmp_path / "heron", "x.tar.gz"))
 
-    grade(file, file)
+    grade(file)
+    grade(file)
 
     (folder,) = (tmp_path / "res").iterdir()
     assert (folder.name, len(list(folder.iterdir()))) == ("heron", 2)
@@ -325,11 +346,7 @@ def test_json_has_an_object_for_each_when_nothing_can_be_graded(
         grade("a", "none", exercise="tiny", as_json=True)
     assert [(path, code) for path, code, _ in said()] == [("a", 4), ("none", 4)]
     for raised, code in ((EngineError("no engine answers"), 5), (ZeroDivisionError("oops"), 5)):
-
-        def fail(_: ExitStack, __: runner.Progress | None, error: Exception = raised) -> runner.Runner:
-            raise error
-
-        monkeypatch.setattr(verb, "Opener", lambda fail=fail, **_: fail)
+        monkeypatch.setattr(verb, "Opener", lambda error=raised, **_: Fails(error))
         with pytest.raises(HarnessError):
             grade("a", "b", exercise="tiny", as_json=True)
         assert [(path, found, str(raised) in why) for path, found, why in said()] == [

@@ -55,6 +55,24 @@ class StandIn:
         return Graded(grading=replace(grading(), id=f"{task.path} in {os.getpid()}"), logs={})
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Talks:
+    """Plays a runner that says what it does, from another thread too."""
+
+    say: Progress = lambda _: None
+
+    def __call__(self, stack: ExitStack, progress: Progress | None) -> Talks:
+        assert progress is not None
+        return Talks(say=progress)
+
+    def grade(self, task: Task) -> Graded:
+        self.say(f"{task.path} builds")
+        thread = threading.Thread(target=self.say, args=(f"{task.path} runs",))
+        thread.start()
+        thread.join()
+        return Graded(grading=grading(), logs={})
+
+
 def _tasks(*paths: str) -> list[Task]:
     return [Task(path=path) for path in paths]
 
@@ -146,11 +164,33 @@ def test_workers_are_other_processes_and_one_job_is_this_one() -> None:
     assert all(end.endswith(mine) for end in _ends(_tasks("a"), 2).values())
 
 
-def test_progress_is_heard_where_the_grading_is_ours() -> None:
-    heard: list[str] = []
-    with pool.opened(1, 1, StandIn()) as graders:
-        list(graders.grade_all(_tasks("a"), heard.append))
-    assert heard == ["opened here"]
+def test_steps_of_all_are_heard_by_task() -> None:
+    """Of one grading here and of several elsewhere; each begins with a word of nothing."""
+    for jobs in (1, 2):
+        heard: dict[str, list[str]] = {}
+
+        def hear(task: Task, text: str, heard: dict[str, list[str]] = heard) -> None:
+            heard.setdefault(task.path, []).append(text)
+
+        with pool.opened(3, jobs, Talks(), hear) as graders:
+            ends = list(graders.grade_all(_tasks("a", "b", "c")))
+        assert [done.error for done in ends] == [None] * 3
+        assert {path: said[-3:] for path, said in heard.items()} == {
+            path: ["", f"{path} builds", f"{path} runs"] for path in "abc"
+        }
+
+
+def test_who_hears_of_no_steps_opens_without_a_progress() -> None:
+    """Then what takes long is said where it happens: images that are made, say."""
+    opened: list[Progress | None] = []
+
+    def open_runner(_: ExitStack, progress: Progress | None) -> StandIn:
+        opened.append(progress)
+        return StandIn()
+
+    with pool.opened(1, 1, open_runner) as graders:
+        list(graders.grade_all(_tasks("a")))
+    assert opened == [None]
 
 
 def test_no_fork_beside_a_living_thread(monkeypatch: pytest.MonkeyPatch) -> None:
