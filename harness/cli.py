@@ -257,22 +257,30 @@ def grade(
     "--format",
     "fmt",
     metavar="FORMAT",
-    default="terminal",
-    show_default=True,
-    help="terminal, markdown, json, csv, junit, ctrf, sarif, codequality, github or gradescope.",
+    type=options.TEXT,
+    help="terminal, markdown, json, csv, junit, ctrf, sarif, codequality, github or gradescope; of many results terminal,"
+    " html, markdown, json, csv or junit.  [default: terminal]",
 )
+@click.option(
+    "--sort",
+    type=click.Choice(["score", "name", "verdict", "seconds"]),
+    help="Order of the table of many.  [default: score]",
+)
+@click.option("--open", "in_browser", is_flag=True, help="Show the page in a browser instead.")
 @options.AUDIENCE
-def report(path: Path, *, fmt: str, audience: str) -> ExitCode:
-    """Render a stored result again. Needs no container engine.
+def report(path: Path, *, fmt: str | None, sort: str | None, in_browser: bool, audience: str) -> ExitCode:
+    """Render a stored result again, or all that are below a folder side by side. Needs no container engine.
 
     \b
     Examples:
       harness report results/heron
       harness report results/heron --format junit > junit.xml
+      harness report results --sort name
+      harness report results --open
     """  # noqa: D301
     from harness.commands.report import report
 
-    return report(path, fmt=fmt, audience=audience)
+    return report(path, fmt=fmt or "", audience=audience, sort=sort or "", in_browser=in_browser)
 
 
 @cli.command()

@@ -15,16 +15,45 @@ from harness.reports import named, terminal
 from harness.reports.view import Audience, build
 
 
-def report(path: Path, *, fmt: str = "terminal", audience: str = "assessor") -> ExitCode:
-    """Print the result at ``path`` (see ``store.find``) and return 0.
+def report(
+    path: Path, *, fmt: str = "", audience: str = "assessor", sort: str = "", in_browser: bool = False
+) -> ExitCode:
+    """Print the result at ``path`` (see ``store.find``), or all below it side by side, and return 0; or show its page.
 
     Colour is used when ``fmt`` is ``terminal`` and standard output is one. Raises UsageError when there is nothing
-    at ``path`` or a name is unknown, HarnessError when the result can't be read.
+    at ``path``, a name is unknown or two options do not go together, HarnessError when the result can't be read.
     """
-    found = named(fmt)
+    many = store.is_of_many(path)
+    _refuse_odd(fmt, audience, sort, many=many, in_browser=in_browser)
+    if in_browser:
+        from harness.commands import browser
+
+        return browser.open_(path, audience=audience)
+    if many:
+        from harness.commands import cohort
+
+        return cohort.show(path, fmt=fmt or "terminal", sort=sort or "score")
+    return _one(path, fmt or "terminal", audience)
+
+
+def _refuse_odd(fmt: str, audience: str, sort: str, *, many: bool, in_browser: bool) -> None:
+    """Raise UsageError for what can't be meant."""
     if audience not in {str(each) for each in Audience}:
         text = f"expected an audience of {', '.join(Audience)}, found {audience!r}"
         raise UsageError(text)
+    if many and audience != Audience.ASSESSOR:
+        text = "expected one result for a candidate, found a folder of many: what others did is not theirs to see"
+        raise UsageError(text)
+    if sort and not many:
+        text = "expected --sort with a folder of many results, found one: leave it out"
+        raise UsageError(text)
+    if in_browser and fmt not in {"", "html"}:
+        text = f"expected --open without --format, or with html, found {fmt!r}: a browser is shown the page"
+        raise UsageError(text)
+
+
+def _one(path: Path, fmt: str, audience: str) -> ExitCode:
+    found = named(fmt)
     file = store.find(path)
     grading = store.decode_file(file)
     view = build(

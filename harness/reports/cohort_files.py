@@ -39,15 +39,15 @@ FILES: Mapping[str, Callable[[Cohort], str]] = {
 """Name of a file beside the folders of people -> what makes it."""
 
 
-def write_index(results: Path) -> dict[str, Exception]:
+def write_index(results: Path, *, always: bool = False) -> dict[str, Exception]:
     """Write the files of :data:`FILES` into ``results``; return why those that could not be made were not.
 
-    They are there as soon as results of two people are: one alone compares with nobody.
+    They are there as soon as results of two people are: one alone compares with nobody, unless that is wanted ``always``.
     Several may write at once: each sees all results that were there when it began, and the last to begin is the last to
     write. Raises HarnessError when the folder can't be read or written; then each file is as it was, or new.
     """
     with places.writing("the overview of all results", results), _held(results):
-        if not _is_wanted(results):
+        if not always and not _is_wanted(results):
             return {}
         cohort = gather.read(results)
         failed: dict[str, Exception] = {}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness import scoring
 from harness.errors import UsageError
-from harness.model import GateState, Grading, Outcome, Status
+from harness.model import GateState, Grading, Outcome, Status, Verdict
 from harness.reports import words
 from harness.reports.text import (
     SENTENCE,
@@ -223,7 +223,7 @@ def _head(found: Differences) -> list[str]:
     made = []
     for letter, side in (("A", found.one), ("B", found.other)):
         text = (
-            f"{one_line(side.name, 60)}: {side.verdict}, {number(side.earned)} of {number(side.possible)}, "
+            f"{one_line(side.name, 60)}: {side.verdict}, {_total(side)}, "
             f"graded {words.when(side.started_at)} ({one_line(side.path, 200)}, {one_line(side.grading, 60)})"
         )
         made += _entry(letter, text)
@@ -233,6 +233,12 @@ def _head(found: Differences) -> list[str]:
         text = f"{one.what}: A {one_line(one.one or 'not known', 100)}, B {one_line(one.other or 'not known', 100)}"
         made += _entry("" if n else "UNLIKE", text)
     return made
+
+
+def _total(side: Side) -> str:
+    if side.verdict in {Verdict.PASSED, Verdict.FAILED}:
+        return f"{number(side.earned)} of {number(side.possible)}"
+    return "without a total"
 
 
 def _points(found: Differences) -> list[str]:

@@ -7,20 +7,50 @@ inconclusive, or a result that is held; ``skipped`` is only ever a check that is
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from xml.etree import ElementTree as ET  # only writes: nothing is parsed
 
 from harness import scoring
 from harness.model import Grading, Outcome, Status, Verdict
 from harness.reports.fold import fold
 from harness.reports.redact import HELD_OUT
-from harness.reports.text import clipped, number, one_line, visible
+from harness.reports.text import clipped, count, number, one_line, visible
 from harness.reports.view import Audience, View
 
 _MAX_TEXT = 8000
+_COUNTS = {
+    "tests": "testcase",
+    "failures": "testcase/failure",
+    "errors": "testcase/error",
+    "skipped": "testcase/skipped",
+}
+"""What a suite counts, and where that is."""
 
 
 def render(view: View) -> str:
     """Return the report as one JUnit XML document, valid whatever bytes the grading holds."""
+    suite = _suite(view)
+    root = ET.Element("testsuites", {name: suite.attrib[name] for name in ("name", *_COUNTS, "time")})
+    root.append(suite)
+    return _document(root)
+
+
+def together(views: Iterable[View]) -> str:
+    """Return several reports as one JUnit XML document, a suite each."""
+    suites = [_suite(view) for view in views]
+    counts = {name: str(sum(int(suite.attrib[name]) for suite in suites)) for name in _COUNTS}
+    seconds = f"{sum(float(suite.attrib['time']) for suite in suites):.3f}"
+    root = ET.Element("testsuites", {"name": count(len(suites), "grading"), **counts, "time": seconds})
+    root.extend(suites)
+    return _document(root)
+
+
+def _document(root: ET.Element) -> str:
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _suite(view: View) -> ET.Element:
     grading = view.grading
     suite = ET.Element("testsuite")
     ET.SubElement(suite, "properties").extend(_property(*pair) for pair in _facts(view))
@@ -31,19 +61,11 @@ def render(view: View) -> str:
         suite.append(_case(outcome, words, view))
     if grading.verdict in {Verdict.REFUSED, Verdict.HELD} or not grading.outcomes:
         suite.append(_whole(view))
-    counts = {
-        "tests": len(suite.findall("testcase")),
-        "failures": len(suite.findall("testcase/failure")),
-        "errors": len(suite.findall("testcase/error")),
-        "skipped": len(suite.findall("testcase/skipped")),
-    }
-    name = f"{grading.name} {grading.exercise.id} {grading.exercise.version}"
-    attributes = {"name": one_line(name, 250), **{key: str(value) for key, value in counts.items()}}
-    suite.attrib.update({**attributes, "time": f"{grading.seconds:.3f}", **_timestamp(grading)})
-    root = ET.Element("testsuites", {**attributes, "time": f"{grading.seconds:.3f}"})
-    root.append(suite)
-    ET.indent(root)
-    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+    suite.set("name", one_line(f"{grading.name} {grading.exercise.id} {grading.exercise.version}", 250))
+    for name, where in _COUNTS.items():
+        suite.set(name, str(len(suite.findall(where))))
+    suite.attrib.update({"time": f"{grading.seconds:.3f}", **_timestamp(grading)})
+    return suite
 
 
 def _facts(view: View) -> list[tuple[str, str]]:

@@ -51,6 +51,12 @@ def text(words: str) -> str:
     return _NUMBERED.sub(r"\1\\\2", _ACTIVE.sub(r"\\\g<mark>", words.strip()))
 
 
+def table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table whose cells, the heading's too, are shown as they are."""
+    head, *lines = ([text(one_line(cell, 600)) for cell in row] for row in (heading, *rows))
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *lines))
+
+
 def _left_out(amount: int) -> str:
     return f"_{count(amount, 'section')} left out for want of room: see the report._\n"
 
@@ -78,8 +84,8 @@ def _skills(view: View) -> str:
         return ""
     rows = [(one.name, f"{number(one.earned)} / {number(one.possible)}", one.checks, one.words) for one in view.skills]
     total = (f"{number(view.grading.score.earned)} / {number(view.grading.score.possible)}", "", view.total)
-    table = _table(("skill", "points", "checks", "in words"), [*rows, ("total", *total)])
-    return _paragraphs(["### Skills", table])
+    skills = table(("skill", "points", "checks", "in words"), [*rows, ("total", *total)])
+    return _paragraphs(["### Skills", skills])
 
 
 def _loss(n: int, loss: Loss) -> str:
@@ -117,11 +123,6 @@ def _about(view: View) -> str:
     lines = [f"- {name}: {text(one_line(said, 2000))}" for name, said in facts if said]
     told = ["### About", "\n".join(lines)] if lines else []
     return _paragraphs([*told, _fenced(again.one_line(view.again))] if view.again else told)
-
-
-def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [heading, ["---"] * len(heading), *([text(one_line(cell, 600)) for cell in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _fenced(words: str) -> str:

@@ -196,6 +196,13 @@ def company(file: Path) -> Company | None:
     )
 
 
+def is_of_many(path: Path) -> bool:
+    """Whether ``path`` is a folder of people: results lie two folders below it, and none nearer."""
+    if not path.is_dir() or (path / RESULT).is_file():
+        return False
+    return not any(_visible(path, f"*/{RESULT}")) and any(_visible(path, f"*/*/{RESULT}"))
+
+
 def everybody(out_dir: Path) -> tuple[tuple[tuple[Stored, ...], ...], tuple[Damaged, ...]]:
     """Return all that is stored below ``out_dir``, of each sender together by :attr:`Kept.when`, and what can't be read.
 

@@ -53,7 +53,7 @@ class Bin:
 
 def render(cohort: Cohort) -> str:
     """Return the page. Links lead to files beside it, in the folders of the candidates."""
-    return pages.render(
+    page = pages.render(
         "cohort.html.j2",
         title=reading.title(cohort),
         style="cohort.css",
@@ -71,6 +71,7 @@ def render(cohort: Cohort) -> str:
             "moment": words.when,
         },
     )
+    return f"{page}\n"
 
 
 def _everybody(cohort: Cohort) -> list[Candidate]:

@@ -163,3 +163,16 @@ def test_schema_refuses_what_readers_would_guess_at() -> None:
     ):
         assert broken != good
         assert not SCHEMA.validate(etree.fromstring(broken.encode()))
+
+
+def test_together_is_one_valid_document() -> None:
+    """Several gradings, a refused one too: a suite each, as each has it alone, and sums above them."""
+    made = (heron(), grading(), refused())
+
+    root = etree.fromstring(junit.together([build(one) for one in made]).encode())
+
+    SCHEMA.assertValid(root)
+    alone = [parsed(one) for one in made]
+    assert [etree.tostring(suite).strip() for suite in root] == [etree.tostring(one[0]).strip() for one in alone]
+    for name in ("tests", "failures", "errors", "skipped"):
+        assert int(root.get(name, "")) == sum(int(one.get(name, "")) for one in alone)
