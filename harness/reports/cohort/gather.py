@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
-from harness import names, scoring, store
-from harness.errors import UsageError
+from harness import marking, names, scoring, store
+from harness.errors import HarnessError, UsageError
+from harness.marking import Standing
 from harness.model import Check, Grading, Outcome, Status, Verdict
 from harness.reports import words
 from harness.reports.cohort import statistics
@@ -20,6 +22,7 @@ from harness.reports.cohort.model import (
     Cohort,
     Earlier,
     ExerciseCohort,
+    Human,
     Item,
     SkillColumn,
     SkillPoints,
@@ -36,6 +39,13 @@ _ORDER = {Verdict.PASSED: 0, Verdict.FAILED: 0, Verdict.INCONCLUSIVE: 1, Verdict
 _Key = tuple[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    candidate: Candidate
+    grading: Grading
+    standing: Standing | None
+
+
 def read(results: Path) -> Cohort:
     """Return the cohort in ``results``: everybody by the grading that counts, exercise by exercise.
 
@@ -46,16 +56,37 @@ def read(results: Path) -> Cohort:
         text = f"expected a folder of results, found none at {shown}: see where 'harness grade' wrote them (--out)"
         raise UsageError(text)
     people, damaged = store.everybody(results)
-    return cohort(people, damaged, results)
+    marked: dict[Path, Standing] = {}
+    wrong: list[Damaged] = []
+    for person in people:
+        for one in (mine[-1] for mine in _by_exercise(person).values()):
+            try:
+                standing = marking.standing_of(one.kept.file.parent, one.grading)
+            except HarnessError as error:
+                wrong.append(Damaged(file=one.kept.file.parent.parent, why=f"marks of people: {error}"))
+                continue
+            if standing is not None:
+                marked[one.kept.file] = standing
+    return cohort(people, (*damaged, *wrong), results, marked)
 
 
-def cohort(people: Iterable[Sequence[Stored]], damaged: Iterable[Damaged], results: Path) -> Cohort:
-    """Return the cohort of ``people``, each sender's gradings together and the last one last; paths are from ``results``."""
-    graded: dict[_Key, list[tuple[Candidate, Grading]]] = defaultdict(list)
+def cohort(
+    people: Iterable[Sequence[Stored]],
+    damaged: Iterable[Damaged],
+    results: Path,
+    marked: Mapping[Path, Standing] = MappingProxyType({}),
+) -> Cohort:
+    """Return the cohort of ``people``, each sender's gradings together and the last one last; paths are from ``results``.
+
+    ``marked`` is how those of them stand that people mark, by their ``result.json``.
+    """
+    graded: dict[_Key, list[_Row]] = defaultdict(list)
     for person in people:
         for key, mine in _by_exercise(person).items():
-            graded[key].append((_candidate(mine, results), mine[-1].grading))
-    unknown = [candidate for candidate, _ in graded.pop(("", ""), [])]
+            last = mine[-1]
+            standing = marked.get(last.kept.file)
+            graded[key].append(_Row(_candidate(mine, results, standing), last.grading, standing))
+    unknown = [row.candidate for row in graded.pop(("", ""), [])]
     return Cohort(
         exercises=tuple(_exercise(graded[key]) for key in sorted(graded)),
         unknown=tuple(sorted(unknown, key=_by_name)),
@@ -71,13 +102,13 @@ def _by_exercise(person: Sequence[Stored]) -> Mapping[_Key, list[Stored]]:
     return found
 
 
-def _exercise(graded: Sequence[tuple[Candidate, Grading]]) -> ExerciseCohort:
-    gradings = [grading for _, grading in graded]
+def _exercise(rows: Sequence[_Row]) -> ExerciseCohort:
+    gradings = [row.grading for row in rows]
     newest = max(gradings, key=lambda grading: grading.started_at).exercise
     with_checks = [grading for grading in gradings if grading.outcomes and grading.verdict is not Verdict.HELD]
     declared = _declared(with_checks)
-    totals = [candidate.earned for candidate, _ in graded if candidate.verdict in GRADED]
-    ranked = [_ranked(candidate, totals) for candidate, _ in graded]
+    totals = [row.candidate.earned for row in rows if row.candidate.verdict in GRADED]
+    ranked = [_ranked(row.candidate, totals) for row in rows]
     comparable = [candidate for candidate in ranked if candidate.verdict in GRADED]
     ended = [{outcome.check.id: outcome for outcome in grading.outcomes} for grading in with_checks]
     complete = [outcomes for outcomes in ended if _is_complete(outcomes, declared)]
@@ -91,6 +122,7 @@ def _exercise(graded: Sequence[tuple[Candidate, Grading]]) -> ExerciseCohort:
         skills=_columns(newest.skills, comparable),
         checks=tuple(_items(declared, ended, complete)),
         complete=len(complete),
+        agreement=marking.agreements(row.standing for row in rows if row.standing is not None),
         candidates=tuple(sorted(ranked, key=_by_rank)),
         notes=_notes(gradings, ranked),
     )
@@ -165,7 +197,7 @@ def _ranked(candidate: Candidate, totals: Sequence[float]) -> Candidate:
     return replace(candidate, percentile=statistics.percentile(candidate.earned, totals))
 
 
-def _candidate(mine: Sequence[Stored], results: Path) -> Candidate:
+def _candidate(mine: Sequence[Stored], results: Path, standing: Standing | None) -> Candidate:
     """Return a sender's row for one exercise; the last of ``mine`` counts."""
     file, grading = mine[-1].kept.file, mine[-1].grading
     score = grading.score
@@ -199,6 +231,9 @@ def _candidate(mine: Sequence[Stored], results: Path) -> Candidate:
         checks=tuple(_mark(outcome) for outcome in grading.outcomes),
         unshown=sum(outcome.status is Status.UNPROVEN for outcome in grading.outcomes),
         inconclusive=sum(outcome.status is Status.INCONCLUSIVE for outcome in grading.outcomes),
+        human=None
+        if standing is None
+        else Human(points=standing.points, possible=standing.possible, open=len(standing.open)),
         submissions=len({one.kept.sha256 for one in mine}),
         earlier=tuple(_earlier(one, results) for one in reversed(mine[:-1])),
     )

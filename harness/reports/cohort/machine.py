@@ -95,5 +95,8 @@ COLUMNS: Mapping[str, Callable[[ExerciseCohort | None, Candidate], str | float |
     "sha256": lambda _, one: one.sha256,
     "grading": lambda _, one: one.grading,
     "folder": lambda _, one: one.folder,
+    "human points": lambda _, one: one.human.points if one.human else None,
+    "human possible": lambda _, one: one.human.possible if one.human else None,
+    "human items open": lambda _, one: one.human.open if one.human else None,
 }
 """Heading of a column of ``index.csv`` -> what stands there; None is an empty cell. Columns are only ever added, at the end."""

@@ -37,12 +37,12 @@ def _candidates(exercise: ExerciseCohort) -> str:
     if not graded:
         return ""
     skills = [f"{skill.name} (of {number(skill.possible)})" for skill in exercise.skills]
-    heading = ("candidate", "verdict", "points", *skills, "gate", "not shown", "inconclusive")
+    heading = ("candidate", "verdict", "points", *skills, "gate", "not shown", "inconclusive", "human, never added")
     rows = []
     for one in graded:
         points = {skill.name: number(skill.earned) for skill in one.skills}
         own = [points.get(skill.name, "-") for skill in exercise.skills]
-        counts = (str(one.unshown), str(one.inconclusive))
+        counts = (str(one.unshown), str(one.inconclusive), reading.human(one))
         rows.append((one.name, str(one.verdict), number(one.earned), *own, reading.gate(one), *counts))
     return markdown.table(heading, rows)
 

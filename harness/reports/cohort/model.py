@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.marking import Agreement
 from harness.model import GateState, Status, Verdict
 from harness.reports.cohort.statistics import Discrimination
 
@@ -46,6 +47,17 @@ class CheckMark:
     status: Status
     credit: float
     earned: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Human:
+    """How it stands with the people who mark what only people can. Never added to automatic points."""
+
+    points: float | None
+    """None while an item is open."""
+    possible: float
+    open: int
+    """Items that are not settled."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,6 +113,8 @@ class Candidate:
     unshown: int
     """Checks without evidence."""
     inconclusive: int
+    human: Human | None
+    """None where there is no rubric."""
     submissions: int
     """How many different ones this sender sent, this one included."""
     earlier: tuple[Earlier, ...]
@@ -151,6 +165,8 @@ class ExerciseCohort:
     checks: tuple[Item, ...]
     complete: int
     """Gradings without an inconclusive check: those that discrimination is computed from."""
+    agreement: tuple[Agreement, ...]
+    """How far the people agree who marked the same submissions, item by item, and last over all; empty without pairs."""
     candidates: tuple[Candidate, ...]
     """Graded ones by total, best first; then inconclusive, held and refused ones by name."""
     notes: tuple[str, ...]

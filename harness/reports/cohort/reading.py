@@ -55,6 +55,15 @@ def gate(one: Candidate) -> str:
     return f"{first.state}: {first.title} ({effect}){more}"
 
 
+def human(one: Candidate) -> str:
+    """Return how it stands with what only people can mark; empty where there is no rubric."""
+    if one.human is None:
+        return ""
+    if one.human.points is None:
+        return f"{count(one.human.open, 'item')} open"
+    return f"{number(one.human.points)} of {number(one.human.possible)}"
+
+
 def item(one: Item) -> str:
     """Return what to look at in a check, over all who were graded on it; empty where nothing stands out."""
     decided = one.passed + one.in_part + one.failed + one.unproven

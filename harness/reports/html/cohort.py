@@ -69,6 +69,7 @@ def render(cohort: Cohort) -> str:
                 (f"e{n}", f"{one.id} {one.version}") for n, one in enumerate(cohort.exercises, start=1)
             ],
             "moment": words.when,
+            "human_of": reading.human,
         },
     )
     return f"{page}\n"
@@ -94,6 +95,7 @@ def _part(n: int, exercise: ExerciseCohort) -> Mapping[str, object]:
         "said": "; ".join(
             f"{one.free + one.capped} from {number(one.first)} to {number(one.last)}" for one in bins if one.names
         ),
+        "marked": any(one.human is not None for one in exercise.candidates),
         "ranked": any(one.percentile is not None for one in exercise.candidates),
         "languages": sorted({one.language for one in exercise.candidates if one.language}),
         "verdicts": list(dict.fromkeys(str(row.one.verdict) for row in rows if row.one.verdict in GRADED)),
