@@ -10,7 +10,7 @@ from harness import store
 from harness.errors import UsageError
 from harness.patches import Change
 from harness.reports import codequality, ctrf, github, gradescope, junit, markdown, sarif, sheet, terminal
-from harness.reports.view import View
+from harness.reports.view import Audience, View
 
 Writer = Callable[[View, Sequence[Change]], str]
 """Pure: what a view says, and what its submission changed of the starter, as one text that ends with a line end."""
@@ -41,8 +41,18 @@ def _of_a_view(render: Callable[[View], str]) -> Writer:
     return lambda view, changes: render(view)  # noqa: ARG005 - as writers are called
 
 
+def _page(view: View, changes: Sequence[Change]) -> str:
+    if view.audience is Audience.CANDIDATE:
+        text = "expected a format for a candidate, found html, which is for assessors: use terminal or markdown"
+        raise UsageError(text)
+    from harness.reports.html import report  # brings a template engine
+
+    return report.render(view, changes)
+
+
 FORMATS: Mapping[str, Format] = {
     "terminal": Format(writer=_of_a_view(terminal.render), media_type="text/plain", about="people", joins=True),
+    "html": Format(writer=_page, media_type="text/html", about="people, in a browser", lines=True),
     "markdown": Format(
         writer=_of_a_view(markdown.render),
         media_type="text/markdown",
