@@ -30,7 +30,7 @@ def test_report_prints_each_format(
     assert capsys.readouterr().out == FORMATS[fmt].render(build(heron(), audience))
 
 
-@pytest.mark.parametrize(("fmt", "audience"), [("html", "assessor"), ("terminal", "boss")])
+@pytest.mark.parametrize(("fmt", "audience"), [("word", "assessor"), ("terminal", "boss")])
 def test_report_refuses_unknown_names(tmp_path: Path, fmt: str, audience: str) -> None:
     """A mistyped format or audience is answered with the valid ones."""
     store.save(heron(), tmp_path)
