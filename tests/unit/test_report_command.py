@@ -35,7 +35,7 @@ def test_report_refuses_unknown_names(tmp_path: Path, fmt: str, audience: str) -
     """A mistyped format or audience is answered with the valid ones."""
     store.save(heron(), tmp_path)
 
-    with pytest.raises(UsageError, match=r"(terminal, markdown, .*|assessor, candidate), found"):
+    with pytest.raises(UsageError, match=r"(terminal, html, .*|assessor, candidate), found"):
         report(tmp_path / "heron", fmt=fmt, audience=audience)
 
 
