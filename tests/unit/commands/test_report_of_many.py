@@ -39,6 +39,18 @@ def printed(capsys: pytest.CaptureFixture[str], results: Path, **options: object
     return capsys.readouterr().out
 
 
+def browsers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Play the browser; return what it is shown."""
+    opened: list[str] = []
+
+    def show(uri: str) -> bool:
+        opened.append(uri)
+        return True
+
+    monkeypatch.setattr(webbrowser, "open", show)
+    return opened
+
+
 def test_the_table_has_everybody(stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Best first, refused last; gate in words, points by skill, and what to type next; no line is too wide."""
     out = printed(capsys, stored)
@@ -126,8 +138,7 @@ def test_the_page_of_many_is_made_anew_and_opened(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also of one alone; what is opened is a file beside the results, where its links lead somewhere."""
-    opened: list[str] = []
-    monkeypatch.setattr(webbrowser, "open", lambda uri: opened.append(uri) or True)
+    opened = browsers(monkeypatch)
     cohorts.fill(tmp_path, cohorts.gradings(1))
 
     out = printed(capsys, tmp_path, in_browser=True)
@@ -139,8 +150,7 @@ def test_the_page_of_many_is_made_anew_and_opened(
 
 def test_the_page_of_one_is_that_in_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For the audience asked for; one that an older version graded has none, and that is said."""
-    opened: list[str] = []
-    monkeypatch.setattr(webbrowser, "open", lambda uri: opened.append(uri) or True)
+    opened = browsers(monkeypatch)
     folder = store.save(heron(), tmp_path, {"report.html": b"page"})
 
     report(tmp_path / "heron", in_browser=True)
