@@ -22,6 +22,7 @@ from harness.grading import naming, plan, subjects, trust
 from harness.grading.subjects import Subject
 from harness.images import recipes
 from harness.marking import rubric
+from harness.marking.rubric import Rubric
 from harness.model import Check, Exercise, SubmissionFile
 from harness.wording import quoted, suggestion
 
@@ -77,11 +78,19 @@ def _papers(pair: Pair) -> Iterator[str]:
     folder = trust.place(pair).parent
     try:
         if asked or pair.exercise.human:
-            rubric.parse(asked, pair.exercise.human, str(folder / rubric.RUBRIC))
+            where = str(folder / rubric.RUBRIC)
+            yield from _talk(rubric.parse(asked, pair.exercise.human, where), pair, where)
         if learn is not None:
             learning.parse(learn, pair.exercise, str(folder / learning.LEARN))
     except ExerciseError as error:
         yield str(error)
+
+
+def _talk(found: Rubric, pair: Pair, where: str) -> Iterator[str]:
+    """A question for the interview about a check that nobody has would never be asked."""
+    ids = {check.id for check in pair.checks}
+    for check in sorted({one.check for one in found.talk} - {""} - ids):
+        yield f"{where}: expected a [[talk]] to be about a check, found {quoted(check)}: {suggestion(check, ids)}"
 
 
 class _Found:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from harness.marking.agreement import Agreement, agreement, agreements
 from harness.marking.book import Marks, add, place, read, rubric_of, standing_of, unmarked
-from harness.marking.rubric import RUBRIC, Anchors, Item, Rubric
+from harness.marking.rubric import RUBRIC, Anchors, Item, Rubric, Talk
 from harness.marking.standing import Mark, Standing, Stands, State, stand
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Standing",
     "Stands",
     "State",
+    "Talk",
     "add",
     "agreement",
     "agreements",

@@ -59,12 +59,13 @@ def standing_of(folder: Path, grading: Grading) -> Standing | None:
     Raises HarnessError when rubric or marks can't be read.
     """
     asked = rubric_of(folder, grading)
-    return None if asked is None else stand(asked.items, read(folder.parent, grading, asked).given)
+    return None if asked is None else stand(asked.items, read(folder.parent, grading, asked).given, asked.talk)
 
 
 def unmarked(data: bytes, grading: Grading) -> Standing:
     """Return how a grading stands before anybody marked it, by the bytes of its rubric. Raises HarnessError for wrong ones."""
-    return stand(parse(data, grading.exercise.human, RUBRIC, refuse=HarnessError).items, ())
+    asked = parse(data, grading.exercise.human, RUBRIC, refuse=HarnessError)
+    return stand(asked.items, (), asked.talk)
 
 
 def rubric_of(folder: Path, grading: Grading) -> Rubric | None:

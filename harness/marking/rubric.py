@@ -7,7 +7,8 @@ A behaviourally anchored scale: marks go from 1 to 5, three of them are describe
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from typing import Annotated
 
 from pydantic import Field
@@ -51,12 +52,24 @@ class Item:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Talk:
+    """A question for the interview that follows: nobody marks its answer."""
+
+    ask: str
+    holds: str
+    """What a good answer holds."""
+    check: str
+    """Id of the check it is about: asked first where that one did not pass; empty: of everybody."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Rubric:
     """All items of an exercise, in the order in which they are asked."""
 
     items: tuple[Item, ...]
     digest: str
-    """sha256 of the file: marks say which rubric they were given by."""
+    """sha256 of the items, whatever else the file holds: marks say which wording they were given by."""
+    talk: tuple[Talk, ...] = ()
 
 
 class _Anchors(tables.Table):
@@ -72,8 +85,15 @@ class _Item(tables.Table):
     anchors: _Anchors
 
 
+class _Talk(tables.Table):
+    ask: Annotated[str, Field(min_length=1, max_length=_MAX_TEXT)]
+    holds: Annotated[str, Field(min_length=1, max_length=_MAX_TEXT)]
+    check: Annotated[str, Field(max_length=200)] = ""
+
+
 class _File(tables.Table):
-    item: Annotated[Many[_Item], bounds.AtMost]
+    talk: Annotated[Many[_Talk], bounds.AtMost] = ()
+    item: Annotated[Many[_Item], bounds.AtMost] = ()
 
 
 def parse(
@@ -84,13 +104,14 @@ def parse(
     Raises ``refuse`` naming ``where`` and what is wrong: each declared item is asked once, and nothing that no candidate
     was told of.
     """
-    said = tables.parse(_File, data, where, refuse).item
+    file = tables.parse(_File, data, where, refuse)
+    said = file.item
     known = {item.id: item for item in declared}
     asked = [item.id for item in said]
     if sorted(asked) != sorted(known):
         text = (
             f"{where}: expected one item for each [[human]] of exercise.toml ({', '.join(known) or 'none'}), found "
-            f"{', '.join(asked)}: add, remove or rename items"
+            f"{', '.join(asked) or 'none'}: add, remove or rename items"
         )
         raise refuse(text)
     items = tuple(
@@ -104,4 +125,6 @@ def parse(
         )
         for one in said
     )
-    return Rubric(items=items, digest=hashlib.sha256(data).hexdigest())
+    talk = tuple(Talk(ask=one.ask, holds=one.holds, check=one.check) for one in file.talk)
+    wording = json.dumps([asdict(item) for item in items], sort_keys=True)
+    return Rubric(items=items, digest=hashlib.sha256(wording.encode()).hexdigest(), talk=talk)

@@ -12,7 +12,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.marking.rubric import HIGHEST, LOWEST, Item
+from harness.marking.rubric import HIGHEST, LOWEST, Item, Talk
 
 MARKERS = 2
 """Who mark everything; one more comes in where they differ."""
@@ -99,13 +99,15 @@ class Standing:
 
     asked: Mapping[str, tuple[Item, ...]]
     """Marker -> what they should still mark; under "" for everybody else."""
+    talk: tuple[Talk, ...] = ()
+    """What those who wrote the exercise would ask in an interview."""
 
     def wanted(self, marker: str) -> tuple[Item, ...]:
         """Return what is to be asked of ``marker`` now: all items of the two, of anybody else those in dispute."""
         return self.asked.get(marker, self.asked[ANYBODY])
 
 
-def stand(items: Sequence[Item], marks: Iterable[Mark]) -> Standing:
+def stand(items: Sequence[Item], marks: Iterable[Mark], talk: Sequence[Talk] = ()) -> Standing:
     """Return how the marks of one submission stand. Of several by one person on one item the last counts."""
     last = {(one.marker, one.item): one for one in sorted(marks, key=lambda one: one.at)}
     begun: dict[str, str] = {}
@@ -118,7 +120,8 @@ def stand(items: Sequence[Item], marks: Iterable[Mark]) -> Standing:
     stands = tuple(_stands(item, last, sorted(two), others, shown=shown) for item in items)
     disputed = tuple(one.item for one in stands if one.state is State.DISPUTED)
     anybody = tuple(items) if len(two) < MARKERS else disputed
-    return Standing(items=stands, markers=tuple(markers), shown=shown, asked={**missing, ANYBODY: anybody})
+    asked = {**missing, ANYBODY: anybody}
+    return Standing(items=stands, markers=tuple(markers), shown=shown, asked=asked, talk=tuple(talk))
 
 
 def _stands(

@@ -23,7 +23,8 @@ from harness.reports.sequence import Step, Story
 from harness.reports.text import SENTENCE, WHOLE, one_line
 from harness.reports.view import View
 
-MOST_GAPS, MOST_CHOICES, MOST_STRENGTHS = 4, 3, 2
+MOST_GAPS, MOST_CHOICES, MOST_STRENGTHS, MOST_OWN = 4, 3, 2, 4
+OF_EXERCISE = "asked by the exercise"
 TRAITS = frozenset(
     {"contract", "database", "down", "held", "lost", "measure", "moment", "news", "own-tests", "repeats", "silent"}
     | {"twice", "unwell"}
@@ -64,11 +65,11 @@ class _Choice:
 
 
 def questions(view: View, changes: Sequence[Change]) -> tuple[Question, ...]:
-    """Return what to ask about a grading: gaps first, in the order of the report, then choices, then what held."""
+    """Return what to ask: gaps in the order of the report, choices, what held, and what the exercise itself would ask."""
     gaps = _gaps(view, changes)
     chosen = _choices(changes)
     held = _strengths(view, changes) if len(gaps) + len(chosen) < MOST_GAPS else ()
-    return (*gaps, *chosen, *held)
+    return (*gaps, *chosen, *held, *_of_the_exercise(view))
 
 
 def traits(outcome: Outcome, story: Story | None) -> frozenset[str]:
@@ -145,6 +146,17 @@ def _gaps(view: View, changes: Sequence[Change]) -> tuple[Question, ...]:
                 pointers=pointing(loss.outcome, changes),
             )
     return tuple(made.values())[:MOST_GAPS]
+
+
+def _of_the_exercise(view: View) -> tuple[Question, ...]:
+    """Return the exercise's own questions: those about a gap first, then those for everybody."""
+    numbers = {loss.outcome.check.id: n for n, loss in enumerate(view.losses, start=1)}
+    talk = view.standing.talk if view.standing else ()
+    mine = sorted((one for one in talk if one.check in numbers), key=lambda one: numbers[one.check])
+    return tuple(
+        Question(ask=one.ask, holds=one.holds, about=OF_EXERCISE, loss=numbers.get(one.check), check=one.check)
+        for one in (*mine, *(one for one in talk if not one.check))
+    )[:MOST_OWN]
 
 
 def _template(outcome: Outcome, story: Story | None) -> Mapping[str, object]:

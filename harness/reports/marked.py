@@ -25,7 +25,7 @@ def for_candidate(standing: Standing | None) -> Standing | None:
         )
         for one in standing.items
     )
-    return replace(standing, items=items, markers=(), asked={ANYBODY: ()})
+    return replace(standing, items=items, markers=(), asked={ANYBODY: ()}, talk=())
 
 
 def in_short(items: Sequence[HumanItem], standing: Standing | None) -> str:

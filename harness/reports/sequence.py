@@ -143,8 +143,6 @@ def _step(seconds: str, text: str, finding: str) -> Step:
 
 def _is_named(seconds: str, text: str, finding: str) -> bool:
     """Whether a finding speaks of this step: it has its time, and a name or the word for it."""
-    if f"{seconds} s" not in finding:
-        return False
     around = {piece for piece in re.split(r"[;:,.]\s", finding) if f"{seconds} s" in piece}
     return any(word in piece for piece in around for word in re.findall(r"[\w-]{5,}", text))
 

@@ -68,6 +68,10 @@ MUTANTS, PATCH = "graders/skeleton/mutants.toml", "graders/skeleton/mutants/wrap
             change(TESTS, '@check("answers/sums")\n', ""),
             ["expected @check(id) on test_sum_is_exact", "test_answers.py:"],
         ),
+        (
+            write("graders/skeleton/rubric.toml", "[[talk]]\nask = 'Why?'\nholds = 'x'\ncheck = 'answers/sum'\n"),
+            ["rubric.toml: expected a [[talk]] to be about a check, found", "answers/sums"],
+        ),
         (change(TESTS, "def test_sum", "def sum"), ["checks.answers/sums: expected a test with @check"]),
         (write(HIDDEN, "def test_x(:\n"), ["test_hidden.py:1: expected Python"]),
         (

@@ -53,6 +53,14 @@ def test_the_rubric_is_what_its_file_says() -> None:
     assert (RUBRIC.items[0].anchors.middle, RUBRIC.items[0].look) == ("in part", ("the code",))
 
 
+def test_questions_for_the_interview_change_no_wording_that_marks_were_given_by() -> None:
+    """They are read, and a mark does not go stale by one more; by an item's new word it does."""
+    more = parse(f"{TEXT}[[talk]]\nask = 'Why?'\nholds = 'Because.'\ncheck = 'a/b'\n".encode(), HUMAN, "it")
+    assert [(one.ask, one.holds, one.check) for one in more.talk] == [("Why?", "Because.", "a/b")]
+    assert more.digest == RUBRIC.digest
+    assert parse(TEXT.replace("in part", "partly", 1).encode(), HUMAN, "it").digest != RUBRIC.digest
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -63,7 +71,7 @@ def test_the_rubric_is_what_its_file_says() -> None:
         (('question = "Is it there?"', ""), "question: missing"),
         (('"Is it there?"', '""'), "expected text that is not empty"),
         (("[[item]]", "[[items]]"), "unknown key"),
-        ((TEXT, ""), "item: missing"),
+        ((TEXT, ""), "found none: add"),
         ((TEXT, "="), "expected TOML"),
     ],
 )

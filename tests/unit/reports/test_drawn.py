@@ -68,6 +68,9 @@ def test_every_fault_and_every_answer_is_in_the_picture_once() -> None:
     assert [lane.name for lane in chart.lanes] == ["kill", "cut", "database restart", "webhooks", "retries"]
     assert len(chart.faults) == 11
     assert (len(chart.columns), chart.column_seconds) == (54, 1.0)
+    wrong = drawn.timeline([mark(0, 1, "9/3")])
+    assert wrong is not None
+    assert (wrong.columns[0].right, wrong.columns[0].asked) == (3, 3)
     long = drawn.timeline([mark(second, second + 1, "1/2") for second in range(2400)])
     assert long is not None
     assert (long.column_seconds, len(long.columns), sum(column.asked for column in long.columns)) == (10.0, 240, 4800)

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from harness import patches, store
+from harness.marking import Talk, stand
 from harness.model import Check, Measure, Outcome, Status, SubmissionFile
 from harness.patches import Change
 from harness.reports import interview, sequence
-from harness.reports.view import build
+from harness.reports.view import Audience, build
 from tests.unit.factories import failed, grading, heron, refused, reports
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -197,3 +198,19 @@ def test_the_most_unusual_choices_are_asked_about() -> None:
 
 def _source(name: str) -> bool:
     return name in {one["name"] for one in TABLE["choices"] if one["where"] == "source"}
+
+
+def test_the_exercise_asks_its_own_questions_last() -> None:
+    """Those about a gap before those for everybody; those about a check that passed not at all, and none to candidates."""
+    talk = (
+        Talk(ask="Everybody?", holds="x", check=""),
+        Talk(ask="Passed?", holds="x", check="contract/create-then-read"),
+        Talk(ask="Failed?", holds="x", check="safety/killed-mid-charge"),
+    )
+    standing = stand((), (), talk)
+    own = [
+        one for one in interview.questions(build(heron(), standing=standing), ()) if one.about == interview.OF_EXERCISE
+    ]
+    assert [(one.ask, one.loss) for one in own] == [("Failed?", 1), ("Everybody?", None)]
+    theirs = build(heron(), Audience.CANDIDATE, standing=standing)
+    assert theirs.standing is None or theirs.standing.talk == ()
