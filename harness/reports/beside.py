@@ -89,9 +89,9 @@ FILES: Mapping[str, Renderer] = {
 
 def prepare() -> None:
     """Make what files are made with, so that nobody waits for it when a grading has ended."""
-    from harness.reports.html import pages, report
+    from harness.reports.html import candidate, pages, report
 
-    del report  # imported with all that it brings
+    del candidate, report  # imported with all that they bring
     pages.prepare()
 
 

@@ -17,9 +17,10 @@ import pytest
 from harness import marking, store
 from harness.commands.mark import mark
 from harness.commands.report import report
-from harness.errors import ExitCode, UsageError
+from harness.errors import ExitCode, HarnessError, UsageError
 from harness.marking.book import FOLDER
 from harness.model import Grading
+from harness.reports import cohort_files
 from tests.unit.factories import heron, refused
 from tests.unit.marking.test_book import RUBRIC, TEXT
 
@@ -200,6 +201,24 @@ def test_marks_do_not_get_in_the_way_of_results(say: Say, tmp_path: Path) -> Non
     assert again.parent == tmp_path / "heron"
     assert store.find(tmp_path / "heron").parent == again
     assert standing(tmp_path).markers == ("mia",)
+
+
+def test_the_pages_over_all_results_are_made_anew(say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are any; what keeps them from being made costs no mark."""
+    said = say("mia", "4", f"mia: {SAW}", "q")
+    assert not (tmp_path / "cohort.json").exists()
+    store.save(heron(submission_name="otter", submission_alias="otter", submission_origin="o"), tmp_path)
+    (tmp_path / "cohort.json").write_text("old")
+    said = say("mia", "3", "mia: half is there")
+    assert "marked by one of two" in said
+    assert '"schema"' in (tmp_path / "cohort.json").read_text()
+
+    def fails(_: Path) -> None:
+        raise HarnessError("expected room, found none")
+
+    monkeypatch.setattr(cohort_files, "write_index", fails)
+    say("tom", "3", "tom: half is there", "q")
+    assert [item.id for item in standing(tmp_path).wanted("tom")] == ["failure-table"]
 
 
 def test_the_candidate_sees_sentences_and_no_names_once_it_is_settled(

@@ -265,6 +265,13 @@ def test_a_candidate_who_lost_nothing_is_pointed_nowhere(file: str) -> None:
     assert "Gaps" not in text
 
 
+def test_what_else_is_stored_of_a_sender_is_not_shown() -> None:
+    """How often they handed in, and what else, is known to them and nobody's word here."""
+    company = beside_it(Canaries(), heron()).company
+    assert "of this sender" in terminal.render(build(heron(), company=company))
+    assert "of this sender" not in terminal.render(build(heron(), Audience.CANDIDATE, company))
+
+
 def test_an_assessor_is_not_pointed_anywhere() -> None:
     """Pointers are for who learns."""
     assert {loss.pointer for loss in build(heron()).losses} == {None}
