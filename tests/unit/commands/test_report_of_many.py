@@ -20,7 +20,7 @@ from harness.errors import ExitCode, UsageError
 from harness.reports import cohort_files
 from harness.reports.text import WIDTH, columns
 from tests.unit import cohorts
-from tests.unit.factories import heron
+from tests.unit.factories import heron, refused
 
 NAMES = ["badger", "heron", "lynx", "osprey", "otter", "wren"]
 
@@ -100,13 +100,14 @@ def test_formats_are_what_they_say(stored: Path, capsys: pytest.CaptureFixture[s
 def test_markdown_keeps_hostile_text_as_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A name that is a link, an image or another column is shown as it was written."""
     evil = "a|b](javascript:x)<img src=x>"
-    cohorts.fill(tmp_path, [dataclasses.replace(heron(), submission_alias=evil, submission_name=evil)])
+    rejected = dataclasses.replace(refused(), submission_alias="r", submission_origin="r", id="r", reason=evil)
+    cohorts.fill(tmp_path, [dataclasses.replace(heron(), submission_alias=evil, submission_name=evil), rejected])
 
     out = printed(capsys, tmp_path, fmt="markdown")
 
-    (row,) = (line for line in out.splitlines() if "javascript" in line)
-    assert r"a\|b\]" in row
-    assert r"\<img" in row
+    found = [line for line in out.splitlines() if "javascript" in line]
+    assert len(found) == 2
+    assert all(r"a\|b\]" in line and r"\<img" in line for line in found)
 
 
 def test_what_does_not_go_together_is_wrong_usage(stored: Path) -> None:

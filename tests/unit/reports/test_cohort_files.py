@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -114,8 +115,12 @@ def test_one_that_was_killed_leaves_whole_files(tmp_path: Path) -> None:
 def test_who_waits_sees_what_came_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two that write at once the second waits, and reads after the first has written: nobody is lost by being early."""
     cohorts.fill(tmp_path, TWO)
-    begun, go = threading.Event(), threading.Event()
-    read = gather.read
+    begun, waiting, go = threading.Event(), threading.Event(), threading.Event()
+    read, sleep = gather.read, time.sleep
+
+    def wait(seconds: float) -> None:
+        waiting.set()
+        sleep(seconds)
 
     def slowly(results: Path) -> Cohort:
         found = read(results)
@@ -125,12 +130,15 @@ def test_who_waits_sees_what_came_meanwhile(tmp_path: Path, monkeypatch: pytest.
         return found
 
     monkeypatch.setattr(gather, "read", slowly)
+    monkeypatch.setattr(time, "sleep", wait)
     first = threading.Thread(target=cohort_files.write_index, args=(tmp_path,))
     first.start()
     assert begun.wait(60)
     store.save(heron(submission_alias="wren", submission_origin="w"), tmp_path)
     second = threading.Thread(target=cohort_files.write_index, args=(tmp_path,))
     second.start()
+    while second.is_alive() and not waiting.is_set():
+        sleep(0.01)
     go.set()
     first.join(60)
     second.join(60)
