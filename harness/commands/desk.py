@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness import console, crashes, patches, signing, store
+from harness.commands import overview
 from harness.commands.people import People
 from harness.commands.telling import Telling
 from harness.errors import ExitCode, HarnessError
@@ -86,29 +87,13 @@ class Desk:
 
     def close(self, sort: str, *, strays: Sequence[str] = ()) -> None:
         """Show all side by side, and what of a folder was no submission; renew what lies over all results."""
-        self._renew_overview()
+        overview.renew(self._out)
         for line in table.lines(self._rows, table.Sort(sort)):
             console.line(line)
         for path in strays:
             (console.line if self._rows else console.notice)(f"left out {path}: no submission")
         if self._rows:
             console.line(f"results  {self._out}/NAME  ({again.on('report', f'{self._out}/NAME')})")
-
-    def _renew_overview(self) -> None:
-        """Make anew what lies over all results: also when nothing was added, since who was killed may have added something.
-
-        What can't be made or written is said: it is a view of results that are kept already.
-        """
-        if not self._out.is_dir():
-            return
-        from harness.reports import cohort_files
-
-        try:
-            failed: Mapping[str, Exception] = cohort_files.write_index(self._out)
-        except (HarnessError, OSError, MemoryError) as error:
-            failed = {"what lies over all results": error}
-        for name, why in failed.items():
-            console.notice(f"{visible(str(self._out))}: {name} was not renewed: {crashes.explained(why)}")
 
     def _say(self, task: Task, graded: Graded, folder: str, *, note: str) -> None:
         grading, telling = graded.grading, self._telling

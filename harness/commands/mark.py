@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import console, marking, names, store
-from harness.errors import ExitCode, HarnessError, UsageError
+from harness.commands import overview
+from harness.errors import ExitCode, UsageError
 from harness.marking import Item, Mark, Rubric, Standing, State
 from harness.marking.book import FOLDER, MAX_EVIDENCE
 from harness.marking.rubric import HIGHEST, LOWEST
 from harness.marking.standing import MARKERS
 from harness.model import Grading
-from harness.reports import again, cohort_files
+from harness.reports import again
 from harness.reports.text import count, number
 from harness.wording import quoted, suggestion, visible
 
@@ -68,20 +69,8 @@ def mark(path: Path, *, marker: str | None, item: str | None) -> ExitCode:
     try:
         _ask_all(items, sitting)
     finally:
-        _renew_overview(sitting.home.parent)
+        overview.renew_if_there(sitting.home.parent)
     return _end(sitting)
-
-
-def _renew_overview(out: Path) -> None:
-    """Make the pages over all results anew, where there are any: they say how far people are, and how far they agree."""
-    if not any((out / name).exists() for name in cohort_files.FILES):
-        return
-    try:
-        failed = cohort_files.write_index(out)
-    except HarnessError as error:
-        failed = {"the overview of all results": error}
-    for name, why in failed.items():
-        console.notice(f"{name} could not be made anew, the marks are kept: {why}")
 
 
 def _say_what_does_not_count(sitting: _Sitting) -> None:

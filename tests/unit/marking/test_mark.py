@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import json
 import os
 import pty
 import signal
@@ -78,6 +79,17 @@ def test_two_mark_and_agree(say: Say, tmp_path: Path, capsys: pytest.CaptureFixt
     assert "45 of 100 automatic points (bar 70). Apart from these: 10.12 of 15 human points." in text
     assert "10.12 of 15, given by people, apart from the points above" in text
     assert "code: 6.12 of 7 (mark 4.5 of 5) mia 4: mia: charges.go, line 40 tom 5: tom:" in text
+
+
+def test_an_overview_that_is_there_is_made_anew(say: Say, tmp_path: Path) -> None:
+    """What people gave is in it at once; a folder without one gets none."""
+    say("mia", "4", f"mia: {SAW}", "3", "mia: half of it is there")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["heron"]
+    cohort_files.write_index(tmp_path, always=True)
+    say("tom", "5", f"tom: {SAW}", "3", "tom: two rows are missing")
+    (one,) = json.loads((tmp_path / "cohort.json").read_text())["exercises"][0]["candidates"]
+    assert one["human"] == {"points": 10.125, "possible": 15.0, "open": 0}
+    assert one["earned"] == 45
 
 
 def test_the_second_sees_nothing_of_the_first(say: Say, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
