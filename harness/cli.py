@@ -258,7 +258,7 @@ def grade(
     "fmt",
     metavar="FORMAT",
     type=options.TEXT,
-    help="terminal, markdown, json, csv, junit, ctrf, sarif, codequality, github or gradescope; of many results terminal,"
+    help="terminal, html, markdown, json, csv, junit, ctrf, sarif, codequality, github or gradescope; of many results terminal,"
     " html, markdown, json, csv or junit.  [default: terminal]",
 )
 @click.option(

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
+import click
 import jsonschema
 import pytest
 from hypothesis import given, settings
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from jsonschema.protocols import Validator
 from markdown_it import MarkdownIt
 
+from harness.cli import cli
 from harness.model import Grading, Json, SubmissionFile, Verdict
 from harness.patches import Change, compare
 from harness.reports import FORMATS, Audience, build, cells, markdown
@@ -28,6 +30,7 @@ from tests.unit.reports.actions import Command, commands
 from tests.unit.reports.test_golden import CASES
 from tests.unit.reports.test_junit import ANYTHING
 
+CHECKOUT = Path(__file__).resolve().parents[3]
 SCHEMAS = Path(__file__).parent / "schemas"
 VALIDATORS = {
     "sarif": (jsonschema.Draft4Validator, "sarif-2.1.0-rtm.5.schema.json"),
@@ -406,6 +409,19 @@ def test_every_format_ends_with_a_line_end(fmt: str, case: str) -> None:
     text = rendered(fmt, CASES[case]())
 
     assert text.endswith("\n")
+
+
+def test_reference_page_and_help_name_every_format() -> None:
+    """With the media type, and whether several follow each other; ``--help`` has the same names in the same order."""
+    page = (CHECKOUT / "docs" / "reference" / "formats.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (\S+) \| .* \|(.*)\|$", page, re.MULTILINE)
+    helped = cli.commands["report"].get_params(click.Context(cli.commands["report"]))
+    (option,) = (one for one in helped if isinstance(one, click.Option) and one.name == "fmt")
+
+    assert [(name, kind, bool(joins.strip())) for name, kind, joins in rows] == [
+        (name, fmt.media_type, fmt.joins) for name, fmt in FORMATS.items()
+    ]
+    assert re.findall(r"\w+", (option.help or "").replace(" or ", " ").partition(";")[0]) == list(FORMATS)
 
 
 def test_refused_submissions_are_one_finding_everywhere() -> None:
