@@ -475,6 +475,7 @@ AT_ONCE = """
     from harness import names, store
     from harness.commands.desk import Desk
     from harness.commands.people import People
+    from harness.commands.telling import Telling
     from harness.grading.pool import Done
     from harness.grading.runner import Graded, Task
     from tests.unit.factories import heron
@@ -488,7 +489,7 @@ AT_ONCE = """
         return name
     store.name_for = together
     made = heron(id=me, submission_path=me, submission_origin=me)
-    desk = Desk(out, People([me]), as_json=True)
+    desk = Desk(out, People([me]), Telling(as_json=True))
     desk.finish(Done(task=Task(path=me), graded=Graded(grading=made, logs={{}})))
 """
 

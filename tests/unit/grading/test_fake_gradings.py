@@ -12,6 +12,7 @@ import pytest
 from harness.engines.base import SandboxSpec
 from harness.engines.fake.engine import FakeEngine
 from harness.errors import ExitCode
+from harness.grading.runner import Runner, Task
 from harness.intake import workspace
 from harness.model import Grading, Status, Verdict
 from tests.unit.grading import harbour
@@ -197,3 +198,29 @@ def test_the_command_line_grades_on_the_fake_engine_without_a_socket(tmp_path: P
     )
     assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "False"), done.stderr
     assert done.stdout.count("passed") == 2
+
+
+def test_a_grading_says_which_check_it_has_come_to(tmp_path: Path) -> None:
+    """Phase by phase, and check by check as they end: whoever waits sees that something happens, and what."""
+    said: list[str] = []
+    engine = FakeEngine()
+    known, folder = harbour.catalogue(tmp_path), harbour.submission(tmp_path)
+    runner = Runner(known, engine, lambda names: engine.images(names, lambda _: None), said.append)
+    runner.grade(Task(path=str(folder), exercise_id="harbour"))
+    assert said == [
+        "opening the sandboxes",
+        "building the submission",
+        "the grader runs",
+        "check 1 of 2",
+        "check 2 of 2, after speech/env",
+        "all checks have ended",
+    ]
+
+
+def test_a_refused_build_is_of_the_images_it_was_built_in(tmp_path: Path) -> None:
+    """With another compiler it may build: a result says with which it did not."""
+    service = harbour.SERVICE + 'build = ["sh", "-c", "exit 4"]\n'
+    graded = harbour.grade(harbour.catalogue(tmp_path), harbour.submission(tmp_path, service=service))
+    assert graded.grading.verdict is Verdict.REFUSED
+    assert graded.grading.digests["images"]
+    assert b"+build" in graded.patch

@@ -16,7 +16,7 @@ from tests.unit.factories import grading, heron, passed, refused, reports
 
 KEYS = {
     "schema", "grading", "exercise", "submission", "seed", "variant", "verdict", "exit_code", "reason", "bar", "score",
-    "outcomes", "gates", "posture", "phases", "folder", "catalogue", "notes",
+    "outcomes", "gates", "posture", "phases", "folder", "kept", "catalogue", "notes",
 }  # fmt: skip
 
 
