@@ -177,6 +177,19 @@ def test_what_is_refused_is_refused_once(grade: batch.Grade, home: Path, capsys:
     assert "4 of 5 kept" in capsys.readouterr().err
 
 
+def test_what_can_not_be_read_is_told_by_why(grade: batch.Grade, home: Path, capsys: Capture) -> None:
+    """A folder that is refused has no digest: the same one is kept as long as it is refused for the same."""
+    folder = batch.submission(home.parent / "inbox" / "linked")
+    (folder / "solve.py").unlink()
+    (folder / "solve.py").symlink_to("elsewhere")
+    for kept in (0, 5):
+        assert grade("inbox") is ExitCode.REFUSED
+        assert f"{kept} of 5 kept" in capsys.readouterr().err or not kept
+    (folder / "solve.py").rename(folder / "other.py")
+    grade("inbox")
+    assert "4 of 5 kept" in capsys.readouterr().err
+
+
 def test_one_submission_under_two_names_is_graded_once(grade: batch.Grade, home: Path, capsys: Capture) -> None:
     """Named twice, or sent twice: each has its row, and one grading answers for both."""
     link = home.parent / "inbox" / "zz"

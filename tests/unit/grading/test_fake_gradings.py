@@ -212,7 +212,7 @@ def test_a_grading_says_which_check_it_has_come_to(tmp_path: Path) -> None:
         "building the submission",
         "the grader runs",
         "check 1 of 2",
-        "check 2 of 2, after speech/env",
+        "check 2 of 2, after speech/mode",
         "all checks have ended",
     ]
 
