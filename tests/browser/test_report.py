@@ -126,6 +126,8 @@ def test_a_tooltip_tells_each_mark_of_the_timeline(opened: Open, heron: str) -> 
 def test_a_narrow_screen_scrolls_downwards_only(opened: Open, heron: str) -> None:
     """Pictures and tables scroll in themselves."""
     made = opened(heron, width=360, height=740).page
+    tall = made.locator("#skills tbody tr").evaluate_all("rows => rows.map(row => row.getBoundingClientRect().height)")
+    assert max(tall) < 400, "words stand above each other, letter by letter"
     made.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
     assert made.evaluate("document.documentElement.scrollWidth") <= 360
 
