@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from harness import store
+from harness import signing, store
 from harness.catalogue.finder import Catalogue
 from harness.commands import grade as verb
 from harness.commands import submit as packing
@@ -26,6 +26,7 @@ from harness.grading import attempts, runner
 from harness.grading.session import Run
 from harness.reports import beside
 from harness.reports.text import columns
+from harness.signing import keys
 
 
 class Fails:
@@ -381,3 +382,35 @@ def test_json_has_an_object_for_each_when_one_fails(
         ("error", 5, False),
         ("inconclusive", 2, True),
     ]
+
+
+def test_a_result_is_signed_and_what_cannot_be_signed_is_kept(
+    catalogue: Catalogue, grade: Grade, tmp_path: Path, capsys: Capture
+) -> None:
+    """By a key of the first use; where the key is no secret any more, the result is kept and that is said once."""
+    del grade  # its engine and folder
+    for name in ("heron", "otter"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "service.toml").write_text(SERVICE)
+        (tmp_path / name / "solve.py").write_text("")
+    signed: dict[str, object] = {
+        "exercise": "tiny",
+        "seed": None,
+        "variant": None,
+        "jobs": 1,
+        "bar": None,
+        "advisory": False,
+    }
+    signed |= {"as_json": False, "engine": None, "catalogue": catalogue, "keys": tmp_path / "keys"}
+    verb.grade(["heron"], out="res", **signed)  # type: ignore[arg-type]
+    (folder,) = (tmp_path / "res" / "heron").iterdir()
+    found = signing.check(
+        folder, store.RESULT, lambda data: store.decode(data, name="it"), keys.trusted(tmp_path / "keys")
+    )
+    assert (found.findings, found.key is not None) == ((), True)
+    (tmp_path / "keys" / keys.SIGNING).chmod(0o644)
+    capsys.readouterr()
+    verb.grade(["heron", "otter"], out="other", **signed)  # type: ignore[arg-type]
+    assert capsys.readouterr().err.count("kept without a signature") == 1
+    assert len([*(tmp_path / "other").glob("*/*/result.json")]) == 2
+    assert not [*(tmp_path / "other").glob("*/*/attestation.json")]
