@@ -56,12 +56,16 @@ def hostile(made: Grading, n: int) -> Grading:
     )
 
 
-def performed(opened: Opened) -> Mapping[str, float]:
-    """Return what the browser has done for the page so far."""
+def counter(opened: Opened) -> Callable[[], Mapping[str, float]]:
+    """Return what tells how much the browser has done for the page since this was asked for."""
     session = opened.page.context.new_cdp_session(opened.page)
-    session.send("Performance.enable")
-    found = session.send("Performance.getMetrics")["metrics"]
-    return {one["name"]: one["value"] for one in found}
+    session.send("Performance.enable")  # it counts from here on, for this session
+
+    def counted() -> Mapping[str, float]:
+        opened.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        return {one["name"]: one["value"] for one in session.send("Performance.getMetrics")["metrics"]}
+
+    return counted
 
 
 @pytest.mark.parametrize("script", [True, False])
@@ -223,13 +227,13 @@ def test_two_hundred_are_fluent(opened: Open) -> None:
         ".observe(document.querySelector('#e1-candidates tbody'), {childList: true, attributes: true, subtree: true}); }"
     )
 
+    counted = counter(made)
     for name, click in clicks.items():
-        before = performed(made)
+        before = counted()
         click()
-        made.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-        after = performed(made)
-        # One for what changed; the driver itself looks where the control is, and hover and focus change how it looks.
-        assert after["LayoutCount"] - before["LayoutCount"] <= 12, name
+        after = counted()
+        # One for what changed, seen; hover and focus may change how a control looks, and that costs one too.
+        assert 1 <= after["LayoutCount"] - before["LayoutCount"] <= 3, name
         assert after["Nodes"] - before["Nodes"] <= 1_000, name
 
     rows = made.page.locator("#e1-candidates tbody tr").count()
