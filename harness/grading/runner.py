@@ -18,20 +18,21 @@ from harness import __version__, owners, scoring
 from harness.catalogue import globs, variants
 from harness.catalogue.finder import Catalogue
 from harness.catalogue.pair import Pair
-from harness.catalogue.service import FILE as SERVICE_FILE
-from harness.catalogue.service import parse_service
+from harness.catalogue.service import of_starter
 from harness.engines.base import Attachment, Engine
-from harness.errors import ExerciseError, ExitCode, SubmissionError
-from harness.events import Evidence
+from harness.errors import ExitCode, SubmissionError
+from harness.events import Evidence, OutcomeSaid
 from harness.grading import attempts, plan, session, trust
 from harness.grading.job import Job
 from harness.grading.unknown import NO_EXERCISE
 from harness.intake import senders, submission
-from harness.model import Check, Exercise, Grading, Score, Submission, SubmissionFile, Verdict
+from harness.model import Check, Exercise, Grading, Score, Submission, Verdict
 from harness.packs import record
 from harness.packs.fit import Fit, compare, held
 
 Progress = Callable[[str], None]
+Ended = Callable[[OutcomeSaid, int], None]
+"""Told of each check when it ends, and of how many are run in all."""
 Images = Callable[[tuple[str, ...]], Mapping[str, str]]
 """Names of image recipes -> tags that exist on the engine."""
 _WARM_SECONDS = 3600
@@ -63,6 +64,12 @@ class Graded:
 
     grading: Grading
     logs: Mapping[str, bytes]
+    again: str = ""
+    """That it was done once more, and why, as its notes say."""
+
+
+def _nothing(*_: object) -> None:
+    pass
 
 
 class Runner:
@@ -77,7 +84,7 @@ class Runner:
         *,
         keep_warm: bool = False,
         packs: Path | None = None,
-        meanwhile: Callable[[], None] = lambda: None,
+        meanwhile: Callable[[], None] = _nothing,
     ) -> None:
         """Grade with ``catalogue``; ``packs`` is where the record of packs is, if not beside each grader's catalogue.
 
@@ -105,11 +112,11 @@ class Runner:
         self._warm_graders.clear()
         self._warm.close()
 
-    def grade(self, task: Task, *, ready: Callable[[], None] = lambda: None) -> Graded:
+    def grade(self, task: Task, *, ready: Callable[[], None] = _nothing, ended: Ended = _nothing) -> Graded:
         """Grade one submission. A refused one is a result; only what is not the candidate's is raised.
 
-        ``ready`` is called when all is there that a grading needs, images included, before anything runs.
-        Raises UsageError, ExerciseError, EngineError or GraderError.
+        ``ready`` is called when all is there that is needed, images included; ``ended`` hears of each check, undecided. Raises
+        UsageError, ExerciseError, EngineError or GraderError.
         """
         began, started_at = time.monotonic(), dt.datetime.now(dt.UTC)
         identity = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
@@ -120,13 +127,13 @@ class Runner:
         try:
             job = self._job(taken, task, identity)
             ready()
-            settled = attempts.settle(self._run, job, lambda: self._control(job), self._progress)
+            settled = self._settled(job, ended)
         except SubmissionError as error:
             noted = replace(base, notes=(*base.notes, *filter(None, (taken.fit.hold,))))
             return Graded(grading=_refused(noted, str(error), time.monotonic() - began), logs={})
-        base = self._with_engine(base, job)
+        base = self._with_engine(replace(base, notes=(*base.notes, *filter(None, (settled.again,)))), job)
         grading = held(_judged(base, job, settled, time.monotonic() - began), taken.fit)
-        return Graded(grading=grading, logs=settled.run.logs)
+        return Graded(grading=grading, logs=settled.run.logs, again=settled.again)
 
     def job(self, task: Task, identity: str) -> Job:
         """Return what would be run to grade ``task``. Raises SubmissionError where that would be refused."""
@@ -151,10 +158,9 @@ class Runner:
         services = {"submission": submission.service(exercise, taken.submission)}
         contents = {"submission": taken.submission.files}
         language = services["submission"].language
-        starter = pair.starter(language)
-        if starter:
+        if starter := pair.starter(language):
             contents["starter"] = starter
-            services["starter"] = parse_service(exercise, _service_text(starter), "starter/service.toml")
+            services["starter"] = of_starter(exercise, starter)
         contents["yardstick"] = pair.below("yardstick")
         tags = self._images(plan.images_needed(exercise, language))
         parameters = variants.parameters(exercise, taken.submission.variant)
@@ -179,15 +185,23 @@ class Runner:
         services = {**job.services, "submission": job.services.get("starter", job.services["submission"])}
         return replace(job, contents=contents, services=services)
 
-    def _run(self, job: Job) -> session.Run:
+    def _settled(self, job: Job, ended: Ended) -> attempts.Settled:
+        def run(one: Job) -> session.Run:
+            # What a control does is not about the submission.
+            return self._run(one, lambda said: ended(said, len(selected(job.checks, job.only))) if one is job else None)
+
+        return attempts.settle(run, job, lambda: self._control(job), self._progress)
+
+    def _run(self, job: Job, ended: Callable[[OutcomeSaid], None]) -> session.Run:
         # Each run has all of its time: what is opened for it ends by itself when that is over.
         job = replace(job, owner=owners.make_owner(job.owner.run, seconds=_lifetime(job.exercise)))
+        listener = session.Listener(progress=self._progress, ended=ended)
         if job.exercise.network or not self._keep_warm:
-            return session.run_once(self._engine, job, self._progress, self._meanwhile)
+            return session.run_once(self._engine, job, replace(listener, meanwhile=self._meanwhile))
         complete = False
         try:
             grader = self._warm_grader(job)
-            run = session.run_attached(self._engine, job, grader, self._warm_owner, self._progress)
+            run = session.run_attached(self._engine, job, grader, self._warm_owner, listener)
             complete = run.evidence.complete and not run.interferences
         finally:
             if not complete:
@@ -297,8 +311,7 @@ def _judged(base: Grading, job: Job, settled: attempts.Settled, seconds: float) 
         base.bar,
         collected=_collected(evidence, job),
     )
-    verdict, exit_code = judgement.verdict, judgement.exit_code
-    reason = "; ".join(judgement.problems)
+    verdict, exit_code, reason = judgement.verdict, judgement.exit_code, "; ".join(judgement.problems)
     if settled.interfered:
         verdict, exit_code, reason = Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE, settled.interfered
     if settled.hold:
@@ -384,11 +397,3 @@ def seed_of(task: Task, pair: Pair | None) -> int:
     if task.seed is not None:
         return task.seed
     return NO_EXERCISE.seed if pair is None else pair.seed
-
-
-def _service_text(files: Sequence[SubmissionFile]) -> bytes:
-    for file in files:
-        if file.path == SERVICE_FILE:
-            return file.content
-    text = f"expected {SERVICE_FILE} in the starter, found {len(files)} other files: add it"
-    raise ExerciseError(text)

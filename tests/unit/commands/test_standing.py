@@ -13,7 +13,7 @@ import pytest
 
 from harness.commands import standing
 from harness.commands.start import start
-from tests.unit.commandline import Ended, command
+from tests.unit.commandline import Ended, command, world
 from tests.unit.grading import harbour
 
 Run = Callable[[str, Path], Ended]
@@ -113,6 +113,13 @@ def test_what_start_prints_runs_where_it_was_printed(work: Path) -> None:
     started = in_a_child(f"{ours(work)} start harbour --into new", work.parent)
     for label in ("try", "hand in"):
         assert in_a_child(f"{printed(started.out, label)} --engine fake", work.parent).code == 1
+
+
+def test_start_names_no_up_where_nothing_is_held(tmp_path: Path) -> None:
+    """A program that is run once for each case."""
+    started = command("start", "tiny", "--into", "new", cwd=world(tmp_path))
+    labels = [line[:11].strip() for line in started.out.splitlines()[-4:]]
+    assert labels == ["read", "before", "try", "hand in"]
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from harness.engines.base import SandboxSpec
+from harness.engines.base import SandboxSpec, Scenario, ScenarioSpec
 from harness.engines.fake.engine import FakeEngine
 from harness.errors import ExitCode
+from harness.events import OutcomeSaid
 from harness.intake import workspace
 from harness.model import Grading, Status, Verdict
 from tests.unit.grading import harbour
@@ -38,6 +41,40 @@ def test_a_right_submission_passes(tmp_path: Path) -> None:
     assert [phase.name for phase in grading.phases][:3] == ["open", "build", "grader"]
     assert set(grading.digests) == {"exercise", "grader", "verdict", "images"}
     assert "no validation record" in grading.trust
+
+
+class Counted(FakeEngine):
+    """Knows how many scenarios are open."""
+
+    scenarios = 0
+
+    @contextlib.contextmanager
+    def open_scenario(self, spec: ScenarioSpec) -> Iterator[Scenario]:
+        """Count it while it is open."""
+        with super().open_scenario(spec) as scenario:
+            self.scenarios += 1
+            yield scenario
+            self.scenarios -= 1
+
+
+@pytest.mark.parametrize(
+    ("mode", "told"),
+    [
+        ("hush", [("speech/mode", Status.FAILED), ("speech/env", Status.PASSED)]),
+        ("deadly", []),
+    ],
+)
+def test_each_check_is_told_when_it_ends(tmp_path: Path, mode: str, told: list[tuple[str, Status]]) -> None:
+    """While the rest still runs, with how many there are; of a starter that runs as a control, nothing is."""
+    engine, heard = Counted(), list[tuple[str, Status]]()
+
+    def ended(one: OutcomeSaid, count: int) -> None:
+        assert count == 2
+        assert engine.scenarios == 1, "its scenario is gone"
+        heard.append((one.check, one.status))
+
+    harbour.grade(harbour.catalogue(tmp_path), harbour.submission(tmp_path, mode=mode), engine=engine, ended=ended)
+    assert heard == told
 
 
 def test_a_hidden_check_closes_its_gate(tmp_path: Path) -> None:

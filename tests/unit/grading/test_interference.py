@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from harness.engines.fake.engine import FakeEngine
 from harness.engines.fake.process import Process
 from harness.errors import ExitCode
+from harness.grading import stillness
 from harness.grading.runner import Graded, Runner, Task
 from harness.model import Status, Verdict
 from tests.unit.grading import harbour, test_fake_one_shots
@@ -37,13 +40,17 @@ def test_sums(broker):
 """
 
 
+LONG = 3600.0
+
+
 class Hand:
     """Somebody else, who acts when the program ``hand`` runs, ``times`` times."""
 
     def __init__(self, action: str, name: str, times: int) -> None:
-        """Do ``action`` to sandbox ``name``."""
+        """Do ``action`` to sandbox ``name``; ``sleep`` is done to the machine."""
         self.times = times
         self.worked = 0
+        self.slept = 0.0
         self.engine = FakeEngine({"hand": self._act, "work": self._work})
         self._action = action
         self._name = name
@@ -51,7 +58,10 @@ class Hand:
     def _act(self, process: Process) -> int:
         if self.times:
             self.times -= 1
-            self.engine.strangers.do(self._action, self._name)
+            if self._action == "sleep":
+                self.slept += LONG
+            else:
+                self.engine.strangers.do(self._action, self._name)
         process.check()
         return 0
 
@@ -95,6 +105,34 @@ def test_one_hand_costs_nothing(tmp_path: Path, action: str, name: str) -> None:
     assert any(f"sandbox {name} was" in line and "once more" in line for line in said)
     assert f"interfered with: sandbox {name} was" in grading.phases[0].name
     assert len(hand.engine.opened) == 2
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_machine_that_slept_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    """What was timed meanwhile counts for nothing: once more, and then nobody can tell. Either is said."""
+    hand = Hand("sleep", "", times)
+    monkeypatch.setattr(stillness, "now", lambda: time.monotonic() + hand.slept)
+    graded, _ = hand.grade(tmp_path)
+    grading = graded.grading
+    assert len(hand.engine.opened) == 2
+    if times == 1:
+        assert (grading.verdict, grading.score.earned) == (Verdict.PASSED, 100)
+        assert "disturbed from outside (this machine stood still for 3600 s at " in graded.again
+        assert graded.again in grading.notes
+    else:
+        assert (grading.verdict, grading.exit_code) == (Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE)
+        assert grading.reason.count("this machine stood still for 3600 s at ") == 2
+        assert graded.again == ""
+
+
+def test_a_machine_that_is_only_busy_does_not_stand_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that gets its turn late is no sleep, however often."""
+    passed = itertools.count(0, stillness.LONGEST_SECONDS)
+    monkeypatch.setattr(stillness, "now", lambda: next(passed))
+    with stillness.Stillness() as still:
+        assert [still.seen() for _ in range(5)] == [()] * 5
+        next(passed)
+        assert [one.what for one in still.seen()] == ["this machine stood still for 60 s"]
 
 
 @pytest.mark.parametrize(("action", "name"), [("kill", "grader"), ("disconnect", "store")])

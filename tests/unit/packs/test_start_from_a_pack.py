@@ -85,6 +85,15 @@ def test_a_pack_is_started_in_any_form(
     out = capsys.readouterr().out
     assert "then       reply to the invitation" in out
     assert "--catalogue" not in out
+    verbs = (
+        "before     harness doctor",
+        "run        harness up",
+        "try        harness check",
+        "hand in    harness submit",
+    )
+    assert [line for line in out.splitlines() if line.startswith(verbs)] == [
+        f"{verb} '{tmp_path}/my work'" for verb in verbs
+    ]
 
 
 def test_a_workspace_of_a_pack_is_called_as_who_was_invited(sent: Path, monkeypatch: pytest.MonkeyPatch) -> None:
