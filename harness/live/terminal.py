@@ -86,7 +86,7 @@ def _raw() -> Iterator[None]:
         return
     before = termios.tcgetattr(keys)
     try:
-        tty.setraw(keys)
+        tty.setraw(keys, termios.TCSADRAIN)  # what was typed ahead is the shell's
         yield
     finally:
         termios.tcsetattr(keys, termios.TCSADRAIN, before)

@@ -53,6 +53,18 @@ def test_program_that_is_not_on_the_path_is_called_as_it_was(program: Path, monk
     assert standing.program(str(program)) == (str(program),)
 
 
+def test_program_is_found_from_another_folder(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Below it, beside it, or far away; a name on the path is the same everywhere."""
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.chdir(program.parent.parent)
+    monkeypatch.setattr(sys, "argv", ["bin/harness"])
+    work = program.parent.parent.parent / "work"
+    assert standing.program_from(work) == ("../venv/bin/harness",)
+    assert standing.program_from(Path("/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q/r/s/t/u/v/w/x/y/z")) == (str(program),)
+    monkeypatch.setattr(sys, "argv", ["harness"])
+    assert standing.program_from(work) == ("harness",)
+
+
 def test_module_is_run_by_the_python_that_ran_it() -> None:
     assert standing.program("/somewhere/harness/__main__.py") == (sys.executable, "-m", "harness")
     assert standing.program("/somewhere/pytest/__main__.py") == ("harness",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -203,10 +204,11 @@ sys.exit(code)
 """
 
 
-@pytest.mark.parametrize("jobs", [pytest.param("1", marks=pytest.mark.e2e), "2"])
-def test_the_command_line_grades_on_the_fake_engine_without_a_socket(tmp_path: Path, jobs: str) -> None:
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.e2e)])
+def test_the_command_line_grades_on_the_fake_engine_without_a_socket(tmp_path: Path, jobs: int) -> None:
+    """In its own process, or in workers."""
     harbour.catalogue(tmp_path)
-    folders = [harbour.submission(tmp_path / name) for name in ("a", "b")]
+    folders = [harbour.submission(tmp_path / name) for name in "ab"[:jobs]]
     done = subprocess.run(
         [
             sys.executable,
@@ -223,7 +225,8 @@ def test_the_command_line_grades_on_the_fake_engine_without_a_socket(tmp_path: P
             "--out",
             str(tmp_path / "out"),
             "--jobs",
-            jobs,
+            str(jobs),
+            "--json",
         ],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -233,4 +236,4 @@ def test_the_command_line_grades_on_the_fake_engine_without_a_socket(tmp_path: P
         timeout=60,
     )
     assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "False"), done.stderr
-    assert done.stdout.count("passed") == 2
+    assert [json.loads(line)["verdict"] for line in done.stdout.splitlines()] == ["passed"] * jobs
