@@ -129,7 +129,9 @@ def received(company: Path, *, groups: Sequence[int] = ()) -> Iterator[Laptop]:
 
 def engine_groups() -> tuple[int, ...]:
     """Return the groups that may use this machine's engine. Skips where only root may."""
-    place = connect().place.url
+    link = connect()
+    link.close()
+    place = link.place.url
     if not place.startswith("unix://"):
         return ()
     socket = Path(place.removeprefix("unix://")).stat()
