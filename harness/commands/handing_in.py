@@ -114,7 +114,9 @@ def report(
     console.line(f"file     {handed.file}")
     console.line(f"sha256   {packed.sha256}")
     console.line(f"size     {len(packed.data)} bytes")
-    _say(home.deliver(handed.space) or "send that file to whoever invited you", "hand in")
+    # The company's words may hold an address to copy: none of them is broken.
+    deliver = home.deliver(handed.space) or "send that file to whoever invited you"
+    console.paragraph(deliver, first=_label("hand in"), rest=_LABEL)
     _say(
         "Nothing has left this machine. You can change things and submit again: the last one you send counts, and file "
         "names are in the order of time.",
@@ -179,8 +181,8 @@ def _counted(root: Path, path: str) -> str:
     """Return a dropping as it is named: a folder with how many files are in it."""
     if not path.endswith("/"):
         return wording.visible(path)
-    found = folders.count(root / path)
-    at_least = "at least " if found == folders.MAX_ENTRIES else ""
+    found, whole = folders.count(root / path)
+    at_least = "" if whole else "at least "
     return f"{wording.visible(path)} ({at_least}{found} file{'' if found == 1 else 's'})"
 
 

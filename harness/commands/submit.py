@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from harness import console, places, settings
+from harness import console, owners, places, settings
 from harness.catalogue.finder import Catalogue
 from harness.commands import handing_in, standing, trial
 from harness.commands.opening import Opener
@@ -23,6 +23,8 @@ from harness.reports.again import Caller
 
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _SECOND = dt.timedelta(seconds=1)
+_TRYING_SECONDS = 6 * 3600
+"""After so long anybody may remove the copy that was tried, where nobody can tell whether we still run."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +71,9 @@ def submit(
         return ExitCode.PASSED
     folder = space.root / folders.PACKED_FOLDER if out is None else out
     places.probe(folder, "the packed file")
-    desk = _Desk(exercise=exercise, space=space, told=clock.told(trial.clock_of(space, begin=False)))
+    contents = submission.read(exercise, space.root)
+    told = clock.told(trial.clock_of(space, begin=False))
+    desk = _Desk(exercise=exercise, space=space, contents=contents, told=told)
     tried = Tried()
     if try_it:
         opener = Opener(catalogue=catalogue, engine=engine, network_range=network_range)
@@ -79,15 +83,19 @@ def submit(
         return ExitCode.REFUSED
     packed, file = desk.keep(folder, tried)
     handed = handing_in.Handed(exercise=exercise, space=space, file=file, packed=packed)
+    _say(handed, tried, None if as_json else caller or standing.caller(str(root), engine or ""))
+    return tried.code
+
+
+def _say(handed: handing_in.Handed, tried: Tried, caller: Caller | None) -> None:
+    """Say what was packed, and how it fared: to a person with commands as ``caller`` can give them, else as JSON."""
     handing_in.warn(handed)
-    if as_json:
+    if caller is None:
         handing_in.document(handed, tried.grading, tried.why)
     else:
-        here = caller or standing.caller(str(root), engine or "")
-        handing_in.report(handed, tried.grading, tried.why, tried.before, here)
+        handing_in.report(handed, tried.grading, tried.why, tried.before, caller)
     if tried.why is not None:
         console.notice(f"packed, but not tried: {tried.why}")
-    return tried.code
 
 
 def _exercise(catalogue: Catalogue, space: workspace.Workspace) -> Exercise:
@@ -107,6 +115,8 @@ class _Desk:
 
     exercise: Exercise
     space: workspace.Workspace
+    contents: folders.Contents
+    """Read once: what is kept is what was tried, whoever saves meanwhile."""
     told: clock.Told | None
 
     def pack(self, packed_at: str, told: clock.Told | None, *, tried: bool) -> submission.Packed:
@@ -117,7 +127,7 @@ class _Desk:
         )
         return submission.pack(
             self.exercise,
-            space.root,
+            self.contents,
             sender=sender,
             variant=space.variant,
             claim=workspace.read_claim(space.root),
@@ -129,12 +139,10 @@ class _Desk:
         """Pack it, and run the public checks from the packed file alone, in a folder where nothing else is."""
         packed = self.pack(_now(), self.told, tried=False)
         before = workspace.read_claim(self.space.root)
-        with tempfile.TemporaryDirectory(prefix="harness-submit-") as elsewhere:
-            file = Path(elsewhere) / f"{self.exercise.id}.{self.space.alias}{SUFFIX}"
-            with places.writing("a copy to try", file.parent):
-                file.write_bytes(packed.data)
-            task = Task(path=str(file), exercise_id=self.exercise.id, mode="check")
+        with ExitStack() as stack:
             try:
+                file = self._elsewhere(stack, packed)
+                task = Task(path=str(file), exercise_id=self.exercise.id, mode="check")
                 grading = trial.run(opener, task, "trying the packed file").grading
             except UsageError:
                 raise
@@ -145,6 +153,19 @@ class _Desk:
         if unkept is not None:
             console.notice(f"what the checks found could not be kept: {unkept}")
         return Tried(grading=grading, before=before)
+
+    def _elsewhere(self, stack: ExitStack, packed: submission.Packed) -> Path:
+        """Return a copy in a folder of its own, which goes with ``stack``, or is reaped when this process is killed."""
+        try:
+            owner = owners.make_owner("submit", seconds=_TRYING_SECONDS)
+            file = stack.enter_context(owners.scratch(owner)) / f"{self.exercise.id}.{self.space.alias}{SUFFIX}"
+            file.write_bytes(packed.data)
+        except OSError as error:
+            # Whatever helps against it (another TMPDIR as well), the work is packed without it.
+            raise HarnessError(
+                str(places.failure(error, "write a copy to try to the folder for temporary files"))
+            ) from error
+        return file
 
     def keep(self, folder: Path, tried: Tried) -> tuple[submission.Packed, Path]:
         """Write the packed file, unless the last one is the same; return it and where it is.
