@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import tarfile
 import zipfile
@@ -172,6 +173,45 @@ def test_a_workspace_without_its_pack_is_a_sentence(sent: Path, tmp_path: Path) 
     with pytest.raises(SubmissionError, match=words):
         check(str(space.root), only=(), keep=False, as_json=False, engine="fake", catalogue=NOTHING)
     assert (space.root / "mode").exists()
+
+
+def test_damaged_words_of_the_company_keep_nobody_from_handing_in(sent: Path, tmp_path: Path, capsys: Capture) -> None:
+    """They are read for what is packed already: the file is named, and the code is that of what happened."""
+    space = begin(sent, tmp_path / "w")
+    (space.root / ".harness/pack/harness-pack.json").write_text("{", encoding="utf-8")
+    capsys.readouterr()
+    assert submit(space.root, out=None, as_json=False, catalogue=NOTHING, try_it=False) is ExitCode.PASSED
+    assert "hand in  send that file to whoever invited you\n" in capsys.readouterr().out
+
+
+def test_an_address_to_send_to_is_never_broken(tmp_path: Path, capsys: Capture) -> None:
+    """However long it is: it is there to be copied."""
+    address = f"https://drop.example.com/{'x' * 120}?sig=abc"
+    given = giving.give(tmp_path, giving.catalogue(tmp_path / "company"), deliver=f"upload it to {address} today")
+    space = begin(given, tmp_path / "w")
+    submit(space.root, out=None, as_json=False, catalogue=NOTHING, try_it=False)
+    assert f"{address}\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["pipe.zip", "folder.zip/harness-pack.json"])
+def test_nobody_waits_for_a_pipe(tmp_path: Path, name: str) -> None:
+    """What is no file is said at once."""
+    (tmp_path / "folder.zip").mkdir()
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(UsageError, match=r"expected a (pack|regular file)"):
+        source.read((tmp_path / name) if name == "pipe.zip" else tmp_path / "folder.zip")
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_in_any_kind_of_zip_is_a_sentence(tmp_path: Path, kind: int) -> None:
+    file = tmp_path / "heron.zip"
+    with zipfile.ZipFile(file, "w", kind) as archive:
+        archive.writestr("harness-pack.json", '{"schema": 1}' * 500)
+    data = bytearray(file.read_bytes())
+    data[60:90] = bytes(one ^ 0x5A for one in data[60:90])
+    file.write_bytes(data)
+    with pytest.raises(UsageError, match="ask whoever invited you for another"):
+        source.read(file)
 
 
 def _without(sent: Path, name: str) -> None:
