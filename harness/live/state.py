@@ -89,7 +89,7 @@ def read(root: Path) -> Running | None:
             socket=str(found["socket"]),
             urls=urls,
         )
-    except (HarnessError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+    except (HarnessError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RecursionError):
         return None
 
 
@@ -102,7 +102,7 @@ def connected(root: Path) -> socket.socket:
     client = socket.socket(socket.AF_UNIX)
     try:
         client.connect(running.socket)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # what is no path at all is nobody's either
         client.close()
         text = (
             f"{root}: expected a workspace that is up, found one that ended without a word{_by(running)}: run "

@@ -96,7 +96,22 @@ def test_who_is_there_is_found(root: Path) -> None:
         state.connected(root).close()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"pid": 1}', '{"pid": "x", "urls": {}}', "[" * 5000])
+INFINITE = '{"pid": Infinity, "owner": "", "run": "", "socket": "", "urls": {}}'
+
+
+@pytest.mark.parametrize("path", ["", "a" * 500, "nobody/is/here", "\\ud800", "a\\u0000b"])
+def test_a_place_that_is_none_is_nobodys(root: Path, path: str) -> None:
+    """Whatever stands in the file: a sentence."""
+    (root / ".harness" / state.FILE).write_text(
+        INFINITE.replace("Infinity", "7").replace('"socket": ""', f'"socket": "{path}"')
+    )
+    with pytest.raises(UsageError, match="ended without a word"):
+        state.connected(root)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", '{"pid": 1}', '{"pid": "x", "urls": {}}', "[" * 5000, INFINITE]
+)
 def test_a_damaged_file_is_none(root: Path, text: str) -> None:
     (root / ".harness" / state.FILE).write_text(text)
     assert state.read(root) is None
