@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
-from harness import console, owners, places, settings
+from harness import console, crashes, owners, places, settings
 from harness.catalogue.finder import Catalogue
 from harness.commands import handing_in, standing, trial
 from harness.commands.opening import Opener
@@ -71,9 +72,7 @@ def submit(
         return ExitCode.PASSED
     folder = space.root / folders.PACKED_FOLDER if out is None else out
     places.probe(folder, "the packed file")
-    contents = submission.read(exercise, space.root)
-    told = clock.told(trial.clock_of(space, begin=False))
-    desk = _Desk(exercise=exercise, space=space, contents=contents, told=told)
+    desk = _Desk.of(exercise, space)
     tried = Tried()
     if try_it:
         opener = Opener(catalogue=catalogue, engine=engine, network_range=network_range)
@@ -117,7 +116,17 @@ class _Desk:
     space: workspace.Workspace
     contents: folders.Contents
     """Read once: what is kept is what was tried, whoever saves meanwhile."""
+    seen: Mapping[str, tuple[int, int, int]]
+    """When each file was saved that travels, just before they were read."""
     told: clock.Told | None
+
+    @classmethod
+    def of(cls, exercise: Exercise, space: workspace.Workspace) -> Self:
+        """Return one for the workspace as it is now. Raises SubmissionError when something in it can't travel."""
+        seen = folders.snapshot(exercise, space.root)
+        contents = submission.read(exercise, space.root)
+        told = clock.told(trial.clock_of(space, begin=False))
+        return cls(exercise=exercise, space=space, contents=contents, seen=seen, told=told)
 
     def pack(self, packed_at: str, told: clock.Told | None, *, tried: bool) -> submission.Packed:
         """Return the workspace packed, with the last check as a claim."""
@@ -146,12 +155,15 @@ class _Desk:
                 grading = trial.run(opener, task, "trying the packed file").grading
             except UsageError:
                 raise
-            except HarnessError as error:
-                return Tried(why=error, before=before)
+            except Exception as error:  # noqa: BLE001 - a bug of ours loses nobody's work either
+                return Tried(why=crashes.explained(error), before=before)
         grading = trial.at_home(replace(grading, submission_path=str(self.space.root)), self.space)
         unkept = trial.keep(self.space, grading)
         if unkept is not None:
             console.notice(f"what the checks found could not be kept: {unkept}")
+        with suppress(SubmissionError):
+            if folders.snapshot(self.exercise, self.space.root) != self.seen:
+                console.notice("what was saved while it was tried is not in this file: submit again to send that")
         return Tried(grading=grading, before=before)
 
     def _elsewhere(self, stack: ExitStack, packed: submission.Packed) -> Path:

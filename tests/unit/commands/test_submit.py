@@ -150,6 +150,26 @@ def test_engine_that_does_not_answer_loses_nothing(
     assert "packed, but not tried: expected a container engine that answers" in said.err
 
 
+def test_bug_of_ours_loses_nothing(
+    hand_in: Callable[..., ExitCode],
+    work: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whatever it is, it is packed, and no traceback is shown."""
+
+    def broken(*_: object, **__: object) -> object:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(trial, "run", broken)
+    monkeypatch.setenv("XDG_STATE_HOME", str(work.parent / "state"))
+    assert hand_in() == 5
+    assert len(packed(work)) == 1
+    said = capsys.readouterr().err
+    assert "packed, but not tried: internal error, not yours" in said
+    assert "line " not in said
+
+
 def test_engine_that_nobody_knows_is_wrong_usage(hand_in: Callable[..., ExitCode], work: Path) -> None:
     with pytest.raises(UsageError, match="expected docker after --engine"):
         hand_in(engine="no such engine")
@@ -176,9 +196,13 @@ def test_interruption_while_it_is_tried_leaves_everything_as_it_was(
 
 
 def test_what_is_kept_is_what_was_tried(
-    hand_in: Callable[..., ExitCode], known: Catalogue, work: Path, monkeypatch: pytest.MonkeyPatch
+    hand_in: Callable[..., ExitCode],
+    known: Catalogue,
+    work: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Somebody saves while the checks run: that is for the next time, and this file says only what was seen of it."""
+    """Somebody saves while the checks run: they are told that it is for the next time, and this file is what was tried."""
     before = (work / "mode").read_bytes()
     run = trial.run
 
@@ -192,6 +216,11 @@ def test_what_is_kept_is_what_was_tried(
     found = submission.load(file, catalogue=known)
     assert [one.content for one in found.files if one.path == "mode"] == [before]
     assert found.notes == ()
+    told = "what was saved while it was tried is not in this file"
+    assert told in capsys.readouterr().err
+    monkeypatch.setattr(trial, "run", run)
+    assert hand_in() == 0
+    assert told not in capsys.readouterr().err
 
 
 def test_copy_that_was_tried_is_known_to_be_ours(

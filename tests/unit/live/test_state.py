@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import UsageError
+from harness.errors import EngineError, UsageError
 from harness.live import state
 
 KEEPER = """
@@ -64,6 +64,23 @@ def test_one_that_fails_leaves_nothing(root: Path) -> None:
 
     with pytest.raises(ZeroDivisionError):
         fails()
+    assert state.read(root) is None
+
+
+def test_one_whose_engine_fails_at_the_end_did_not_end_in_order(root: Path) -> None:
+    """Something of it may still be there: whoever waits for its end must not read that nothing is."""
+
+    def fails() -> None:
+        with state.claimed(root):
+            state.write(root, running(root))
+            raise EngineError
+
+    with pytest.raises(EngineError):
+        fails()
+    assert not state.is_up(root)
+    assert state.read(root) == running(root)
+    with state.claimed(root):
+        pass
     assert state.read(root) is None
 
 

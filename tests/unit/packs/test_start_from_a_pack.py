@@ -122,12 +122,13 @@ def test_a_language_is_asked_for_where_a_pack_has_several(sent: Path, tmp_path: 
     assert not (tmp_path / "w").exists()
 
 
-def test_show_reads_a_pack(sent: Path, capsys: Capture) -> None:
-    """Before anything is started; what comes next names the pack."""
+def test_show_reads_a_pack(sent: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is started; what comes next names the pack, and this program as it was called."""
+    monkeypatch.setattr("sys.argv", ["my env/bin/harness", "show"])
     assert show(str(sent), as_json=False, catalogue=NOTHING) is ExitCode.PASSED
     out = capsys.readouterr().out
     assert "Say what you were told" in out
-    assert "heron.zip' --language python" in out
+    assert f"next:  'my env/bin/harness' start --language python '{sent}'\n" in out
 
 
 def test_public_checks_run_with_the_pack_alone(sent: Path, tmp_path: Path, capsys: Capture) -> None:
