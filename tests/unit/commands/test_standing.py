@@ -145,11 +145,13 @@ def test_printed_commands_run_from_any_folder(work: Path, folder: str, path: str
     assert checked.code == 1, checked.err
     (logs,) = shlex.split(printed(checked.out, "logs"))
     assert (here / logs / "berth.log").is_file()
-    for label in ("again", "      again:", "hand in"):
+    # A shell and a Python of its own once; the same words in a child for the rest.
+    for label in ("again",) if run is in_a_shell else ("again", "      again:", "hand in"):
         again = run(printed(checked.out, label), here)
         assert again.code == 1, (label, again)
         assert "speech/env" in again.out
-    assert len(list((work / "submissions").iterdir())) == 1
+    if run is in_a_child:
+        assert len(list((work / "submissions").iterdir())) == 1
     paused = run(f"{ours(work)} clock pause lunch --workspace {place}", here)
     assert "paused: lunch" in paused.out
     resumed = run(printed(paused.out, "go on"), here)
