@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness import console, settings, wording
 from harness.commands.trial import FAILED
-from harness.errors import HarnessError
+from harness.errors import HarnessError, SubmissionError
 from harness.intake import cautions, folders, workspace
 from harness.intake.submission import Packed
 from harness.model import Exercise, Grading, Json, Status
@@ -63,14 +64,29 @@ def warn(handed: Handed) -> None:
     _warn(_warnings(handed.packed.contents, handed.space.root))
 
 
+@contextlib.contextmanager
+def one_object(*, wanted: bool) -> Iterator[None]:
+    """Say a refusal as JSON as well, where that is wanted, before it ends the command."""
+    try:
+        yield
+    except SubmissionError as error:
+        if wanted:
+            _refused_as_json(str(error))
+        raise
+
+
 def refused(grading: Grading, *, as_json: bool) -> None:
     """Say why nothing was packed."""
     text = (
         f"{grading.reason.rstrip()}\nNothing was packed: a grading would refuse it. --no-check packs it all the same."
     )
     if as_json:
-        console.document({"file": "", "tried": "refused", "reason": grading.reason})
+        _refused_as_json(grading.reason)
     console.notice(visible(f"refused: {text}"))
+
+
+def _refused_as_json(reason: str) -> None:
+    console.document({"file": "", "tried": "refused", "reason": reason})
 
 
 def document(handed: Handed, grading: Grading | None, why: HarnessError | None) -> None:

@@ -72,7 +72,8 @@ def submit(
         return ExitCode.PASSED
     folder = space.root / folders.PACKED_FOLDER if out is None else out
     places.probe(folder, "the packed file")
-    desk = _Desk.of(exercise, space)
+    with handing_in.one_object(wanted=as_json):
+        desk = _Desk.of(exercise, space)
     tried = Tried()
     if try_it:
         opener = Opener(catalogue=catalogue, engine=engine, network_range=network_range)

@@ -195,6 +195,18 @@ def test_interruption_while_it_is_tried_leaves_everything_as_it_was(
     assert list(temporary.iterdir()) == []
 
 
+def test_what_cannot_travel_is_said_as_json_too(
+    hand_in: Callable[..., ExitCode], work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who reads it reads one object, whatever it is refused for."""
+    (work / "service.toml").unlink()
+    with pytest.raises(SubmissionError):
+        hand_in(as_json=True)
+    (said,) = capsys.readouterr().out.splitlines()
+    assert json.loads(said)["tried"] == "refused"
+    assert "service.toml: expected it at the top" in json.loads(said)["reason"]
+
+
 def test_what_is_kept_is_what_was_tried(
     hand_in: Callable[..., ExitCode],
     known: Catalogue,

@@ -106,6 +106,16 @@ def test_a_workspace_of_a_pack_is_called_as_who_was_invited(sent: Path, monkeypa
     assert workspace.read(sent.parent / "heron").language == "go"
 
 
+def test_what_can_be_run_can_be_run(tmp_path: Path) -> None:
+    """Not every zip tool keeps it, so the list of the pack says it; and who packs needs no such disk."""
+    known = giving.catalogue(tmp_path / "company", {"exercises/harbour/starter/python/go.txt": "#!/bin/sh\n"})
+    (known.exercise_dir("harbour") / "starter/python/go.txt").chmod(0o755)
+    given = giving.give(tmp_path, known)
+    _rewritten(given, lambda _, content: content)
+    root = begin(given, tmp_path / "w").root
+    assert [os.access(root / name, os.X_OK) for name in ("go.txt", "mode")] == [True, False]
+
+
 def test_an_unpacked_pack_is_started_by_its_exercise_as_well(sent: Path, tmp_path: Path) -> None:
     """Whoever stands in it has a catalogue there: its exercise by id is the pack."""
     folder = as_folder(sent)
