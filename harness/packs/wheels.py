@@ -36,7 +36,7 @@ _NOT_KEPT = re.compile(r"^(?:Version|Requires-Dist|Description-Content-Type): .*
 _WHEEL = b"Wheel-Version: 1.0\nGenerator: harness pack\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 _SECONDS = 900
 _MAX_WHEEL_BYTES = 64 * 1024 * 1024
-_CREDENTIALS = re.compile(r"//[^/@\s]+@")
+_CREDENTIALS = re.compile(r"//[^/\s]+@")
 
 
 def own() -> SubmissionFile:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import subprocess
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -274,6 +275,16 @@ def test_wheels_that_a_cleaner_took_are_had_again(tmp_path: Path, monkeypatch: p
         (kept / giving.WHEEL).unlink()
     monkeypatch.setattr(wheels, "_pip", lambda folder, _: str((folder / "wheels").mkdir() or ""))
     assert wheels.needed(None, tmp_path, lambda _: None) == ((), f"none were kept in {kept}")
+
+
+def test_what_an_index_says_is_said_without_its_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A company's index may have one in its address; pip repeats it."""
+    said = "WARNING: retrying\nERROR: no wheels at https://hiring:pass@w0rd@index.example/simple\n"
+    ended = subprocess.CompletedProcess[str]([], 1, stdout="", stderr=said)
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: ended)
+    found, why = wheels.needed(None, tmp_path, lambda _: None)
+    assert found == ()
+    assert why == "pip found no package index that has them (ERROR: no wheels at https://index.example/simple)"
 
 
 def test_without_an_index_a_pack_says_what_it_lacks(
