@@ -33,7 +33,7 @@ A trivial grading makes some 80 000 objects that stay, so that it ends without h
 """
 _NO_PLUGINS = ("PYDANTIC_DISABLE_PLUGINS", "__all__")
 """Else pydantic reads what every installed package registers, and lets strangers take part in what is parsed here."""
-_KEEPING = frozenset({"check", "grade", "validate"})
+_KEEPING = frozenset({"check", "grade", "pack", "submit", "validate"})
 """Commands that write what they find into files: standard output is only a view of it."""
 
 

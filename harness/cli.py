@@ -122,7 +122,7 @@ def start(
 )
 @click.option("--language", metavar="L", type=options.TEXT, help="Starter of this language only (default: all).")
 @click.option("--deliver", metavar="TEXT", default="", help="Where the candidate sends what they made, in a sentence.")
-@click.option("--out", metavar="FILE", type=options.PATH, help="The file to write (default: ALIAS.zip).")
+@click.option("--out", metavar="FILE", type=options.PATH, help="The file to write, called *.zip (default: ALIAS.zip).")
 @click.pass_context
 def pack(
     context: click.Context,

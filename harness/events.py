@@ -97,9 +97,9 @@ class Finished(_Event):
     crashed: bool = False
 
 
-_EVENT: TypeAdapter[Collected | OutcomeSaid | PhaseSaid | MarkSaid | Note | Broken | Finished] = TypeAdapter(
-    Annotated[Collected | OutcomeSaid | PhaseSaid | MarkSaid | Note | Broken | Finished, Field(discriminator="event")],
-    config=ConfigDict(defer_build=True),
+Event = Collected | OutcomeSaid | PhaseSaid | MarkSaid | Note | Broken | Finished
+_EVENT: TypeAdapter[Event] = TypeAdapter(
+    Annotated[Event, Field(discriminator="event")], config=ConfigDict(defer_build=True)
 )
 
 
@@ -121,8 +121,8 @@ class Evidence:
         """Whether the grader came to its end by itself."""
         return self.finished is not None and not self.finished.crashed and self.finished.exit in {0, 1}
 
-    def take(self, message: dict[str, Json]) -> None:
-        """Add the event in a frame. Raises GraderError when it is not one, or after ``finished``."""
+    def take(self, message: dict[str, Json]) -> Event:
+        """Add the event in a frame and return it. Raises GraderError when it is not one, or after ``finished``."""
         self.count += 1
         if self.count > MAX_EVENTS:
             text = f"expected at most {MAX_EVENTS} events from a grader, found more: something in it loops"
@@ -138,8 +138,9 @@ class Evidence:
             text = f"expected an event of the grader protocol, found {str(body)[:200]}: {first['loc']} {first['msg']}"
             raise GraderError(text) from error
         self._keep(event)
+        return event
 
-    def _keep(self, event: Collected | OutcomeSaid | PhaseSaid | MarkSaid | Note | Broken | Finished) -> None:
+    def _keep(self, event: Event) -> None:
         match event:
             case Collected():
                 self.collected.extend(event.checks)

@@ -32,7 +32,8 @@ class Expected:
     permitted: tuple[str, ...] | None = None
     """Globs of what else may fail; None: anything, but for ``smoke``."""
     smoke: tuple[str, ...] = ()
-    """Globs of checks that pass unless they are required to fail: a mutant that does not even run proves nothing."""
+    """Globs of checks that pass: a mutant that does not even run proves nothing. One that is required or permitted to
+    fail by its whole id may fail: it is the mistake's own."""
     lowest: float = 0.0
     highest: float | None = None
     """Points; None where another rule of acceptance says it."""
@@ -47,12 +48,12 @@ class Expected:
 
     def unexpected(self, failed: Iterable[str]) -> tuple[str, ...]:
         """Return those of ``failed`` that should have passed."""
-        return tuple(
-            check
-            for check in failed
-            if not self.requires(check)
-            and (matches(check, self.smoke) or (self.permitted is not None and not matches(check, self.permitted)))
-        )
+        return tuple(check for check in failed if not self.requires(check) and not self._allows(check))
+
+    def _allows(self, check_id: str) -> bool:
+        if self.permitted is not None and check_id in self.permitted:
+            return True
+        return not matches(check_id, self.smoke) and (self.permitted is None or matches(check_id, self.permitted))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field
 
 from harness import tables, wording
-from harness.errors import SubmissionError
-from harness.model import Exercise, Service
+from harness.errors import ExerciseError, SubmissionError
+from harness.model import Exercise, Service, SubmissionFile
 from harness.tables import Many, Table
 from harness.wording import quoted, suggestion
 
@@ -51,6 +52,15 @@ def parse_service(exercise: Exercise, data: bytes, where: str = FILE) -> Service
         test=tuple(document.test),
         timeouts=defaults | document.timeouts,
     )
+
+
+def of_starter(exercise: Exercise, files: Sequence[SubmissionFile]) -> Service:
+    """Return what a starter declares. Raises ExerciseError when it says nothing."""
+    for file in files:
+        if file.path == FILE:
+            return parse_service(exercise, file.content, f"starter/{FILE}")
+    text = f"expected {FILE} in the starter, found {len(files)} other files: add it"
+    raise ExerciseError(text)
 
 
 def _language(exercise: Exercise, language: str | None) -> list[str]:

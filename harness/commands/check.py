@@ -42,8 +42,7 @@ def check(
     space = workspace.find(Path(path))
     catalogue = home.catalogue_of(space, catalogue)
     exercise = catalogue.exercise(space.exercise_id)
-    known = [one.id for one in exercise.checks]
-    _refuse_unknown(only, known)
+    _refuse_unknown(only, [one.id for one in exercise.checks])
     places.probe(space.root / workspace.FOLDER, "what the checks find")
     bench = Bench(
         space=space,
@@ -53,8 +52,13 @@ def check(
         keep=keep,
         as_json=as_json,
     )
-    if not watching:
-        return bench.once(tuple(only))[0]
+    return _watched(bench, only) if watching else bench.once(tuple(only))[0]
+
+
+def _watched(bench: Bench, only: Sequence[str]) -> ExitCode:
+    """Check on each save, until it is interrupted."""
+    space, exercise = bench.space, bench.exercise
+    known = [one.id for one in exercise.checks]
     asked = tuple(one for one in known if not only or any(fnmatch.fnmatchcase(one, pattern) for pattern in only))
     claim = workspace.read_claim(space.root)
     failed = tuple(one for one in asked if claim.get(one) in trial.FAILED)

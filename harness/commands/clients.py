@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from harness import console
@@ -49,23 +51,17 @@ def reload(*, workspace_path: Path) -> ExitCode:
 
 def shell(sandbox: str, *, workspace_path: Path) -> ExitCode | int:
     """Open a shell in a sandbox; its exit code is what it ends with."""
-    line = Line(state.connected(workspace.find(workspace_path).root))
-    try:
+    with _connected(workspace.find(workspace_path).root) as line:
         line.send(terminal.request(sandbox))
         return _ended(terminal.attend(line))
-    finally:
-        line.close()
 
 
 def down(*, workspace_path: Path) -> ExitCode:
     """End the ``up`` of a workspace, and wait until nothing of it is left. Raises HarnessError when something is."""
     root = workspace.find(workspace_path).root
-    line = Line(state.connected(root))
-    try:
+    with _connected(root) as line:
         line.send({"verb": "down"})
         line.receive()  # it hangs up
-    finally:
-        line.close()
     until = time.monotonic() + _DOWN_SECONDS
     while state.is_up(root):
         if time.monotonic() > until:
@@ -81,15 +77,25 @@ def down(*, workspace_path: Path) -> ExitCode:
 
 def _asked(path: Path, request: Mapping[str, Json]) -> ExitCode:
     """Send a request and print what comes of it."""
-    line = Line(state.connected(workspace.find(path).root))
-    try:
+    # A letter may come in two pieces.
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    with _connected(workspace.find(path).root) as line:
         line.send(request)
         while (message := line.receive()) is not None and "end" not in message:
             if text := message.get("text"):
                 console.entry(str(text))
             if data := data_of(message):
-                _print(data)
+                _print(decoder.decode(data))
+        _print(decoder.decode(b"", final=True))
         return ExitCode(_ended(message))
+
+
+@contextlib.contextmanager
+def _connected(root: Path) -> Iterator[Line]:
+    """Yield a line to the ``up`` of a workspace. Raises HarnessError where it dies meanwhile."""
+    line = Line(state.connected(root))
+    try:
+        yield line
     except OSError as error:
         raise _died() from error
     finally:
@@ -114,7 +120,7 @@ def _died() -> HarnessError:
     return HarnessError(text)
 
 
-def _print(data: bytes) -> None:
-    """Print a candidate's bytes: what a terminal would act on is shown instead."""
-    sys.stdout.write(visible(data.decode("utf-8", "replace"), lines=True))
+def _print(text: str) -> None:
+    """Print a candidate's words: what a terminal would act on is shown instead."""
+    sys.stdout.write(visible(text, lines=True))
     sys.stdout.flush()

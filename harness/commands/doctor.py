@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import console, progress, settings
-from harness.commands import fixes, paste, target
+from harness.commands import fixes, paste, standing, target
 from harness.commands.diagnosis import Asked, Diagnosis, diagnose
 from harness.errors import ExitCode, UsageError
 from harness.reports import again
@@ -121,15 +122,16 @@ def _paragraphs(title: str, text: str) -> None:
 
 def _get(wanted: Target | None, argument: str | None, *, paste: bool) -> str:
     """Return what to do about images that are missing."""
-    if wanted is None or argument is None:
-        return "harness images build gets them, or the first command that needs them"
     if paste:
         return "harness images build gets them before the clock starts"
+    program = standing.program(sys.argv[0])
+    if wanted is None or argument is None:
+        return f"{again.one_line((*program, 'images', 'build'))} gets them, or the first command that needs them"
     language = ("--language", wanted.language) if wanted.language else ()
     by_id = argument == wanted.exercise.id
     folders = (str(wanted.pair.home.parent.parent),) if by_id else ()
-    words = ("harness", *again.named(folders), "images", "build", "--exercise", argument, *language)
-    return f"{' '.join(map(again.quoted, words))} gets them before your clock starts"
+    words = (*program, *again.named(folders), "images", "build", "--exercise", argument, *language)
+    return f"{again.one_line(words)} gets them before your clock starts"
 
 
 def _verdict(found: Diagnosis, wanted: Target | None) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness import console, settings, wording
 from harness.commands.trial import FAILED
-from harness.errors import HarnessError
+from harness.errors import HarnessError, SubmissionError
 from harness.intake import cautions, folders, workspace
 from harness.intake.submission import Packed
 from harness.model import Exercise, Grading, Json, Status
@@ -63,14 +64,29 @@ def warn(handed: Handed) -> None:
     _warn(_warnings(handed.packed.contents, handed.space.root))
 
 
+@contextlib.contextmanager
+def one_object(*, wanted: bool) -> Iterator[None]:
+    """Say a refusal as JSON as well, where that is wanted, before it ends the command."""
+    try:
+        yield
+    except SubmissionError as error:
+        if wanted:
+            _refused_as_json(str(error))
+        raise
+
+
 def refused(grading: Grading, *, as_json: bool) -> None:
     """Say why nothing was packed."""
     text = (
         f"{grading.reason.rstrip()}\nNothing was packed: a grading would refuse it. --no-check packs it all the same."
     )
     if as_json:
-        console.document({"file": "", "tried": "refused", "reason": grading.reason})
+        _refused_as_json(grading.reason)
     console.notice(visible(f"refused: {text}"))
+
+
+def _refused_as_json(reason: str) -> None:
+    console.document({"file": "", "tried": "refused", "reason": reason})
 
 
 def document(handed: Handed, grading: Grading | None, why: HarnessError | None) -> None:
@@ -114,7 +130,9 @@ def report(
     console.line(f"file     {handed.file}")
     console.line(f"sha256   {packed.sha256}")
     console.line(f"size     {len(packed.data)} bytes")
-    _say(home.deliver(handed.space) or "send that file to whoever invited you", "hand in")
+    # The company's words may hold an address to copy: none of them is broken.
+    deliver = home.deliver(handed.space) or "send that file to whoever invited you"
+    console.paragraph(deliver, first=_label("hand in"), rest=_LABEL)
     _say(
         "Nothing has left this machine. You can change things and submit again: the last one you send counts, and file "
         "names are in the order of time.",
@@ -179,8 +197,8 @@ def _counted(root: Path, path: str) -> str:
     """Return a dropping as it is named: a folder with how many files are in it."""
     if not path.endswith("/"):
         return wording.visible(path)
-    found = folders.count(root / path)
-    at_least = "at least " if found == folders.MAX_ENTRIES else ""
+    found, whole = folders.count(root / path)
+    at_least = "" if whole else "at least "
     return f"{wording.visible(path)} ({at_least}{found} file{'' if found == 1 else 's'})"
 
 

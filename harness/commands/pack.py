@@ -40,6 +40,9 @@ def pack(
     chosen = bundle.choose_language(pair.exercise, language) if language else ""
     _expect_sentence(deliver)
     target = out if out is not None else Path(f"{alias}{source.SUFFIX}")
+    if target.suffix.lower() != source.SUFFIX:
+        text = f"expected a name that ends in {source.SUFFIX} after --out, by which every verb knows a pack, found {target.name!r}: {target.stem}{source.SUFFIX}?"
+        raise UsageError(text)
     places.probe(target.parent, "the pack")
     collected = _wheels(found)
     with record.opened(record.place(pair, found.packs)) as book:
@@ -61,7 +64,13 @@ def pack(
 
 def _variant(pair: Pair, alias: str, book: record.Book) -> int:
     """Return whose variant it is: the same for the same alias, exercise and version, and nobody else's to work out."""
-    exercise = pair.exercise
+    exercise, orphans = pair.exercise, book.orphans()
+    if orphans:
+        console.notice(
+            f"{book.file.parent} has no secret, and a record of {orphans} {'pack' if orphans == 1 else 'packs'} whose variant "
+            "follows from one: another is made now, so who is packed again may get another variant. To go on with the old one, "
+            f"put it into {book.file.parent} from where those were packed, and pack again"
+        )
     return variants.number(book.secret(), alias, exercise.id, exercise.version) % variants.count(exercise)
 
 

@@ -14,10 +14,22 @@ import re
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 
+from harness.images import company
+
 _NAMES_IN = (
     *("USER", "LOGNAME", "USERNAME", "SUDO_USER", "HOSTNAME", "NAME", "HOME", "COMPUTERNAME"),
     *("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_CERT_PATH", "HARNESS_IMAGES", "HARNESS_DEBIAN"),
     *("HARNESS_CATALOGUE", "HARNESS_SETTINGS", "HARNESS_NETWORK_RANGE", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"),
+    *("HARNESS_PACKS", "HARNESS_WHEELS", "HARNESS_MIRRORS", "XDG_CACHE_HOME", "TMPDIR"),
+    *(
+        *company.BUNDLE_VARIABLES,
+        *company.MIRROR_VARIABLES,
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "NO_PROXY",
+        "all_proxy",
+        "ALL_PROXY",
+    ),
 )
 """Variables whose values, and the parts of them that lie between separators, are somebody's."""
 _COMMON = frozenset(
@@ -25,16 +37,39 @@ _COMMON = frozenset(
         *("bin", "com", "config", "context", "default", "dev", "docker", "example", "etc", "harness", "home", "http"),
         *("https", "local", "localhost", "net", "org", "podman", "root", "run", "sock", "ssh", "state", "tcp", "tmp"),
         *("unix", "user", "users", "usr", "var", "www"),
+        *(
+            "ca",
+            "cache",
+            "certs",
+            "crt",
+            "deb",
+            "debian",
+            "direct",
+            "go",
+            "golang",
+            "index",
+            "mirror",
+            "off",
+            "pem",
+            "proxy",
+        ),
+        *("pypi", "python", "simple", "ssl"),
     }
 )
 """Parts that say nothing of anybody."""
 _SHORTEST = 2
+_AFTER_A_SPACE = r"(?:(?: [^\s/\\'\"<>,;:()]+)? [^\s/\\'\"<>,;:()]*[/\\][^\s'\"<>,;)]+)*"
+"""How a path goes on whose folders have spaces in their names: a word or two, and a slash again."""
 _PATTERNS = (
+    (re.compile(r"(?<=docker context )(?!use\b)[^\s():,;]+"), "<name>"),
+    (re.compile(r"(?<=\blookup )[^\s():,;]+"), "<name>"),
+    (re.compile(rf"\b(?:file|npipe|unix)://[^\s'\"<>)]+{_AFTER_A_SPACE}", re.IGNORECASE), "<address>"),
     (re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"<>)]+", re.IGNORECASE), "<address>"),
     (re.compile(r"[^\s@'\"<>(]+@[^\s@'\"<>)]+"), "<address>"),
-    (re.compile(r"(?<![\w.])(?:[A-Za-z]:\\|\\\\)[^\s'\"<>]+"), "<path>"),
-    (re.compile(r"(?<![\w<])(?:~|\.{1,2})?/[^\s'\"<>,;)]+"), "<path>"),
-    (re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?::\d+|/\d+)?(?![\w.])"), "<address>"),
+    (re.compile(rf"(?<![\w.])(?:[A-Za-z]:\\|\\\\)[^\s'\"<>]+{_AFTER_A_SPACE}"), "<path>"),
+    (re.compile(rf"(?<![\w<])(?:~|\.{{1,2}})?/[^\s'\"<>,;)]+{_AFTER_A_SPACE}"), "<path>"),
+    # The stop of a sentence may follow.
+    (re.compile(r"(?<![\w.])\d{1,3}(?:([.-])\d{1,3})(?:\1\d{1,3}){2}(?::\d+|/\d+)?(?![\w-]|\.\d)"), "<address>"),
     (
         re.compile(r"(?<![\w:])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?:%\w+)?(?:/\d+)?(?![\w:])", re.IGNORECASE),
         "<address>",
@@ -47,6 +82,7 @@ _PATTERNS = (
         "<name>",
     ),
     (re.compile(r"(?<![\w<])[\w.-]+:\d+/[^\s'\"<>,;)]*"), "<address>"),
+    (re.compile(r"(?<![\w./<-])[a-z][\w-]*:\d{2,5}(?![\w.-])", re.IGNORECASE), "<address>"),
 )
 
 

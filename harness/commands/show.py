@@ -7,6 +7,7 @@ from dataclasses import asdict
 from harness import console
 from harness.catalogue import briefs
 from harness.catalogue.finder import Catalogue
+from harness.commands import standing
 from harness.errors import ExitCode
 from harness.model import Exercise
 from harness.packs import home
@@ -30,8 +31,8 @@ def show(exercise_id: str, *, as_json: bool, catalogue: Catalogue) -> ExitCode:
     console.line()
     if pack is None:
         console.line(f"brief: {catalogue.exercise_dir(exercise_id) / briefs.BRIEF}")
-    choice = f" --language {exercise.languages[0]}" if len(exercise.languages) > 1 else ""
-    console.line(f"next:  {again.on('start', exercise_id)}{choice}")
+    choice = ("--language", exercise.languages[0]) if len(exercise.languages) > 1 else ()
+    console.line(f"next:  {again.one_line(again.command(standing.caller(exercise_id), 'start', *choice))}")
     return ExitCode.PASSED
 
 

@@ -27,6 +27,15 @@ def program(started: str) -> tuple[str, ...]:
     return (_NAME,) if on_the_path or Path(started).name != _NAME else (started,)
 
 
+def program_from(folder: Path) -> tuple[str, ...]:
+    """Return the words that start this program from ``folder``."""
+    first, *others = program(sys.argv[0])
+    if os.sep in first:
+        place = os.path.abspath(first)  # noqa: PTH100 - resolve() would follow links, and a link may be what was called
+        first = min(os.path.relpath(place, folder), place, key=len)
+    return (first, *others)
+
+
 def seen(place: Path) -> str:
     """Return ``place`` as it is called from here, in the shorter of both ways."""
     return min(os.path.relpath(place, Path.cwd()), str(place), key=len)

@@ -60,6 +60,8 @@ def _say(made: Bundle, target: Path, sources: tuple[str, ...]) -> None:
     console.line(f"alias      {reader.alias}  ({said})")
     console.line(f"read       {target / 'BRIEF.md'}")
     caller = standing.caller(str(target))
-    for label, verb in (("before", "doctor"), ("try", "check"), ("hand in", "submit")):
+    # Without a network there is nothing to hold: such a program is run once for each case.
+    held = (("run", "up"),) if exercise.network else ()
+    for label, verb in (("before", "doctor"), *held, ("try", "check"), ("hand in", "submit")):
         words = again.command(caller, verb, catalogue=sources)
         console.line(f"{label.ljust(11)}{again.one_line(words)}")

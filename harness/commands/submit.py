@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
-from harness import console, places, settings
+from harness import console, crashes, owners, places, settings
 from harness.catalogue.finder import Catalogue
 from harness.commands import handing_in, standing, trial
 from harness.commands.opening import Opener
@@ -23,6 +24,8 @@ from harness.reports.again import Caller
 
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _SECOND = dt.timedelta(seconds=1)
+_TRYING_SECONDS = 6 * 3600
+"""After so long anybody may remove the copy that was tried, where nobody can tell whether we still run."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +72,8 @@ def submit(
         return ExitCode.PASSED
     folder = space.root / folders.PACKED_FOLDER if out is None else out
     places.probe(folder, "the packed file")
-    desk = _Desk(exercise=exercise, space=space, told=clock.told(trial.clock_of(space, begin=False)))
+    with handing_in.one_object(wanted=as_json):
+        desk = _Desk.of(exercise, space)
     tried = Tried()
     if try_it:
         opener = Opener(catalogue=catalogue, engine=engine, network_range=network_range)
@@ -79,15 +83,19 @@ def submit(
         return ExitCode.REFUSED
     packed, file = desk.keep(folder, tried)
     handed = handing_in.Handed(exercise=exercise, space=space, file=file, packed=packed)
+    _say(handed, tried, None if as_json else caller or standing.caller(str(root), engine or ""))
+    return tried.code
+
+
+def _say(handed: handing_in.Handed, tried: Tried, caller: Caller | None) -> None:
+    """Say what was packed, and how it fared: to a person with commands as ``caller`` can give them, else as JSON."""
     handing_in.warn(handed)
-    if as_json:
+    if caller is None:
         handing_in.document(handed, tried.grading, tried.why)
     else:
-        here = caller or standing.caller(str(root), engine or "")
-        handing_in.report(handed, tried.grading, tried.why, tried.before, here)
+        handing_in.report(handed, tried.grading, tried.why, tried.before, caller)
     if tried.why is not None:
         console.notice(f"packed, but not tried: {tried.why}")
-    return tried.code
 
 
 def _exercise(catalogue: Catalogue, space: workspace.Workspace) -> Exercise:
@@ -107,7 +115,19 @@ class _Desk:
 
     exercise: Exercise
     space: workspace.Workspace
+    contents: folders.Contents
+    """Read once: what is kept is what was tried, whoever saves meanwhile."""
+    seen: Mapping[str, tuple[int, int, int]]
+    """When each file was saved that travels, just before they were read."""
     told: clock.Told | None
+
+    @classmethod
+    def of(cls, exercise: Exercise, space: workspace.Workspace) -> Self:
+        """Return one for the workspace as it is now. Raises SubmissionError when something in it can't travel."""
+        seen = folders.snapshot(exercise, space.root)
+        contents = submission.read(exercise, space.root)
+        told = clock.told(trial.clock_of(space, begin=False))
+        return cls(exercise=exercise, space=space, contents=contents, seen=seen, told=told)
 
     def pack(self, packed_at: str, told: clock.Told | None, *, tried: bool) -> submission.Packed:
         """Return the workspace packed, with the last check as a claim."""
@@ -117,7 +137,7 @@ class _Desk:
         )
         return submission.pack(
             self.exercise,
-            space.root,
+            self.contents,
             sender=sender,
             variant=space.variant,
             claim=workspace.read_claim(space.root),
@@ -129,22 +149,36 @@ class _Desk:
         """Pack it, and run the public checks from the packed file alone, in a folder where nothing else is."""
         packed = self.pack(_now(), self.told, tried=False)
         before = workspace.read_claim(self.space.root)
-        with tempfile.TemporaryDirectory(prefix="harness-submit-") as elsewhere:
-            file = Path(elsewhere) / f"{self.exercise.id}.{self.space.alias}{SUFFIX}"
-            with places.writing("a copy to try", file.parent):
-                file.write_bytes(packed.data)
-            task = Task(path=str(file), exercise_id=self.exercise.id, mode="check")
+        with ExitStack() as stack:
             try:
+                file = self._elsewhere(stack, packed)
+                task = Task(path=str(file), exercise_id=self.exercise.id, mode="check")
                 grading = trial.run(opener, task, "trying the packed file").grading
             except UsageError:
                 raise
-            except HarnessError as error:
-                return Tried(why=error, before=before)
+            except Exception as error:  # noqa: BLE001 - a bug of ours loses nobody's work either
+                return Tried(why=crashes.explained(error), before=before)
         grading = trial.at_home(replace(grading, submission_path=str(self.space.root)), self.space)
         unkept = trial.keep(self.space, grading)
         if unkept is not None:
             console.notice(f"what the checks found could not be kept: {unkept}")
+        with suppress(SubmissionError):
+            if folders.snapshot(self.exercise, self.space.root) != self.seen:
+                console.notice("what was saved while it was tried is not in this file: submit again to send that")
         return Tried(grading=grading, before=before)
+
+    def _elsewhere(self, stack: ExitStack, packed: submission.Packed) -> Path:
+        """Return a copy in a folder of its own, which goes with ``stack``, or is reaped when this process is killed."""
+        try:
+            owner = owners.make_owner("submit", seconds=_TRYING_SECONDS)
+            file = stack.enter_context(owners.scratch(owner)) / f"{self.exercise.id}.{self.space.alias}{SUFFIX}"
+            file.write_bytes(packed.data)
+        except OSError as error:
+            # Whatever helps against it (another TMPDIR as well), the work is packed without it.
+            raise HarnessError(
+                str(places.failure(error, "write a copy to try to the folder for temporary files"))
+            ) from error
+        return file
 
     def keep(self, folder: Path, tried: Tried) -> tuple[submission.Packed, Path]:
         """Write the packed file, unless the last one is the same; return it and where it is.

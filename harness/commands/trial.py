@@ -9,9 +9,11 @@ from dataclasses import replace
 from harness import console, progress, scoring
 from harness.commands.opening import Opener
 from harness.errors import HarnessError
+from harness.events import OutcomeSaid
 from harness.grading.runner import Graded, Task
 from harness.intake import clock, workspace
 from harness.model import Grading, Status, Verdict
+from harness.reports import local
 
 FAILED = frozenset({Status.FAILED, Status.UNPROVEN})
 
@@ -19,10 +21,19 @@ FAILED = frozenset({Status.FAILED, Status.UNPROVEN})
 def run(opener: Opener, task: Task, label: str, *, ready: Callable[[], None] = lambda: None) -> Graded:
     """Run the public checks and return the grading with a verdict on those alone. Raises as ``Runner.grade`` does.
 
-    ``ready`` is called once all is there that they need, images included, before anything of it runs.
+    How each ended is said as it ends. ``ready`` is called once all is there that they need, images included, before
+    anything of it runs.
     """
+    seen: set[str] = set()
+
+    def ended(one: OutcomeSaid, count: int) -> None:
+        seen.add(one.check)
+        console.notice(local.ended(one, len(seen), count))
+
     with progress.step(label) as say, ExitStack() as stack:
-        graded = opener(stack, say).grade(task, ready=ready)
+        graded = opener(stack, say).grade(task, ready=ready, ended=ended)
+    if graded.again:
+        console.notice(graded.again)
     return replace(graded, grading=of_checks_alone(graded.grading))
 
 

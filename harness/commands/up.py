@@ -7,14 +7,13 @@ import os
 import queue
 import secrets
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 from harness import console, owners, progress, settings
 from harness.catalogue.finder import Catalogue
-from harness.commands import trial
+from harness.commands import standing, trial
 from harness.commands.opening import Opener
 from harness.engines.base import SandboxState
 from harness.errors import EngineError, ExitCode, HarnessError
@@ -27,6 +26,7 @@ from harness.live.forward import Forwarder
 from harness.live.holding import Holding, opened
 from harness.live.office import Office
 from harness.packs import home
+from harness.reports import again
 
 _LOOK_SECONDS = 1.0
 _MARGIN_SECONDS = 60
@@ -103,14 +103,17 @@ def _say_how(here: Workspace, holding: Holding, forwarder: Forwarder) -> None:
         console.line(f"  {door.endpoint.name:<{width}}  {door.url}")
     names = ", ".join(one.name for one in holding.job.exercise.sandboxes)
     console.line(f"  sandboxes: {names}")
-    console.line("in another terminal, in this workspace:")
-    console.line("  harness logs [-f] SANDBOX, shell SANDBOX, kill SANDBOX, restart SANDBOX")
-    console.line("  harness fault [NAME --for SECONDS], reload (build again, keep data), down (or Ctrl-C here)")
+    console.line("in another terminal:")
+    if here.root != Path.cwd():
+        console.line(f"  cd {again.quoted(standing.seen(here.root))}")
+    program = again.one_line(standing.program_from(here.root))
+    console.line(f"  {program} logs [-f] SANDBOX, shell SANDBOX, kill SANDBOX, restart SANDBOX")
+    console.line(f"  {program} fault [NAME --for SECONDS], reload (build again, keep data), down (or Ctrl-C here)")
 
 
 def _follow(here: Workspace, holding: Holding) -> None:
     """Say what happens until it is over. Raises HarnessError when it is although nobody ended it."""
-    began, name = time.monotonic(), holding.job.exercise.main.name
+    name = holding.job.exercise.main.name
     watch = _Watch(holding)
     with _status(here.root.name) as show:
         while not holding.over.is_set():
@@ -119,7 +122,7 @@ def _follow(here: Workspace, holding: Holding) -> None:
                     console.notice(text)
             if ended := watch.look():
                 console.notice(f"{name} {ended}: see harness logs {name}")
-            show(f"{name} {watch.word()}, {(time.monotonic() - began) / 60:.0f} min")
+            show(f"{name} {watch.word()}")
             if owners.seconds_left(holding.job.owner) < _MARGIN_SECONDS:
                 console.notice(f"it was up for {held.LONGEST_SECONDS // 3600} hours, which is the longest")
                 return

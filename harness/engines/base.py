@@ -136,17 +136,18 @@ class Usage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Interference:
-    """What somebody else did to a sandbox of ours: not by our order, and by nothing that runs inside."""
+    """What was done to a sandbox of ours, or to all of them: not by our order, and by nothing that runs inside."""
 
     sandbox: str
+    """Empty: it was the whole machine."""
     what: str
-    """Goes on from the sandbox's name: ``was removed``."""
+    """Goes on from the sandbox's name, where there is one: ``was removed``."""
     at: str
-    """By the engine's clock."""
+    """By the engine's clock; of the machine, by its own."""
 
     def __str__(self) -> str:
         """Return it as a clause."""
-        return f"sandbox {self.sandbox} {self.what} at {self.at}"
+        return f"{f'sandbox {self.sandbox} ' if self.sandbox else ''}{self.what} at {self.at}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,15 +4,16 @@ A candidate must not be able to buy a retake by breaking the grader, and must no
 grader is found out before anything is said: if it completes on the starter, the submission is what it dies of, and a human
 looks (exit 6, never 2); if it does not, the fault is ours (exit 5).
 
-Before all that: a run whose sandboxes somebody else killed, stopped, froze or removed is no attempt at all. It is done once
-more, and then inconclusive (exit 2). Nothing inside a sandbox can bring that about.
+Before all that: a run whose sandboxes somebody else killed, stopped, froze or removed, or during which the whole machine
+stood still, is no attempt at all. It is done once more, and then inconclusive (exit 2). Nothing inside a sandbox can bring
+that about.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.errors import ExerciseError, GraderError, SubmissionError
 from harness.grading.job import Job
@@ -24,9 +25,10 @@ RunJob = Callable[[Job], Run]
 _MOST_TOLD = 3
 _INTERFERED = (
     "Not by our order and not from inside, sandboxes of this grading were interfered with, twice ({first}; then {second}). "
-    "This says nothing about the submission: grade it again where nobody else touches containers of the harness, and "
-    "where memory does not run out."
+    "This says nothing about the submission: grade it again where nobody else touches containers of the harness, "
+    "memory does not run out, and the machine does not sleep."
 )
+_AGAIN = "It was done once more, because the first time was disturbed from outside ({first}) and counts for nothing."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,11 +39,13 @@ class Settled:
     """Of the submission, always: what a control left is not about it, but for its logs, named ``control-*``."""
     hold: str = ""
     interfered: str = ""
-    """What somebody else did to its sandboxes, twice, in words: then nothing is known of the submission."""
+    """What disturbed it from outside, twice, in words: then nothing is known of the submission."""
+    again: str = ""
+    """That it was done once more, and why; empty where it was not."""
 
 
 class _InterferedError(Exception):
-    """Somebody else laid hands on the sandboxes of a run, and had done so before."""
+    """A run was disturbed from outside, and had been before."""
 
     def __init__(self, run: Run, why: str) -> None:
         super().__init__(why)
@@ -49,12 +53,17 @@ class _InterferedError(Exception):
 
 
 class _Undisturbed:
-    """Runs jobs; the first that somebody interferes with is run once more, by itself."""
+    """Runs jobs; the first that is disturbed from outside is run once more, by itself."""
 
     def __init__(self, run_job: RunJob, progress: Progress) -> None:
         self._run_job = run_job
         self._progress = progress
         self._first = ""
+
+    @property
+    def again(self) -> str:
+        """That a run was done once more, in a sentence; empty where none was."""
+        return _AGAIN.format(first=self._first) if self._first else ""
 
     def __call__(self, job: Job) -> Run:
         run = self._run_job(job)
@@ -64,7 +73,7 @@ class _Undisturbed:
         if self._first:
             raise _InterferedError(run, _INTERFERED.format(first=self._first, second=what))
         self._first = what
-        self._progress(f"somebody else interfered ({what}): once more")
+        self._progress(f"disturbed from outside ({what}): once more")
         began = Phase(name=f"interfered with: {what}", seconds=sum(phase.seconds for phase in run.phases))
         again = self(job)
         again.phases.insert(0, began)
@@ -78,8 +87,9 @@ def settle(run_job: RunJob, job: Job, control: Callable[[], Job], progress: Prog
     ExerciseError when the checks can't be run at all: then there is nothing to try again. A run that somebody else interfered
     with is no attempt: it is done once more, and one a grading is all it gets.
     """
+    undisturbed = _Undisturbed(run_job, progress)
     try:
-        return _settle(_Undisturbed(run_job, progress), job, control, progress)
+        return replace(_settle(undisturbed, job, control, progress), again=undisturbed.again)
     except _InterferedError as error:
         return Settled(run=error.run, interfered=str(error))
 

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from harness import wire
 from harness.engines.base import Attachment, ExecResult, Scenario
 from harness.errors import GraderError, SandboxError
-from harness.events import Evidence
+from harness.events import Evidence, OutcomeSaid
 from harness.grading.args import Args, RequestError
 from harness.grading.machinelock import MachineLock
 from harness.grading.runlog import RunLog
@@ -97,19 +97,19 @@ class Broker:
         deadline: Deadline,
         interfered: Callable[[], bool] = lambda: False,
         *,
+        ended: Callable[[OutcomeSaid], None] = lambda _: None,
         more: Mapping[str, Callable[[Args], Json]] | None = None,
-        told: Callable[[Evidence], None] = lambda _: None,
     ) -> None:
         """Serve what ``desk`` hands out, until ``deadline``, or until somebody ``interfered``: then nothing counts.
 
-        ``more`` are verbs beside those of a grading; ``told`` is shown the evidence after each event.
+        ``ended`` is told of each check when it ends; ``more`` are verbs beside those of a grading.
         """
         self._attachment = attachment
         self._scenario = scenario
         self._desk = desk
         self._deadline = deadline
         self._interfered = interfered
-        self._told = told
+        self._ended = ended
         self._writing = threading.Lock()
         self._pending = threading.BoundedSemaphore(_MAX_PENDING)
         self._machine = MachineLock()
@@ -153,8 +153,9 @@ class Broker:
             if message is None:
                 return
             if message.get("type") == "event":
-                evidence.take(message)
-                self._told(evidence)
+                event = evidence.take(message)
+                if isinstance(event, OutcomeSaid):
+                    self._ended(event)
             elif message.get("type") == "request":
                 self._accept(message, pool)
             else:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from harness.catalogue import globs
 from harness.grading import content, plan
 from harness.model import Check, Exercise, Json, SubmissionFile
 from harness.owners import Owner
@@ -61,3 +62,15 @@ class Job:
             "limits": {"deadline_seconds": self.exercise.deadline_seconds},
             "files": base64.b64encode(content.tar_of(self.grader_files)).decode(),
         }
+
+
+def selected(checks: tuple[Check, ...], only: Sequence[str]) -> tuple[Check, ...]:
+    """Return the checks that match a pattern of ``only``, all when it is empty.
+
+    What a chosen check requires counts only when it was chosen too: who asks for one check wants to see that one.
+    """
+    if not only:
+        return checks
+    chosen = tuple(check for check in checks if globs.matches(check.id, only))
+    ids = {check.id for check in chosen}
+    return tuple(replace(check, requires=tuple(one for one in check.requires if one in ids)) for check in chosen)

@@ -9,31 +9,31 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
-from harness import __version__, owners, scoring
-from harness.catalogue import globs, variants
+from harness import __version__, owners
+from harness.catalogue import variants
 from harness.catalogue.finder import Catalogue
 from harness.catalogue.pair import Pair
-from harness.catalogue.service import FILE as SERVICE_FILE
-from harness.catalogue.service import parse_service
+from harness.catalogue.service import of_starter
 from harness.engines.base import Attachment, Engine
-from harness.errors import ExerciseError, ExitCode, SubmissionError
-from harness.events import Evidence
-from harness.grading import attempts, plan, session, trust
+from harness.errors import ExitCode, SubmissionError
+from harness.events import OutcomeSaid
+from harness.grading import attempts, judging, plan, session, trust
 from harness.grading.changed import patch_of
-from harness.grading.job import Job
+from harness.grading.job import Job, selected
 from harness.grading.unknown import NO_EXERCISE
 from harness.intake import senders, submission
-from harness.model import Check, Exercise, Grading, Score, Submission, SubmissionFile, Verdict
+from harness.model import Exercise, Grading, Score, Submission, Verdict
 from harness.packs import record
 from harness.packs.fit import Fit, compare, held
 
 Progress = Callable[[str], None]
+Ended = Callable[[OutcomeSaid, int], None]
+"""Told of each check when it ends, and of how many are run in all."""
 Images = Callable[[tuple[str, ...]], Mapping[str, str]]
 """Names of image recipes -> tags that exist on the engine."""
 _WARM_SECONDS = 3600
@@ -68,6 +68,12 @@ class Graded:
     patch: bytes = b""
     """What it changed of the starter (:mod:`harness.patches`); empty where nobody can tell in which language it is."""
     papers: Mapping[str, bytes] = field(default_factory=dict)
+    again: str = ""
+    """That it was done once more, and why, as its notes say."""
+
+
+def _nothing(*_: object) -> None:
+    pass
 
 
 class Runner:
@@ -82,7 +88,7 @@ class Runner:
         *,
         keep_warm: bool = False,
         packs: Path | None = None,
-        meanwhile: Callable[[], None] = lambda: None,
+        meanwhile: Callable[[], None] = _nothing,
     ) -> None:
         """Grade with ``catalogue``; ``packs`` is where the record of packs is, if not beside each grader's catalogue.
 
@@ -110,30 +116,31 @@ class Runner:
         self._warm_graders.clear()
         self._warm.close()
 
-    def grade(self, task: Task, *, ready: Callable[[], None] = lambda: None) -> Graded:
+    def grade(self, task: Task, *, ready: Callable[[], None] = _nothing, ended: Ended = _nothing) -> Graded:
         """Grade one submission. A refused one is a result; only what is not the candidate's is raised.
 
-        ``ready`` is called when all is there that a grading needs, images included, before anything runs.
-        Raises UsageError, ExerciseError, EngineError or GraderError.
+        ``ready`` is called when all is there that is needed, images included; ``ended`` hears of each check, undecided. Raises
+        UsageError, ExerciseError, EngineError or GraderError.
         """
         began, started_at = time.monotonic(), dt.datetime.now(dt.UTC)
         identity = f"{started_at:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         taken, refusal = self._take_in(task)
         base = _blank(taken, task, identity=identity, started_at=started_at, pair=(pair := self._pair(taken, task)))
         if refusal or pair is None:
-            return Graded(grading=_refused(base, refusal, time.monotonic() - began), logs={})
+            return Graded(grading=judging.refused(base, refusal, time.monotonic() - began), logs={})
         patch = patch_of(taken.submission, pair) if task.mode == "grade" else b""
         job: Job | None = None
         try:
             job = self._job(taken, task, identity)
             ready()
-            settled = attempts.settle(self._run, job, partial(self._control, job), self._progress)
+            settled = self._settled(job, ended)
         except SubmissionError as error:
             noted = replace(base, notes=(*base.notes, *filter(None, (taken.fit.hold,))))
             noted = noted if job is None else self._with_engine(noted, job)
-            return Graded(grading=_refused(noted, str(error), time.monotonic() - began), logs={}, patch=patch)
-        judged = _judged(self._with_engine(base, job), job, settled, time.monotonic() - began)
-        return Graded(grading=held(judged, taken.fit), logs=settled.run.logs, patch=patch, papers=pair.papers)
+            return Graded(grading=judging.refused(noted, str(error), time.monotonic() - began), logs={}, patch=patch)
+        base = self._with_engine(replace(base, notes=(*base.notes, *filter(None, (settled.again,)))), job)
+        grading = held(judging.judged(base, job, settled, time.monotonic() - began), taken.fit)
+        return Graded(grading=grading, logs=settled.run.logs, patch=patch, papers=pair.papers, again=settled.again)
 
     def job(self, task: Task, identity: str) -> Job:
         """Return what would be run to grade ``task``. Raises SubmissionError where that would be refused."""
@@ -157,10 +164,9 @@ class Runner:
         services = {"submission": submission.service(exercise, taken.submission)}
         contents = {"submission": taken.submission.files}
         language = services["submission"].language
-        starter = pair.starter(language)
-        if starter:
+        if starter := pair.starter(language):
             contents["starter"] = starter
-            services["starter"] = parse_service(exercise, _service_text(starter), "starter/service.toml")
+            services["starter"] = of_starter(exercise, starter)
         contents["yardstick"] = pair.below("yardstick")
         tags = self._images(plan.images_needed(exercise, language))
         parameters = variants.parameters(exercise, taken.submission.variant)
@@ -185,15 +191,23 @@ class Runner:
         services = {**job.services, "submission": job.services.get("starter", job.services["submission"])}
         return replace(job, contents=contents, services=services)
 
-    def _run(self, job: Job) -> session.Run:
+    def _settled(self, job: Job, ended: Ended) -> attempts.Settled:
+        def run(one: Job) -> session.Run:
+            # What a control does is not about the submission.
+            return self._run(one, lambda said: ended(said, len(selected(job.checks, job.only))) if one is job else None)
+
+        return attempts.settle(run, job, lambda: self._control(job), self._progress)
+
+    def _run(self, job: Job, ended: Callable[[OutcomeSaid], None]) -> session.Run:
         # Each run has all of its time: what is opened for it ends by itself when that is over.
         job = replace(job, owner=owners.make_owner(job.owner.run, seconds=_lifetime(job.exercise)))
+        listener = session.Listener(progress=self._progress, ended=ended)
         if job.exercise.network or not self._keep_warm:
-            return session.run_once(self._engine, job, self._progress, self._meanwhile)
+            return session.run_once(self._engine, job, replace(listener, meanwhile=self._meanwhile))
         complete = False
         try:
             grader = self._warm_grader(job)
-            run = session.run_attached(self._engine, job, grader, self._warm_owner, self._progress)
+            run = session.run_attached(self._engine, job, grader, self._warm_owner, listener)
             complete = run.evidence.complete and not run.interferences
         finally:
             if not complete:
@@ -293,63 +307,6 @@ def _unreadable(task: Task, exercise: Exercise) -> Submission:
     )
 
 
-def _judged(base: Grading, job: Job, settled: attempts.Settled, seconds: float) -> Grading:
-    # What a run says that somebody else interfered with is not read: each of its checks is still owed.
-    evidence = Evidence() if settled.interfered else settled.run.evidence
-    judgement = scoring.judge(
-        job.exercise,
-        selected(job.checks, job.only),
-        evidence.outcomes,
-        base.bar,
-        collected=_collected(evidence, job),
-    )
-    verdict, exit_code = judgement.verdict, judgement.exit_code
-    reason = "; ".join(judgement.problems)
-    if settled.interfered:
-        verdict, exit_code, reason = Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE, settled.interfered
-    if settled.hold:
-        verdict, exit_code, reason = Verdict.HELD, ExitCode.INTEGRITY, settled.hold
-    return replace(
-        base,
-        seconds=round(seconds, 2),
-        verdict=verdict,
-        exit_code=int(exit_code),
-        score=judgement.score,
-        outcomes=judgement.outcomes,
-        phases=(*settled.run.phases, *evidence.phases),
-        timeline=tuple(evidence.marks),
-        reason=reason,
-    )
-
-
-def _collected(evidence: Evidence, job: Job) -> list[str]:
-    """Return the ids of the tests that were found, without those of declared checks that nobody asked for."""
-    unasked = {check.id for check in job.checks} - {check.id for check in selected(job.checks, job.only)}
-    return [name for name in evidence.collected if name not in unasked]
-
-
-def selected(checks: tuple[Check, ...], only: Sequence[str]) -> tuple[Check, ...]:
-    """Return the checks that match a pattern of ``only``, all when it is empty.
-
-    What a chosen check requires counts only when it was chosen too: who asks for one check wants to see that one.
-    """
-    if not only:
-        return checks
-    chosen = tuple(check for check in checks if globs.matches(check.id, only))
-    ids = {check.id for check in chosen}
-    return tuple(replace(check, requires=tuple(one for one in check.requires if one in ids)) for check in chosen)
-
-
-def _refused(base: Grading, reason: str, seconds: float) -> Grading:
-    return replace(
-        base,
-        seconds=round(seconds, 2),
-        verdict=Verdict.REFUSED,
-        exit_code=int(ExitCode.REFUSED),
-        reason=reason,
-    )
-
-
 def _blank(taken: Taken, task: Task, *, identity: str, started_at: dt.datetime, pair: Pair | None) -> Grading:
     """Return the grading as it is before anything was opened."""
     exercise, found = taken.exercise, taken.submission
@@ -390,11 +347,3 @@ def seed_of(task: Task, pair: Pair | None) -> int:
     if task.seed is not None:
         return task.seed
     return NO_EXERCISE.seed if pair is None else pair.seed
-
-
-def _service_text(files: Sequence[SubmissionFile]) -> bytes:
-    for file in files:
-        if file.path == SERVICE_FILE:
-            return file.content
-    text = f"expected {SERVICE_FILE} in the starter, found {len(files)} other files: add it"
-    raise ExerciseError(text)

@@ -21,7 +21,7 @@ from harness.engines.base import (
     ScenarioSpec,
 )
 from harness.errors import ContentError, HarnessError, SubmissionError
-from harness.events import Evidence
+from harness.events import Evidence, OutcomeSaid
 from harness.grading import builds, content, plan, steps
 from harness.grading.args import RequestError
 from harness.grading.broker import Broker, BuildResult, Deadline, Desk, OneShot
@@ -35,6 +35,22 @@ Progress = Callable[[str], None]
 _LOG_TAIL_KB = 256
 
 
+def _nothing() -> None:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listener:
+    """Who hears of a run while it goes on."""
+
+    progress: Progress
+    """What is being done now."""
+    ended: Callable[[OutcomeSaid], None]
+    """Each check when it ends, before anything is decided: a run that somebody interferes with begins again."""
+    meanwhile: Callable[[], None] = _nothing
+    """Called when the grader has been started, and says nothing for a while."""
+
+
 @dataclass(slots=True)
 class Run:
     """What one run of a grader left behind."""
@@ -43,7 +59,7 @@ class Run:
     phases: list[Phase] = field(default_factory=list)
     logs: dict[str, bytes] = field(default_factory=dict)
     interferences: tuple[Interference, ...] = ()
-    """What somebody else did to its sandboxes: when there is any, nothing else here counts."""
+    """What disturbed it from outside: when there is any, nothing else here counts."""
 
     @classmethod
     def empty(cls) -> Run:
@@ -51,48 +67,48 @@ class Run:
         return cls(evidence=Evidence())
 
 
-def run_once(engine: Engine, job: Job, progress: Progress, meanwhile: Callable[[], None]) -> Run:
+def run_once(engine: Engine, job: Job, listener: Listener) -> Run:
     """Open everything, let the grader run to its end, close everything.
 
-    ``meanwhile`` is called when the grader has been started, and says nothing for a while.
     Raises SubmissionError when the submission does not build; EngineError and GraderError as the broker does. A run that
     somebody else interfered with raises none of them: whatever went wrong may be their doing.
     """
     eyes = Eyes(engine, job.owner)
     if job.exercise.network:
-        return _told(eyes, lambda: _run_scenario(engine, job, eyes, progress, meanwhile))
+        return _told(eyes, lambda: _run_scenario(engine, job, eyes, listener))
 
     def one_shots() -> Run:
         with (
-            _first(engine, job, _content(engine, job, progress)) as first,
+            _first(engine, job, _content(engine, job, listener.progress)) as first,
             engine.attach_once(job.owner, plan.grader(job.exercise, job.tags)) as attachment,
         ):
-            return _serve_one_shots(engine, job, attachment, first, eyes, progress=progress, meanwhile=meanwhile)
+            return _serve_one_shots(engine, job, attachment, first, eyes, listener=listener)
 
     return _told(eyes, one_shots)
 
 
-def run_attached(engine: Engine, job: Job, attachment: Attachment, owner: Owner, progress: Progress) -> Run:
+def run_attached(engine: Engine, job: Job, attachment: Attachment, owner: Owner, listener: Listener) -> Run:
     """Run a job without a scenario in a grader that is already there and belongs to ``owner``: a warm one."""
     eyes = Eyes(engine, job.owner, owner)
 
     def one_shots() -> Run:
-        with _first(engine, job, _content(engine, job, progress)) as first:
-            return _serve_one_shots(engine, job, attachment, first, eyes, progress=progress, meanwhile=lambda: None)
+        with _first(engine, job, _content(engine, job, listener.progress)) as first:
+            return _serve_one_shots(engine, job, attachment, first, eyes, listener=listener)
 
     return _told(eyes, one_shots)
 
 
 def _told(eyes: Eyes, run: Callable[[], Run]) -> Run:
-    """Return the run with what somebody else did to its sandboxes, once they are closed and all of it is known."""
-    try:
-        found = run()
-    except HarnessError as error:
-        if not eyes.seen():
-            raise
-        _log.info("after an interference: %s", error)
-        found = Run.empty()
-    found.interferences = eyes.seen()
+    """Return the run with what disturbed it from outside, once its sandboxes are closed and all of it is known."""
+    with eyes:
+        try:
+            found = run()
+        except HarnessError as error:
+            if not eyes.seen():
+                raise
+            _log.info("after an interference: %s", error)
+            found = Run.empty()
+        found.interferences = eyes.seen()
     return found
 
 
@@ -118,14 +134,7 @@ class _First:
 
 
 def _serve_one_shots(
-    engine: Engine,
-    job: Job,
-    attachment: Attachment,
-    first: _First,
-    eyes: Eyes,
-    *,
-    progress: Progress,
-    meanwhile: Callable[[], None],
+    engine: Engine, job: Job, attachment: Attachment, first: _First, eyes: Eyes, *, listener: Listener
 ) -> Run:
     """Serve a grader whose every ``run`` is a sandbox of its own; the first is made before it is asked for."""
     spec = _one_shot_spec(job)
@@ -161,9 +170,10 @@ def _serve_one_shots(
         one_shot=one_shot,
     )
     began = time.monotonic()
-    meanwhile()
-    deadline, told = Deadline(job.exercise.deadline_seconds), steps.of_checks(job, progress)
-    broker = Broker(attachment, None, desk, deadline, lambda: bool(eyes.seen()), told=told)
+    listener.meanwhile()
+    deadline = Deadline(job.exercise.deadline_seconds)
+    ended = steps.of_checks(job, listener.progress, listener.ended)
+    broker = Broker(attachment, None, desk, deadline, lambda: bool(eyes.seen()), ended=ended)
     try:
         evidence = broker.serve(job.frame({}))
     finally:
@@ -235,28 +245,29 @@ def _first(engine: Engine, job: Job, made: _Content) -> Iterator[_First]:
                 one.result()
 
 
-def _run_scenario(engine: Engine, job: Job, eyes: Eyes, progress: Progress, meanwhile: Callable[[], None]) -> Run:
+def _run_scenario(engine: Engine, job: Job, eyes: Eyes, listener: Listener) -> Run:
     run = Run(evidence=Evidence())
     with ExitStack() as stack:
         with _timed(run, "open"):
-            progress("opening the sandboxes")
+            listener.progress("opening the sandboxes")
             spec = plan.scenario(job.exercise, job.services, job.tags, job.owner)
             plan.hold_memory(spec, engine.capabilities())
             scenario = stack.enter_context(engine.open_scenario(spec))
         # Entered after the scenario, so that it runs before the scenario is gone, whatever ends the grading.
         stack.callback(_collect_logs, scenario, job, run)
         with _timed(run, "build"):
-            progress("building the submission")
+            listener.progress("building the submission")
             built = builds.all_of(scenario, job)
         with _timed(run, "grader"):
-            progress("the grader runs")
+            listener.progress("the grader runs")
             attachment = scenario.attach(plan.GRADER)
             stack.callback(attachment.close)
-            meanwhile()
+            listener.meanwhile()
             addresses = {one.name: scenario.address(one.name) for one in spec.sandboxes if not one.volume_of}
             desk = replace(desk_of(job, addresses, built), cannot=engine.capabilities().cannot)
-            deadline, told = Deadline(job.exercise.deadline_seconds), steps.of_checks(job, progress)
-            broker = Broker(attachment, scenario, desk, deadline, lambda: bool(eyes.seen()), told=told)
+            deadline = Deadline(job.exercise.deadline_seconds)
+            ended = steps.of_checks(job, listener.progress, listener.ended)
+            broker = Broker(attachment, scenario, desk, deadline, lambda: bool(eyes.seen()), ended=ended)
             run.evidence = broker.serve(job.frame(addresses))
             run.logs.update({f"{name}-runs": log for name, log in broker.ran().items()})
     return run

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.catalogue import globs
-from harness.events import Evidence
-from harness.grading.job import Job
+from harness.events import OutcomeSaid
+from harness.grading.job import Job, selected
 
 
-def of_checks(job: Job, progress: Callable[[str], None]) -> Callable[[Evidence], None]:
-    """Return what tells ``progress`` of each check of ``job`` that ended, when it is shown the evidence so far.
+def of_checks(
+    job: Job, progress: Callable[[str], None], then: Callable[[OutcomeSaid], None]
+) -> Callable[[OutcomeSaid], None]:
+    """Tell ``progress`` that the first check of ``job`` is waited for; return what tells it of the others as each ends.
 
-    A grader says when a check ends, not when one begins; in which order they run is its own.
+    What is returned passes each on to ``then``. A grader says when a check ends, not when one begins; in which order they run
+    is its own.
     """
-    wanted = [check.id for check in job.checks if not job.only or globs.matches(check.id, job.only)]
-    said = -1
+    wanted = len(selected(job.checks, job.only))
+    seen = set[str]()
 
-    def told(evidence: Evidence) -> None:
-        nonlocal said
-        ended = len(evidence.outcomes)
-        if ended == said or not evidence.collected:
-            return
-        said = ended
-        after = f", after {evidence.outcomes[-1].check}" if ended else ""
-        progress(f"check {ended + 1} of {len(wanted)}{after}" if ended < len(wanted) else "all checks have ended")
+    def ended(one: OutcomeSaid) -> None:
+        seen.add(one.check)
+        then(one)
+        count = len(seen)
+        progress(f"check {count + 1} of {wanted}, after {one.check}" if count < wanted else "all checks have ended")
 
-    return told
+    progress(f"check 1 of {wanted}")
+    return ended

@@ -1,7 +1,8 @@
 """Images of ours in a file: written by one engine, read by another that reaches no registry.
 
 The file is what ``docker save`` writes, compressed. Before an engine sees it, it is read here to its end: it must be whole,
-hold images of present recipes only, and for the engine's processor. An engine would take any image of any name out of it.
+hold images of present recipes only, and for the engine's processor. An engine would take any image of any name out of it;
+some go by ``manifest.json``, others by ``index.json`` (of OCI) where there is one, so a name in either counts.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import contextlib
 import gzip
 import json
 import os
+import posixpath
+import secrets
 import tarfile
-import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -35,6 +37,12 @@ _ALL_SMALL = 64 << 20
 """Nor do all of a file together."""
 _SAVE_SECONDS = 900
 """The engine lays an archive out on its disk before it sends the first byte."""
+_LISTS = ("manifest.json", "index.json")
+"""What engines go by."""
+_NAMES = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
+"""Annotations of ``index.json`` that engines take a name from, the first that is there."""
+_DEFAULTS = ("docker.io/", "library/")
+"""What a whole name begins with where a short one leaves it out."""
 _MAGIC = b"\x1f\x8b"
 _COMPRESSION = 1
 """Most of the gain; more would be minutes on a laptop."""
@@ -119,10 +127,9 @@ def load(
 @contextlib.contextmanager
 def _whole(file: Path) -> Iterator[IO[bytes]]:
     """Yield a file beside ``file`` that takes its place once it is whole, and is removed when that fails."""
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.", suffix=".part")
-    partial = Path(name)
+    partial = file.with_name(f".{secrets.token_hex(8)}")  # the name may already be as long as a name can be
     try:
-        with open(handle, "w+b") as raw:  # noqa: PTH123 - a descriptor
+        with partial.open("xb") as raw:
             yield raw
             raw.flush()
             os.fsync(raw.fileno())
@@ -166,7 +173,7 @@ def _opened(file: Path) -> Iterator[IO[bytes]]:
 def _inside(raw: IO[bytes], file: Path, sources: Iterable[Recipe], processor: str) -> list[Recipe]:
     """Return the recipes of the images in an archive. Raises UsageError unless all of it is what we look for."""
     try:
-        described = _described(raw)
+        described, indexed = _described(raw)
     except OSError as error:
         if not isinstance(error, gzip.BadGzipFile):
             raise places.failure(error, f"read {visible(str(file))}") from error
@@ -184,6 +191,10 @@ def _inside(raw: IO[bytes], file: Path, sources: Iterable[Recipe], processor: st
             text = f"{visible(str(file))}: {visible(tag)}: expected an image of a present recipe, found {wrong}. Nothing was loaded"
             raise UsageError(text)
         inside.append(source)
+    for name in indexed:
+        if name not in {one.tag for one in inside}:
+            text = f"{visible(str(file))}: {visible(name)}: expected in {_LISTS[1]} what {_LISTS[0]} names, found another image. Nothing was loaded"
+            raise UsageError(text)
     return inside
 
 
@@ -204,26 +215,46 @@ def _stranger(tag: str, known: Mapping[str, Recipe]) -> str:
     return f"one of another version; this harness has {ours}: save it again with the same version"
 
 
-def _described(raw: IO[bytes]) -> list[tuple[str, building.Present]]:
-    """Return name and description of every image in an archive, which is read to its end."""
+def _described(raw: IO[bytes]) -> tuple[list[tuple[str, building.Present]], list[str]]:
+    """Return name and description of every image in an archive, which is read to its end, and each name in its other list."""
     magic = raw.read(len(_MAGIC))
     raw.seek(0)
     plain = cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if magic == _MAGIC else raw
     small: dict[str, bytes] = {}
+    room = _ALL_SMALL
     with tarfile.open(fileobj=plain, mode="r|") as archive:
         for member in archive:
+            # As an engine unpacks it: of one name the last counts, however it is written.
+            name = posixpath.normpath(f"/{member.name}")[1:]
             content = archive.extractfile(member) if member.isreg() and member.size <= _SMALL else None
+            if content is None and name in _LISTS:
+                text = f"{name} that is no file of a usual size"
+                raise ValueError(text)
             # Layers are large or under names of their own; what is JSON is small.
-            if content is not None and (member.name.endswith(".json") or member.name.startswith("blobs/")):
+            if content is not None and (name.endswith(".json") or name.startswith("blobs/")):
                 data = content.read()
-                if data[:1] in {b"{", b"["}:
-                    small[member.name] = data
-            if sum(map(len, small.values())) > _ALL_SMALL:
+                if data[:1] in {b"{", b"["} or name in _LISTS:
+                    small[name] = data
+                    room -= len(data)
+            if room < 0:
                 text = "descriptions without an end"
                 raise ValueError(text)
     while plain.read(_PIECE):
         pass  # the check sum of a compressed file is at its end
-    return [one for entry in json.loads(small["manifest.json"]) for one in _entry(entry, small)]
+    entries = [one for entry in json.loads(small[_LISTS[0]]) for one in _entry(entry, small)]
+    return entries, list(_indexed(small))
+
+
+def _indexed(small: Mapping[str, bytes]) -> Iterator[str]:
+    """Yield the name of each image in the list of OCI, where there is one."""
+    if _LISTS[1] not in small:
+        return
+    for one in json.loads(small[_LISTS[1]])["manifests"]:
+        said = one.get("annotations") or {}
+        name = str(next((said[key] for key in _NAMES if key in said), "an image without a name"))
+        for default in _DEFAULTS:
+            name = name.removeprefix(default)
+        yield name
 
 
 def _entry(entry: Mapping[str, Json], small: Mapping[str, bytes]) -> Iterator[tuple[str, building.Present]]:

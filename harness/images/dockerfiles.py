@@ -7,17 +7,21 @@ tested; of a catalogue's, this much is seen from the Dockerfile before anything 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from harness import wording
 from harness.errors import ExerciseError
 
+Stage = list[tuple[int, str, str]]
+"""Its instructions: line, word, rest."""
 _WORK = re.compile(r"""["']?harness\.stage["']?[= ]["']?work["']?""")
 _DECIDED_BY_US = frozenset({"CMD", "ENTRYPOINT", "HEALTHCHECK", "ONBUILD", "VOLUME"})
 """What runs in a sandbox, and what it may write to, is decided by the harness."""
-_SETTINGS = re.compile(r"(?:\./)*(?:company(?:/.*)?|\.|.*[*?\[].*)/?")
+_SETTINGS = re.compile(r"(?:\./|/)*(?:company(?:/.*)?|\.|.*[*?\[$].*)/?")
 """Sources of a COPY that take the company's settings along, or may."""
+_COPIED_ON = re.compile(r"/*company(?:/.*)?")
+"""The same of a COPY from a stage before, where all that it made is what is wanted."""
 
 
 def hold(text: str, where: Path) -> None:
@@ -40,11 +44,11 @@ def _problems(text: str) -> Iterator[str]:
                 f"line {number}: expected LABEL harness.stage=work in the stage FROM {rest}, found none: add it, so that "
                 "the stage is removed after the build"
             )
-    named = {rest.split()[-1].lower() for stage in works for _, _, rest in stage[:1] if " as " in rest.lower()}
-    number, _, source = last[0]
-    if source.split()[:1] and source.split()[0].lower() in named:
+    number, _, rest = last[0]
+    source = next((word for word in rest.split() if not word.startswith("--")), "")
+    if source.lower() in _called(works):
         yield (
-            f"line {number}: expected the last stage to start afresh, found that it goes on from {source.split()[0]}: write "
+            f"line {number}: expected the last stage to start afresh, found that it goes on from {source}: write "
             "FROM scratch and COPY --from, so that no layer holds this machine's settings"
         )
     for line, word, rest in last[1:]:
@@ -57,19 +61,31 @@ def _problems(text: str) -> Iterator[str]:
             yield f"line {line}: expected no {word}, found one: name the command in exercise.toml instead"
 
 
+def _called(works: Iterable[Stage]) -> set[str]:
+    """Return what stages before the last one are called by: their names, and their numbers."""
+    found = set()
+    for number, ((_, _, rest), *_) in enumerate(works):
+        _, as_, name = rest.lower().rpartition(" as ")
+        found |= {str(number), *([name.strip()] if as_ else [])}
+    return found
+
+
 def _takes_settings(rest: str) -> bool:
-    words = re.findall(r'[^\s"\[\],]+', rest)
-    if any(word.startswith("--from=") for word in words):
-        return False
-    sources = [word for word in words if not word.startswith("--")][:-1]
-    return any(_SETTINGS.fullmatch(source) for source in sources)
+    words = rest.split()
+    flags = [word for word in words if word.startswith("--")]
+    places = " ".join(word for word in words if not word.startswith("--"))
+    # Of a list in JSON, or of words: the last one is where it goes.
+    *sources, _ = re.findall(r'"([^"]*)"', places) if places.startswith("[") else places.split() or [""]
+    pattern = _COPIED_ON if any(flag.startswith("--from=") for flag in flags) else _SETTINGS
+    return any(pattern.fullmatch(source) for source in sources)
 
 
-def _stages(text: str) -> list[list[tuple[int, str, str]]]:
-    """Return the instructions of each stage: line, word, rest. What stands before the first FROM is in none."""
-    stages: list[list[tuple[int, str, str]]] = []
+def _stages(text: str) -> list[Stage]:
+    """Return the stages. What stands before the first FROM is in none."""
+    stages: list[Stage] = []
     for number, line in _lines(text):
-        word, _, rest = line.partition(" ")
+        word, *others = line.split(None, 1)
+        rest = others[0] if others else ""
         if word.upper() == "FROM":
             stages.append([])
         if stages:

@@ -95,11 +95,20 @@ def _elsewhere(file: SubmissionFile, places: Sequence[bytes]) -> list[str]:
         return []
     for number, line in enumerate(file.content.splitlines(), start=1):
         for place in places:
-            at = line.find(place)
-            if at >= 0 and (line[at + len(place) :][:1] or b"/") in _ENDS:
+            if _is_in(line, place):
                 shown = names.shown(place.decode("utf-8", "surrogateescape"))
                 return [f"names {shown} in line {number}: that folder is on this machine only"]
     return []
+
+
+def _is_in(line: bytes, place: bytes) -> bool:
+    """Whether a line names a folder, and not only another one whose name begins alike."""
+    at = line.find(place)
+    while at >= 0:
+        if (line[at + len(place) :][:1] or b"/") in _ENDS:
+            return True
+        at = line.find(place, at + 1)
+    return False
 
 
 _ENDS = tuple(bytes([one]) for one in b"/\\\"' ,;:)]}>")

@@ -260,8 +260,11 @@ def _changed(root: Path, change: Callable[[Clock | None, Moment], Clock]) -> Clo
     with workspace.locked(root):
         at = now()
         found, damaged = _read(root)
+        if damaged:
+            # Begun again before anything else: a change that can't be made must not hide that it was.
+            found = replace(_begun(at), again=True)
+            workspace.write(root / workspace.FOLDER / FILE, _content(found))
         after = change(None if found is None else _counted(found, at), at)
-        after = replace(after, again=after.again or damaged)
         workspace.write(root / workspace.FOLDER / FILE, _content(after))
     return after
 

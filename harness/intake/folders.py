@@ -98,17 +98,23 @@ def snapshot(exercise: Exercise, root: Path) -> Mapping[str, tuple[int, int, int
     return found
 
 
-def count(folder: Path) -> int:
-    """Return how many files are in ``folder`` and below, at most ``MAX_ENTRIES``. No link is followed."""
-    found, folders = 0, [folder]
+def count(folder: Path) -> tuple[int, bool]:
+    """Return how many files are in ``folder`` and below, at most ``MAX_ENTRIES``, and whether that is all of them.
+
+    No link is followed. What can't be looked into (another user's, or gone by now) is not counted.
+    """
+    found, whole, folders = 0, True, [folder]
     while folders and found < MAX_ENTRIES:
-        with os.scandir(folders.pop()) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(Path(entry.path))
-                else:
-                    found += 1
-    return min(found, MAX_ENTRIES)
+        try:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(Path(entry.path))
+                    else:
+                        found += 1
+        except OSError:
+            whole = False
+    return min(found, MAX_ENTRIES), whole and found < MAX_ENTRIES
 
 
 def matcher(globs: Sequence[str]) -> Callable[[str], bool]:

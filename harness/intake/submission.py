@@ -66,9 +66,19 @@ class Handed:
     invited: senders.Invited | None
 
 
+def read(exercise: Exercise, root: Path) -> folders.Contents:
+    """Return what ``exercise`` asks for from ``root``, as it is now.
+
+    Raises SubmissionError when something that was asked for can't travel, or ``service.toml`` is missing or wrong.
+    """
+    contents = folders.read(exercise, root)
+    _service_of(exercise, contents.files)
+    return contents
+
+
 def pack(
     exercise: Exercise,
-    root: Path,
+    contents: folders.Contents,
     *,
     sender: senders.Sender,
     variant: int,
@@ -76,12 +86,7 @@ def pack(
     told: clock.Told | None = None,
     tried: bool | None = None,
 ) -> Packed:
-    """Return what ``exercise`` asks for from ``root`` as one file: the same content and claims give the same bytes.
-
-    Raises SubmissionError when something that was asked for can't travel, or ``service.toml`` is missing or wrong.
-    """
-    contents = folders.read(exercise, root)
-    _service_of(exercise, contents.files)
+    """Return ``contents`` (see :func:`read`) as one file: the same content and claims give the same bytes."""
     data = packed.write(exercise, contents.files, sender=sender, variant=variant, claim=claim, told=told, tried=tried)
     return Packed(data=data, sha256=_sha256(data), contents=contents)
 

@@ -11,7 +11,7 @@ import contextlib
 import inspect
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.engines.base import Attachment
@@ -40,25 +40,42 @@ class Door:
 class Forwarder:
     """Listens from when it is made until it is closed."""
 
-    def __init__(self, attachment: Attachment, endpoints: Sequence[Endpoint], addresses: Mapping[str, str]) -> None:
-        """Lead to ``endpoints`` (at ``addresses`` of their sandboxes) through the relay behind ``attachment``."""
+    def __init__(
+        self,
+        attachment: Attachment,
+        endpoints: Sequence[Endpoint],
+        addresses: Mapping[str, str],
+        gone: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Lead to ``endpoints`` (at ``addresses`` of their sandboxes) through the relay behind ``attachment``.
+
+        ``gone`` is called when the relay ended by itself: nothing leads anywhere from then on.
+        """
+        self._gone = gone
+        self._closed = threading.Event()
         self._attachment = attachment
         self._addresses = addresses
         self._mux = mux.Mux(attachment.read_exactly, self._write)
         self.doors = tuple(
             Door(endpoint=one, listener=socket.create_server((LOOPBACK, 0), backlog=_BACKLOG)) for one in endpoints
         )
-        threading.Thread(target=self._mux.serve, daemon=True, name="relay").start()
+        threading.Thread(target=self._serve, daemon=True, name="relay").start()
         for door in self.doors:
             threading.Thread(target=self._accept, args=(door,), daemon=True, name=f"door {door.endpoint.name}").start()
 
     def close(self) -> None:
         """Stop listening and cut every connection."""
+        self._closed.set()
         for door in self.doors:
             with contextlib.suppress(OSError):
                 door.listener.shutdown(socket.SHUT_RDWR)
             door.listener.close()
         self._attachment.close()
+
+    def _serve(self) -> None:
+        self._mux.serve()
+        if not self._closed.is_set():
+            self._gone()
 
     def _write(self, data: bytes) -> None:
         try:

@@ -32,7 +32,10 @@ def test_hold(request):
 
 
 def job_of(job: Job, script: tuple[SubmissionFile, ...]) -> Job:
-    """Return ``job`` with nothing to judge, and ``script``, the exercise's own for this. Raises UsageError where an exercise has nothing that could be held."""
+    """Return ``job`` with nothing to judge, and ``script``, the exercise's own for this.
+
+    Raises UsageError where an exercise has nothing that could be held.
+    """
     if not job.exercise.network:
         text = (
             f'expected an exercise with services to hold, found {job.exercise.id}, which runs a program once for each case: "harness '

@@ -24,6 +24,10 @@ from harness.wording import suggestion
 _log = logging.getLogger(__name__)
 END_SECONDS = 5.0
 """How long the grader may take to let everything go, once it is told; its sandbox is removed in any case."""
+_CUT_OFF = (
+    "the URLs lead nowhere any more: what passes them on, in the grader's sandbox, has ended. Your service is not at fault; "
+    '"harness down", then "harness up"'
+)
 Progress = Callable[[str], None]
 
 
@@ -85,7 +89,8 @@ class Holding:
 
     def forwarder(self) -> forward.Forwarder:
         """Return free ports of this machine that lead to what :attr:`known` knows."""
-        return forward.Forwarder(self._scenario.pipe(plan.GRADER, forward.RELAY), self.known, self._addresses)
+        pipe = self._scenario.pipe(plan.GRADER, forward.RELAY)
+        return forward.Forwarder(pipe, self.known, self._addresses, lambda: self.events.put(_CUT_OFF))
 
     def main(self) -> SandboxState:
         """Return what the engine says of the main service."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import places
-from harness.errors import HarnessError, UsageError
+from harness.errors import EngineError, HarnessError, UsageError
 from harness.intake import workspace
 from harness.model import Json
 
@@ -42,7 +42,10 @@ class Running:
 
 @contextlib.contextmanager
 def claimed(root: Path) -> Iterator[None]:
-    """Be the only ``up`` of the workspace at ``root``. Raises UsageError when there is one; nothing is left at the end."""
+    """Be the only ``up`` of the workspace at ``root``. Raises UsageError when there is one.
+
+    Nothing is left at the end, unless an engine failed: then what says that it was there stays, for something of it may be.
+    """
     folder = root / workspace.FOLDER
     with places.writing(LOCK, folder):
         handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -53,11 +56,16 @@ def claimed(root: Path) -> Iterator[None]:
                 'builds again), or end it with "harness down"'
             )
             raise UsageError(text)
+        in_order = True
         try:
             yield
+        except EngineError:
+            in_order = False
+            raise
         finally:
-            with contextlib.suppress(OSError):
-                (folder / FILE).unlink(missing_ok=True)
+            if in_order:
+                with contextlib.suppress(OSError):
+                    (folder / FILE).unlink(missing_ok=True)
     finally:
         os.close(handle)
 
@@ -89,7 +97,7 @@ def read(root: Path) -> Running | None:
             socket=str(found["socket"]),
             urls=urls,
         )
-    except (HarnessError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+    except (HarnessError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RecursionError):
         return None
 
 
@@ -102,7 +110,7 @@ def connected(root: Path) -> socket.socket:
     client = socket.socket(socket.AF_UNIX)
     try:
         client.connect(running.socket)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # what is no path at all is nobody's either
         client.close()
         text = (
             f"{root}: expected a workspace that is up, found one that ended without a word{_by(running)}: run "

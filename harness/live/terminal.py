@@ -44,9 +44,9 @@ def attend(line: Line) -> dict[str, Json] | None:
             os.close(writer)
 
     thread = threading.Thread(target=show, daemon=True, name="show")
-    with _raw(), _resized(line):
+    with _raw(), _resized() as resized:
         thread.start()
-        _typed(line, reader)
+        _typed(line, reader, resized)
     thread.join()
     os.close(reader)
     return last[0]
@@ -62,14 +62,20 @@ def _shown(line: Line) -> dict[str, Json] | None:
     return None
 
 
-def _typed(line: Line, over: int) -> None:
-    """Send what is typed until ``over`` can be read."""
+def _typed(line: Line, over: int, resized: int) -> None:
+    """Send what is typed, and each new size when ``resized`` can be read, until ``over`` can."""
     keys = sys.stdin.fileno()
-    watched = [keys, over]
+    watched = [keys, over, resized]
     while True:
         ready, _, _ = select.select(watched, [], [])
         if over in ready:
             return
+        if resized in ready:
+            os.read(resized, _CHUNK_BYTES)
+            with contextlib.suppress(OSError):
+                line.send({"size": list(_size())})
+        if keys not in ready:
+            continue
         data = os.read(keys, _CHUNK_BYTES)
         if not data:
             watched.remove(keys)
@@ -86,25 +92,32 @@ def _raw() -> Iterator[None]:
         return
     before = termios.tcgetattr(keys)
     try:
-        tty.setraw(keys)
+        tty.setraw(keys, termios.TCSADRAIN)  # what was typed ahead is the shell's
         yield
     finally:
         termios.tcsetattr(keys, termios.TCSADRAIN, before)
 
 
 @contextlib.contextmanager
-def _resized(line: Line) -> Iterator[None]:
-    """Tell the other side whenever this terminal gets another size."""
+def _resized() -> Iterator[int]:
+    """Yield what can be read whenever this terminal got another size.
 
-    def tell(_number: int, _frame: FrameType | None) -> None:
-        with contextlib.suppress(OSError):
-            line.send({"size": list(_size())})
+    The signal may come in the middle of a key that is being sent: whoever sends it would wait for itself.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
 
-    before = signal.signal(signal.SIGWINCH, tell)
+    def note(_number: int, _frame: FrameType | None) -> None:
+        with contextlib.suppress(BlockingIOError):  # so many were noted already
+            os.write(writer, b"\0")
+
+    before = signal.signal(signal.SIGWINCH, note)
     try:
-        yield
+        yield reader
     finally:
         signal.signal(signal.SIGWINCH, before)
+        os.close(reader)
+        os.close(writer)
 
 
 def _size() -> tuple[int, int]:

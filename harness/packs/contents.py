@@ -1,12 +1,13 @@
 """What a pack holds of an exercise, by an allow-list: nothing of a grader or of another variant can slip in.
 
 The list: ``exercise.toml`` with the values of one variant, the briefs and the provider's documents rendered for it,
-starters, public checks, what ``harness up`` needs to know, the yardstick and the environment; and recipes of images that its catalogue brings, where it needs
-them. Templates stay behind: they have the words of every variant.
+starters, public checks, what ``harness up`` needs to know, the yardstick and the environment; and recipes of images that
+its catalogue brings, where it needs them. Templates stay behind: they have the words of every variant.
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -29,8 +30,9 @@ MANIFEST = "exercise.toml"
 def build(pair: Pair, invitation: Invitation, brought: recipes.Folders = ()) -> tuple[SubmissionFile, ...]:
     """Return what a pack holds of an exercise, below ``exercises/ID`` and ``docker``, by path.
 
-    ``brought`` are the folders of recipes that catalogues bring; ours travel in our wheel. ``pair`` is whole, so that what is hidden can be looked for. Raises ExerciseError when a starter or a brief is missing,
-    or when a file for candidates says the id of a hidden check.
+    ``brought`` are the folders of recipes that catalogues bring; ours travel in our wheel. ``pair`` is whole, so that what
+    is hidden can be looked for. Raises ExerciseError when a starter or a brief is missing, or when a file for candidates
+    says the id of a hidden check.
     """
     exercise = pair.exercise
     languages = (invitation.language,) if invitation.language else exercise.languages or ("",)
@@ -104,11 +106,15 @@ def _images(pair: Pair, invitation: Invitation, brought: recipes.Folders) -> Ite
 
 def _expect_nothing_hidden(pair: Pair, files: Iterable[SubmissionFile]) -> None:
     """Raise ExerciseError when an author wrote the id of a hidden check where candidates read."""
+    # An id that is a part of a longer word is another one.
+    ids = [
+        (check.id, re.compile(rb"(?<![\w/-])" + re.escape(check.id.encode()) + rb"(?![\w/-])")) for check in pair.hidden
+    ]
     for file in files:
-        for check in pair.hidden:
-            if check.id.encode() in file.content:
+        for name, pattern in ids:
+            if pattern.search(file.content):
                 text = (
-                    f"{pair.home.parent.parent / file.path}: expected nothing of the grader in what candidates get, found the id of a "
-                    f"hidden check ({check.id}): remove it there"
+                    f"{file.path}: expected nothing of the grader in what candidates get, found the id of a hidden check "
+                    f"({name}): remove it from what that is made of in {pair.home}"
                 )
                 raise ExerciseError(text)

@@ -86,11 +86,17 @@ def catalogue_of(space: Workspace, others: Catalogue) -> Catalogue:
 
 
 def deliver(space: Workspace) -> str:
-    """Return where the company wants what was made, in its words; empty when it did not say."""
+    """Return where the company wants what was made, in its words; empty when it did not say, or they were damaged.
+
+    Never raises: it is asked for what is packed already, and whoever was invited knows by whom.
+    """
     file = _folder(space) / listing.FILE
     if not space.pack or not os.path.isfile(file):  # noqa: PTH113 - pathlib raises for what can't be read
         return ""
-    return listing.read(places.read(file, listing.MAX_BYTES, refuse=UsageError), str(file)).invitation.deliver
+    try:
+        return listing.read(places.read(file, listing.MAX_BYTES, refuse=UsageError), str(file)).invitation.deliver
+    except UsageError:
+        return ""
 
 
 def _folder(space: Workspace) -> Path:

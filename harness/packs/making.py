@@ -39,7 +39,10 @@ class Made:
 
 
 def make(pair: Pair, invitation: Invitation, wheels: Wheels, brought: recipes.Folders = ()) -> Made:
-    """Return the pack of ``invitation``; ``brought`` are the recipes of catalogues. Raises ExerciseError when the exercise is incomplete or says what is hidden."""
+    """Return the pack of ``invitation``; ``brought`` are the recipes of catalogues.
+
+    Raises ExerciseError when the exercise is incomplete or says what is hidden.
+    """
     files = [
         *contents.build(pair, invitation, brought),
         SubmissionFile(path=START, content=_start_here(pair, invitation, wheels).encode()),

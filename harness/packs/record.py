@@ -26,6 +26,7 @@ from harness.wording import visible
 FOLDER = "packs"
 FILE = "record.jsonl"
 _IGNORED = b"# The secret that variants follow from is not for a repository.\n/secret\n"
+_IGNORING = frozenset({b"/secret", b"secret", b"/*", b"*"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,10 +99,13 @@ def read(folder: Path) -> Record:
         return Record()
     try:
         with _locked(folder, fcntl.LOCK_SH):
-            lines = places.read(file).split(b"\n")
+            return _parsed(places.read(file))
     except OSError as error:
         raise places.failure(error, f"read the record of packs in {visible(str(folder))}") from error
-    found = [_given(line) for line in lines if line.strip()]
+
+
+def _parsed(content: bytes) -> Record:
+    found = [_given(line) for line in content.split(b"\n") if line.strip()]
     known = tuple(one for one in found if one is not None)
     return Record(given=known, unreadable=len(found) - len(known))
 
@@ -117,6 +121,12 @@ class Book:
         """Return the company's secret, made at the first call ever."""
         return secret.obtain(self._folder)
 
+    def orphans(self) -> int:
+        """Return how many packs are recorded whose variant follows from a secret that is not here (any more)."""
+        if secret.is_there(self._folder) or not os.path.lexists(self.file):
+            return 0
+        return sum(not one.chosen for one in _parsed(places.read(self.file)).given)
+
     def add(self, given: Given) -> None:
         """Add a line, whole and on disk when this returns; an error leaves the record as it was, where that can be."""
         line = json.dumps({"schema": 1, **asdict(given)}, ensure_ascii=False).encode() + b"\n"
@@ -131,10 +141,17 @@ def opened(folder: Path) -> Iterator[Book]:
         with places.writing("the record of packs", folder):
             folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(_locked(folder, fcntl.LOCK_EX))
-            ignored = folder / ".gitignore"
-            if not os.path.lexists(ignored):
-                ignored.write_bytes(_IGNORED)
+            _keep_out_of_repositories(folder / ".gitignore")
         yield Book(folder)
+
+
+def _keep_out_of_repositories(file: Path) -> None:
+    """Have the secret ignored, also by a file that somebody else began."""
+    before = places.read(file) if os.path.lexists(file) else b""
+    if not _IGNORING & set(map(bytes.strip, before.splitlines())):
+        gap = b"\n" if before and not before.endswith(b"\n") else b""
+        with file.open("ab") as stream:
+            stream.write(gap + _IGNORED)
 
 
 @contextmanager

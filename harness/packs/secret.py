@@ -16,13 +16,18 @@ _MAX_BYTES = 1024
 _FORM = re.compile(r"[0-9a-f]{32,}")
 
 
+def is_there(folder: Path) -> bool:
+    """Whether there is one in ``folder``, or something that stands in its place."""
+    return os.path.lexists(folder / FILE)
+
+
 def obtain(folder: Path) -> bytes:
     """Return the secret kept in ``folder``, made at the first call. Whoever calls holds the lock of the folder.
 
     Raises UsageError when what is there is none: another one would give everybody another variant.
     """
     file = folder / FILE
-    if not os.path.lexists(file):
+    if not is_there(folder):
         _make(file)
     text = places.read(file, _MAX_BYTES, refuse=UsageError).decode(errors="replace").strip()
     if not _FORM.fullmatch(text):

@@ -6,6 +6,7 @@ Nothing is unpacked to disk here, no link is followed, and what is read is bound
 
 from __future__ import annotations
 
+import lzma
 import os
 import zipfile
 import zlib
@@ -26,6 +27,8 @@ SUFFIX = ".zip"
 _MAX_BYTES = 64 * 1024 * 1024
 """Of an exercise; wheels apart."""
 _MAX_ENTRIES = 20_000
+_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, ValueError)
+"""What reading a zip raises that is none, or not whole any more."""
 _Reader = Callable[[str, int], bytes]
 """Path in the pack, most bytes -> content. Raises KeyError or OSError where there is none."""
 
@@ -70,7 +73,7 @@ def read(path: Path) -> Pack:
     except KeyError as error:
         text = f"{shown}: expected a whole pack, found one without {names.shown(str(error.args[0]))}: {AGAIN}"
         raise UsageError(text) from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+    except _DAMAGED as error:
         text = f"{shown}: expected a pack, found something else ({error}): {AGAIN}"
         raise UsageError(text) from error
     except OSError as error:
@@ -100,7 +103,9 @@ def _opened(path: Path) -> Iterator[tuple[str, _Reader]]:
         return
     if path.is_dir():
         raise KeyError(listing.FILE)
-    with zipfile.ZipFile(path) as archive:
+    # A pipe is not waited for, and is no file that can be read in any order.
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(handle, "rb") as file, zipfile.ZipFile(file) as archive:  # noqa: PTH123 - a descriptor
         members = archive.infolist()
         if len(members) > _MAX_ENTRIES:
             text = f"expected at most {_MAX_ENTRIES} entries, found {len(members)}"

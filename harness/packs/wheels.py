@@ -12,7 +12,6 @@ import hashlib
 import importlib.metadata
 import os
 import re
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -37,7 +36,7 @@ _NOT_KEPT = re.compile(r"^(?:Version|Requires-Dist|Description-Content-Type): .*
 _WHEEL = b"Wheel-Version: 1.0\nGenerator: harness pack\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 _SECONDS = 900
 _MAX_WHEEL_BYTES = 64 * 1024 * 1024
-_CREDENTIALS = re.compile(r"//[^/@\s]+@")
+_CREDENTIALS = re.compile(r"//[^/\s]+@")
 
 
 def own() -> SubmissionFile:
@@ -66,11 +65,13 @@ def needed(named: Path | None, cache: Path, progress: Callable[[str], None]) -> 
             raise UsageError(text)
         return found, ""
     kept = cache / "wheels" / _key()
-    if not kept.is_dir():
-        why = _download(kept, progress)
-        if why:
-            return (), why
-    return _in(kept), ""
+    found = _in(kept) if kept.is_dir() else ()
+    if found:
+        return found, ""
+    # Nothing is kept, or a cleaner took the files and left their folder.
+    why = _download(kept, progress)
+    found = () if why else _in(kept)
+    return found, "" if found else why or f"none were kept in {kept}"
 
 
 def system() -> str:
@@ -156,8 +157,11 @@ def _download(kept: Path, progress: Callable[[str], None]) -> str:
             if why:
                 return why
             target = folder / "wheels"
-            if not kept.is_dir():  # another process may have been quicker
-                shutil.move(target, kept)
+            try:
+                target.rename(kept)  # takes the place of an empty folder
+            except OSError:
+                if not kept.is_dir():  # else another process was quicker
+                    raise
     return ""
 
 

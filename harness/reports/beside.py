@@ -26,7 +26,8 @@ from harness.model import Grading
 from harness.patches import Change
 from harness.reports import junit, terminal
 from harness.reports.view import Audience, View, build
-from harness.store import LOGS, Company
+from harness.signing.sealing import ATTESTATION
+from harness.store import LOGS, RESULT, Company
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,6 +86,12 @@ FILES: Mapping[str, Renderer] = {
     "junit.xml": _junit,
 }
 """Name of a file in the folder of one grading -> its renderer."""
+
+
+def listed(grading: Grading) -> str:
+    """Return what lies in the folder of ``grading``, in a line; what is not always there, with that word."""
+    always = [RESULT, *FILES, *([f"{LOGS}/"] if grading.outcomes else [])]
+    return "  ".join([*always, f"{patches.FILE} (if any)", f"{ATTESTATION} (if any)"])
 
 
 def prepare() -> None:

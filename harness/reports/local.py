@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.events import OutcomeSaid
 from harness.model import Grading, Outcome, Status, Verdict
 from harness.reports import again
 from harness.reports.again import Caller
@@ -50,6 +51,11 @@ def render(grading: Grading, caller: Caller, about: About) -> list[str]:
         return [*lines, *wrapped(visible(f"REFUSED {grading.reason}"), rest=_MARGIN)]
     reason = wrapped(visible(grading.reason), rest=_MARGIN) if grading.reason else []
     return [*lines, *_checks(grading, caller), *_gates(grading), *reason, *_end(grading, caller, about)]
+
+
+def ended(one: OutcomeSaid, position: int, total: int) -> str:
+    """Return the line about a check that has ended while others still run; what it found comes with the rest."""
+    return f"{_WORDS[one.status]}  {one.check}  {one.seconds:.1f} s  ({position} of {total})"
 
 
 def counts(grading: Grading) -> str:

@@ -79,6 +79,7 @@ _RULES: Sequence[_Rule] = tuple(
         (rf"{_ME} (?P<what>asks for .+)", Kind.CALL, SERVICE, _UPSTREAM),
         (rf"{_ME} (?P<what>is held (?:before|after|at) .+)", Kind.CALL, SERVICE, DATABASE),
         (r"(?P<what>webhook .+)", Kind.CALL, _UPSTREAM, SERVICE),
+        (r"(?P<what>the only news of .+)", Kind.STATE, _UPSTREAM, _UPSTREAM),
         (rf"{_ME} (?P<what>is (?:killed|stopped|frozen|paused)\b.*)", Kind.DOWN, SERVICE, SERVICE),
         (rf"{_ME} (?P<what>is (?:ready|back|well)\b.*)", Kind.UP, SERVICE, SERVICE),
         (rf"(?:{_ME} )?(?P<what>(?:the files that )?{_ME} wrote .+)", Kind.STATE, SERVICE, SERVICE),

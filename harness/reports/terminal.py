@@ -219,5 +219,7 @@ def _end(view: View, style: Style) -> list[str]:
         graded = f"Held-out checks are named by skill only. {APPEAL} " if view.grading.outcomes else ""
         note = f"{graded}To ask about this result, quote {view.grading.id}."
         return [style("quiet", line) for line in _entry("NOTE", note)]
-    names = "result.json  junit.xml  report.txt  candidate.txt" + ("  logs/" if view.grading.outcomes else "")
-    return [*again.lines(view.again, first="AGAIN".ljust(_LABEL), rest=" " * _LABEL), *_entry("FILES", names)]
+    from harness.reports import beside  # the table of all files: this report is one of them
+
+    files = _entry("FILES", beside.listed(view.grading))
+    return [*again.lines(view.again, first="AGAIN".ljust(_LABEL), rest=" " * _LABEL), *files]

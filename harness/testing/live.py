@@ -1,7 +1,7 @@
 """Holding a scenario for somebody to work with (``harness up``): it is opened as for checks, and nothing is judged.
 
 The host sends a test file of its own in place of the exercise's; all that it does is call :func:`hold`. An exercise may
-say more in ``checks/up.py``, all of it optional:
+say more in ``exercises/ID/up.py``, all of it optional:
 
 * ``FIXTURE``: the name of the fixture that opens the scenario, ``world`` where it does not say;
 * ``begin(scenario) -> str``: start the service; return why it is not ready, empty when it is. Without it the ``service``

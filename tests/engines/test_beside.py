@@ -5,10 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from harness.engines.base import Kind, SandboxSpec, Scenario, Terminal
+from harness.engines.docker.connect import Link
+from harness.engines.docker.execs import ExecTerminal
+from harness.engines.docker.streams import Stream
 from harness.errors import SandboxError
 
 Opener = Callable[..., AbstractContextManager[Scenario]]
@@ -62,6 +67,14 @@ def test_where_nothing_runs_there_is_none(opened: Opener, image: str, verb: str)
         scenario.wait("one", timeout_seconds=30)
         with pytest.raises(SandboxError, match="expected sandbox one to run"):
             getattr(scenario, verb)("one", ("cat",), **more)
+
+
+def test_a_terminal_knows_how_it_ended_once_the_engine_does() -> None:
+    """What it shows is at its end a moment earlier."""
+    answers = iter([{"Running": True, "ExitCode": None}, {"Running": False, "ExitCode": 7}])
+    client = SimpleNamespace(exec_inspect=lambda _: next(answers))
+    link = cast("Link", SimpleNamespace(api=lambda: client))
+    assert ExecTerminal(link, "number", cast("Stream", SimpleNamespace())).exit_code() == 7
 
 
 @pytest.mark.docker

@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from docker.errors import APIError
 
 from harness.engines.docker.connect import Link, Place, connect, places, translated
 from harness.engines.docker.engine import DockerEngine
@@ -73,6 +74,20 @@ def test_usual_sockets_are_tried(tmp_path: Path) -> None:
     assert [url for url in found if str(tmp_path) in url] == [f"unix://{path}" for path in wanted]
 
 
+def test_a_folder_that_only_others_may_enter_holds_no_engine_of_ours(tmp_path: Path) -> None:
+    """The folder of root's Podman is closed to everybody else, who may have an engine of their own."""
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0)
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    try:
+        found = places({"XDG_RUNTIME_DIR": str(closed)}, closed)
+    finally:
+        os.seteuid(before)
+    assert not any(str(closed) in place.url for place in found)
+
+
 def test_no_engine_says_every_place_and_what_to_do(tmp_path: Path) -> None:
     """The error names what was tried, why it failed, and the next step."""
     with pytest.raises(EngineError) as caught:
@@ -108,6 +123,14 @@ def test_an_engine_that_goes_away_is_an_engine_error(tmp_path: Path) -> None:
             link.api().containers()
     finally:
         link.close()
+
+
+def test_a_full_disk_of_the_engine_says_what_to_do() -> None:
+    """It may be in a virtual machine that nobody thinks of."""
+    full = APIError("500", explanation="mkdir /var/lib/docker/overlay2/x: no space left on device")
+    advised = "no space left on device: free some of the engine's disk, in its virtual"
+    with pytest.raises(EngineError, match=advised), translated("create container app"):
+        raise full
 
 
 @pytest.mark.parametrize(

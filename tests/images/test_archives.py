@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import errno
 import gzip
+import io
 import json
+import os
 import random
-from collections.abc import Iterator
+import stat
+import tarfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -143,6 +147,71 @@ def test_one_image_that_is_not_ours_keeps_all_out(
     with pytest.raises(UsageError, match=words):
         manage.load(file)
     assert client.asked == []
+
+
+def indexed(*names: Mapping[str, str] | None) -> bytes:
+    """The list of OCI that newer engines write beside the other, and go by."""
+    return json.dumps({"schemaVersion": 2, "manifests": [{"annotations": one} for one in names]}).encode()
+
+
+def with_members(data: bytes, members: Mapping[str, bytes]) -> bytes:
+    """An archive with ``members`` behind what it has."""
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        held = {member.name: found.read() for member in tar if (found := tar.extractfile(member))}
+    return packed({**held, **members})
+
+
+NAME, REFERENCE = "io.containerd.image.name", "org.opencontainers.image.ref.name"
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        (
+            {"index.json": indexed({NAME: "docker.io/library/debian:12", REFERENCE: "12"})},
+            "debian:12: expected in index",
+        ),
+        (
+            {"index.json": indexed({NAME: f"docker.io/{PYTHON.tag}"}, {REFERENCE: "debian:12"})},
+            "debian:12: expected in",
+        ),
+        ({"./index.json": indexed({NAME: "debian:12"})}, "debian:12: expected in index"),
+        ({"index.json": indexed(None)}, "an image without a name: expected in index"),
+        ({"index.json": b" " * 5_000_000}, "no file of a usual size"),
+        ({"index.json": b"[]"}, "expected a whole file"),
+        ({"./manifest.json": b'[{"Config": "c", "RepoTags": ["debian:12"]}]'}, "expected a whole file"),
+    ],
+)
+def test_list_that_other_engines_go_by_names_nothing_else(
+    client: Client, tmp_path: Path, members: Mapping[str, bytes], words: str
+) -> None:
+    """One list names ours, the other a stranger's, or the same list comes twice: the engine sees none of it."""
+    file = tmp_path / "file"
+    file.write_bytes(with_members(archive({PYTHON.tag: image_of(PYTHON)}), members))
+    with pytest.raises(UsageError, match=words):
+        manage.load(file)
+    assert client.asked == []
+
+
+def test_both_lists_of_a_newer_engine_are_fine(client: Client, tmp_path: Path) -> None:
+    """It writes both, with whole names in the newer one."""
+    client.images_here.clear()
+    file = tmp_path / "file"
+    name = {NAME: f"docker.io/{PYTHON.tag}", REFERENCE: PYTHON.identity}
+    file.write_bytes(with_members(archive({PYTHON.tag: image_of(PYTHON)}), {"index.json": indexed(name)}))
+    assert [tag for tag, _ in manage.load(file)] == [PYTHON.tag]
+    assert client.asked == ["load"]
+
+
+def test_file_is_for_whoever_may_read_what_its_maker_writes(client: Client, tmp_path: Path) -> None:
+    """It is made to be given to somebody."""
+    before = os.umask(0o027)
+    try:
+        manage.save(NAMES, tmp_path / "images.tar.gz")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "images.tar.gz").stat().st_mode) == 0o640
+    assert client.asked == ["get /images/get"]
 
 
 def test_engine_that_does_not_take_them_is_its_own_error(client: Client, saved: Path) -> None:

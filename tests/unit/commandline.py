@@ -10,9 +10,13 @@ import io
 import os
 import pkgutil
 import secrets
+import signal
+import subprocess
 import sys
+import tempfile
+import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,6 +52,40 @@ class Ended:
     err: str
 
 
+class Begun:
+    """A command that runs: what is used of :class:`subprocess.Popen`."""
+
+    def __init__(self, pid: int) -> None:
+        """Look after the child ``pid``."""
+        self.pid = pid
+        self._code: int | None = None
+
+    def poll(self) -> int | None:
+        """Return its exit code, None while it runs."""
+        if self._code is None:
+            ended, status = os.waitpid(self.pid, os.WNOHANG)
+            self._code = os.waitstatus_to_exitcode(status) if ended else None
+        return self._code
+
+    def wait(self, seconds: float) -> int:
+        """Return its exit code once it has ended."""
+        until = time.monotonic() + seconds
+        while (code := self.poll()) is None:
+            if time.monotonic() > until:
+                raise subprocess.TimeoutExpired("harness", seconds)
+            time.sleep(0.02)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, if it still runs."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.send_signal(signal.SIGKILL)
+
+
 def command(
     *arguments: str,
     cwd: Path,
@@ -57,17 +95,50 @@ def command(
 ) -> Ended:
     """Run ``harness ARGUMENTS`` in a child of this process; ``streams`` says what is wrong with 0, 1 and 2."""
     seen = {number: cwd.parent / f"seen-{cwd.name}.{name}" for number, name in NAMES.items()}
+
+    def arrange() -> None:
+        for number in (0, 1, 2):
+            _arrange(number, (streams or {}).get(number, "open"), seen.get(number))
+
+    _, status = os.waitpid(_forked(arguments, cwd, arrange, environment, before), 0)
+    texts = [seen[number].read_text(encoding="utf-8") if seen[number].exists() else "" for number in NAMES]
+    for file in seen.values():
+        file.unlink(missing_ok=True)
+    return Ended(code=os.waitstatus_to_exitcode(status), out=texts[0], err=texts[1])
+
+
+def begin(*arguments: str, cwd: Path, said: Path, environment: Mapping[str, str]) -> Begun:
+    """Start ``harness ARGUMENTS`` in a child of this process that says everything into the file ``said``."""
+    said.write_bytes(b"")
+
+    def arrange() -> None:
+        for number in (0, 1, 2):
+            _arrange(number, "open", said if number == 1 else None)
+        os.dup2(1, 2)
+
+    return Begun(_forked(arguments, cwd, arrange, environment, None))
+
+
+def _forked(
+    arguments: Sequence[str],
+    cwd: Path,
+    arrange: Callable[[], None],
+    environment: Mapping[str, str] | None,
+    before: Callable[[], object] | None,
+) -> int:
+    """Fork a child that is the command, and return its process id."""
     child = os.fork()
     if child == 0:
         code = 99
         try:
             gc.freeze()  # what the tests have made is not looked through again in each child
             os.chdir(cwd)
-            for number in (0, 1, 2):
-                _arrange(number, (streams or {}).get(number, "open"), seen.get(number))
+            arrange()
             os.environ.update(
                 {"XDG_STATE_HOME": str(cwd.parent / "state"), "HARNESS_CATALOGUE": ".", **(environment or {})}
             )
+            if "TMPDIR" in (environment or {}):
+                tempfile.tempdir = None  # this process has asked already
             _as_started(["harness", *arguments])
             if before is not None:
                 before()
@@ -77,11 +148,7 @@ def command(
                 (cwd.parent / "child").write_text(traceback.format_exc())
         finally:
             os._exit(code)
-    _, status = os.waitpid(child, 0)
-    texts = [seen[number].read_text(encoding="utf-8") if seen[number].exists() else "" for number in NAMES]
-    for file in seen.values():
-        file.unlink(missing_ok=True)
-    return Ended(code=os.waitstatus_to_exitcode(status), out=texts[0], err=texts[1])
+    return child
 
 
 def _arrange(number: int, state: str, file: Path | None) -> None:
@@ -145,7 +212,7 @@ class Scripted:
         """Return what images are called."""
         return dict.fromkeys(names, "tag")
 
-    def grade(self, task: Task, *, ready: Callable[[], None] = lambda: None) -> Graded:
+    def grade(self, task: Task, *, ready: Callable[[], None] = lambda: None, ended: object = None) -> Graded:
         """Return the grading that the name of the submission asks for."""
         ready()
         made = ENDINGS[Path(task.path).name.partition(".")[0] if task.mode == "grade" else "failed"](task)

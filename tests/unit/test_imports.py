@@ -54,16 +54,21 @@ PLANTED = (
 )
 
 
-@pytest.fixture(scope="module")
-def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a copy of the package and its rules, to plant lines in."""
-    return _copy(tmp_path_factory.mktemp("planted"))
+NOWHERE = "nowhere.py"
+"""A module that has no layer."""
 
 
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return what is said against each contract, by its id, once all lines are planted."""
-    folder = _copy(tmp_path_factory.mktemp("broken"))
+    """Return what is said against each contract, by its id, once all lines and the module are planted.
+
+    One run for all of them: most of it is reading the package. That nothing is said of the package as it is, ``make
+    check`` sees.
+    """
+    folder = tmp_path_factory.mktemp("broken")
+    shutil.copytree(CHECKOUT / "harness", folder / "harness", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(CHECKOUT / "pyproject.toml", folder)
+    (folder / "harness" / NOWHERE).write_text("")
     for _, file, line in PLANTED:
         path = folder / "harness" / file
         path.write_text(f"{path.read_text()}\n{line}\n")
@@ -78,12 +83,6 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     }
 
 
-def _copy(folder: Path) -> Path:
-    shutil.copytree(CHECKOUT / "harness", folder / "harness", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(CHECKOUT / "pyproject.toml", folder)
-    return folder
-
-
 def _rules() -> list[dict[str, str]]:
     rules: list[dict[str, str]] = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["tool"]["importlinter"][
         "contracts"
@@ -91,17 +90,9 @@ def _rules() -> list[dict[str, str]]:
     return rules
 
 
-def _lint(folder: Path, contract: str = "") -> subprocess.CompletedProcess[str]:
-    only = ("--contract", contract) if contract else ()
+def _lint(folder: Path) -> subprocess.CompletedProcess[str]:
     wide = {**os.environ, "COLUMNS": "200"}
-    return subprocess.run(
-        [LINTER, *only], cwd=folder, env=wide, capture_output=True, text=True, check=False, timeout=60
-    )
-
-
-def test_the_rules_hold(copy: Path) -> None:
-    done = _lint(copy)
-    assert done.returncode == 0, done.stdout
+    return subprocess.run([LINTER], cwd=folder, env=wide, capture_output=True, text=True, check=False, timeout=60)
 
 
 @pytest.mark.parametrize("contract", sorted({contract for contract, _, _ in PLANTED}))
@@ -114,15 +105,8 @@ def test_planted_imports_break_their_contract(broken: dict[str, str], contract: 
         assert re.search(rf"{re.escape(importer)} -> \S*\b{imported} ", broken[contract]), f"{line} in {file} unseen"
 
 
-def test_a_module_without_a_layer_breaks_the_layers(copy: Path) -> None:
-    path = copy / "harness" / "nowhere.py"
-    path.write_text("")
-    try:
-        done = _lint(copy, "layers")
-    finally:
-        path.unlink()
-    assert done.returncode == 1
-    assert "harness.nowhere" in done.stdout
+def test_a_module_without_a_layer_breaks_the_layers(broken: dict[str, str]) -> None:
+    assert re.search(r"^- .*\bharness\.nowhere$", broken["layers"], re.MULTILINE)
 
 
 def test_every_contract_has_a_planted_line() -> None:

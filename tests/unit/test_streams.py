@@ -48,7 +48,7 @@ COMMANDS: list[tuple[tuple[str, ...], int]] = [
     (("clean", "--dry-run", *FAKE), 0),
     (("clean", "--all", *FAKE), 4),
 ]
-KEEPING = {"grade", "check", "validate"}
+KEEPING = {"grade", "check", "validate", "pack", "submit"}
 WRITING = {"start", "check", "submit", "grade", "new"}
 TROUBLES = [{1: "broken"}, {1: "full"}, {2: "full"}, {0: "closed", 1: "closed", 2: "closed"}]
 OTHERS = [

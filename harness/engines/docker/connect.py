@@ -38,6 +38,9 @@ CALL_SECONDS = 120
 PROBE_SECONDS = 10
 _PAUSES = (0.1, 0.3, 1.0)
 """Between the tries of a call that failed for a reason that may pass (a freezer that is busy, a connection that is cut)."""
+_FULL_DISK = (
+    "free some of the engine's disk, in its virtual machine where it has one (harness doctor says how much there is)"
+)
 _log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
@@ -174,7 +177,8 @@ def places(environ: Mapping[str, str], home: Path) -> list[Place]:
     name = environ.get("DOCKER_CONTEXT", "") or _current_context(configuration)
     if name and name != "default":
         return [_context(configuration, name)]
-    sockets = [path for path in _usual_sockets(environ, home) if path.exists()]
+    # pathlib raises for what lies in a folder that only somebody else may enter.
+    sockets = [path for path in _usual_sockets(environ, home) if os.path.exists(path)]  # noqa: PTH110
     return [Place(url=f"unix://{path}", source="usual socket") for path in sockets]
 
 
@@ -189,7 +193,8 @@ def translated(doing: str) -> Iterator[None]:
         yield
     except APIError as error:
         found = str(error.explanation or error)
-        text = f"expected the engine to {doing}, found: {found}"
+        advice = f": {_FULL_DISK}" if "no space left on device" in found else ""
+        text = f"expected the engine to {doing}, found: {found}{advice}"
         raise EngineRefusal(text, error.status_code or 0) from error
     except (DockerException, RequestException, HTTPError, OSError) as error:
         text = f"expected the engine to {doing}, found that it does not answer ({error}): see that it is running"

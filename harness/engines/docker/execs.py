@@ -24,6 +24,8 @@ _KILLED = 137
 _NO_DETACHING = "ctrl-_,ctrl-^,ctrl-_"
 """The engine's own keys to detach would swallow Ctrl-P, which shells go back in their history with."""
 _ENDS = b"\x03\x04"
+_END_SECONDS = 5.0
+_LOOK_SECONDS = 0.05
 
 
 def run(
@@ -134,8 +136,11 @@ class ExecTerminal:
             self._link.api().exec_resize(self._number, height=rows, width=columns)
 
     def exit_code(self) -> int:
-        """Return how the command ended."""
-        return _facts(self._link, self._number)[1]
+        """Return how the command ended. What it shows may end a moment before the engine knows that it did."""
+        until = time.monotonic() + _END_SECONDS
+        while (found := _facts(self._link, self._number))[0] and time.monotonic() < until:
+            time.sleep(_LOOK_SECONDS)
+        return found[1]
 
     def close(self) -> None:
         """Hang up, after Ctrl-C and the end of input: an engine lets what runs there go on, a shell then ends by itself."""

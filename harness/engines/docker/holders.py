@@ -77,8 +77,9 @@ def open_network(link: Link, spec: ScenarioSpec, uid: str, network_range: str) -
         hosts = [str(address) for address in subnet.hosts()][1:]
         return Network(name=name, addresses=dict(zip(names, hosts, strict=False)))
     text = (
-        f"expected a free subnet in {network_range}, found {len(tried)} taken ({', '.join(tried[:4])}...): remove "
-        "networks of finished runs with `harness clean`, or set network_range in harness.toml to a range nobody uses"
+        f"expected a free subnet in {network_range}, found {len(tried)} taken ({', '.join(tried[:4])}...): name a "
+        "private range that no network and no VPN here uses with HARNESS_NETWORK_RANGE (or network_range in harness.toml), or "
+        "remove networks of finished runs with `harness clean`"
     )
     raise EngineError(text)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,9 @@ def test_check_names_what_no_public_check_shows(
     start(named, language="python", into=work, alias=None, catalogue=known)
     capsys.readouterr()
     check(str(work), only=(), keep=False, as_json=False, engine="fake", catalogue=known)
-    said = " ".join(capsys.readouterr().out.split())
+    shown = capsys.readouterr()
+    said = " ".join(shown.out.split())
+    assert re.search(r"^(PASS|FAIL)  speech/env  \d+\.\d s  \(1 of 1\)$", shown.err, re.MULTILINE)
     assert "These checks stand for 50 of the 100" not in said  # one check: the sentence is about one
     assert "This check stands for 50 of the 100 automatic points." in said
     colour = "green" if packed else "red"

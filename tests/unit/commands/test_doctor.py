@@ -383,7 +383,7 @@ def test_proofs_are_not_begun_on_an_engine_that_lacks_something(monkeypatch: pyt
 def test_images_command_of_an_exercise_is_printed(
     able: Able, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What to type before the clock runs, for this exercise and catalogue, as a shell reads it."""
+    """What to type before the clock runs, for this exercise and catalogue, as a shell reads it, from where one stands."""
 
     def examine(found: Diagnosis, *_: object) -> None:
         found.to_get = "go built here"
@@ -392,7 +392,12 @@ def test_images_command_of_an_exercise_is_printed(
     folder = tmp_path / "our exercises"
     doctor("harbour", as_json=False, engine="fake", catalogue=harbour.catalogue(folder))
     said = f"harness --catalogue '{folder}' images build --exercise harbour --language python gets them before your clock starts"
-    assert said in capsys.readouterr().out
+    assert f"  {said}\n" in capsys.readouterr().out
+    monkeypatch.setattr("sys.argv", [".venv/bin/harness", "doctor"])
+    doctor("harbour", as_json=False, engine="fake", catalogue=harbour.catalogue(folder))
+    assert f"  .venv/bin/{said}\n" in capsys.readouterr().out
+    doctor(None, as_json=False, engine="fake", catalogue=harbour.catalogue(folder))
+    assert "  .venv/bin/harness images build gets them, or the first command" in capsys.readouterr().out
 
 
 @pytest.mark.docker

@@ -92,6 +92,40 @@ def test_whatever_looks_like_a_place_is_taken(one: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("no route to 10.1.2.3.", "no route to <address>."),
+        ("10.1.2.3:2375. It ended", "<address>. It ended"),
+        ("network harness-10-1-2-3", "network harness-<address>"),
+        ("unix:///run/x.sock (docker context acme-prod)", "<address> (docker context <name>)"),
+        ("choose another with `docker context use`", "choose another with `docker context use`"),
+        ("dial tcp: lookup buildbox on", "dial tcp: lookup <name> on"),
+        ("dial tcp buildbox:3128: refused", "dial tcp <address>: refused"),
+        ("unix:///Users/Zoë Quay/.docker/run/x is gone", "<address> is gone"),
+        ("/data/Kunde ACME AG/box 7/x, then", "<path>, then"),
+        ("D:\\Kunde ACME\\x is gone", "<path> is gone"),
+        ("/var/lib/docker has 10 MB/s", "<path> has 10 MB/s"),
+    ],
+)
+def test_what_is_taken_is_taken_to_its_end(text: str, shown: str) -> None:
+    """The stop of a sentence, folders with spaces, hosts of one word, a context that no variable names."""
+    assert paste.anonymous(text, ()) == shown
+
+
+def test_proxies_and_mirrors_are_somebodys_too() -> None:
+    """What a registry says of a company's network has their names in it."""
+    found = paste.known(
+        environment={
+            "https_proxy": "http://webgate:3128",
+            "PIP_INDEX_URL": "https://artefacts.acme.example/pypi/simple",
+        }
+    )
+    assert paste.anonymous("webgate of artefacts, and a simple proxy of acme", found) == (
+        "<name> of <name>, and a simple proxy of <name>"
+    )
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "docker 20.10.24, runtime runc, cgroup v2, rootless",

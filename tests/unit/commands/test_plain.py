@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import pty
 import re
-import subprocess
 import sys
+import time
 from pathlib import Path
 
 import click
 import pytest
 
-from harness import console
+from harness import console, progress
 from harness.cli import cli
 from harness.commands.opening import Opener
 from tests.unit.commandline import Scripted, command, world
@@ -34,9 +34,14 @@ VERBS = [
     ("doctor", "idempotent-payments", "--engine", "fake"),
     ("clean", "--dry-run", "--engine", "fake"),
 ]
-COPIED = re.compile(r"(brief|file|sha256|next|before|try|hand in|read|workspace)\b|\S+$|\s*\S+ *\\?$")
+COPIED = re.compile(r"(brief|file|sha256|next|before|run|try|hand in|read|workspace)\b|\S+$|\s*\S+ *\\?$")
 """Lines that are copied, and words that have no place to be broken at, are as long as they are."""
-LIVE = "import time\nfrom harness import progress\nprogress.PATIENCE_SECONDS = 0.01\nwith progress.step('slow'): time.sleep(0.5)"
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder to work in; no verb needs what another one leaves."""
+    return world(tmp_path_factory.mktemp("plain"))
 
 
 @pytest.fixture(autouse=True)
@@ -45,9 +50,8 @@ def _stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("arguments", VERBS, ids=" ".join)
-def test_every_verb_fits_80_columns(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+def test_every_verb_fits_80_columns(here: Path, arguments: tuple[str, ...]) -> None:
     """What is read fits; no character draws a box or moves a cursor."""
-    here = world(tmp_path)
     catalogue = os.pathsep.join((str(here), str(ROOT)))
     said = command(*arguments, "--plain", cwd=here, environment={"HARNESS_CATALOGUE": catalogue})
     assert said.out
@@ -68,17 +72,24 @@ def test_every_verb_takes_plain(name: str, verb: click.Command) -> None:
     assert "--plain" in verb.get_help(click.Context(verb, info_name=name))
 
 
-def _on_a_terminal(program: str, environment: dict[str, str]) -> str:
-    """Return what ``program`` writes to standard error when that is a terminal."""
+def _slow_on_a_terminal(environment: dict[str, str]) -> str:
+    """Return what something that takes its time writes to standard error when that is a terminal, in a forked child."""
     ours, theirs = pty.openpty()
-    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.dup2(theirs, 2)
+            os.environ.update({"TERM": "xterm-256color", console.PLAIN: "", **environment})
+            with open(2, "w", encoding="utf-8", closefd=False) as sys.stderr:
+                progress.PATIENCE_SECONDS = 0.01
+                with progress.step("slow"):
+                    time.sleep(0.3)
+            code = 0
+        finally:
+            os._exit(code)
     try:
-        subprocess.run(
-            [sys.executable, "-c", program],
-            env=kept | {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color"} | environment,
-            stderr=theirs,
-            check=True,
-        )
+        assert os.waitpid(child, 0)[1] == 0
         return os.read(ours, 1_000_000).decode()
     finally:
         os.close(ours)
@@ -87,12 +98,12 @@ def _on_a_terminal(program: str, environment: dict[str, str]) -> str:
 
 def test_nothing_moves_on_a_plain_terminal() -> None:
     """A live line elsewhere; with the variable that ``--plain`` sets, whole lines and no escape sequence."""
-    assert "\x1b" in _on_a_terminal(LIVE, {})
+    assert "\x1b" in _slow_on_a_terminal({})
     for environment in ({console.PLAIN: "1"}, {"TERM": "dumb"}):
-        said = _on_a_terminal(LIVE, environment)
+        said = _slow_on_a_terminal(environment)
         assert "\x1b" not in said
         assert "slow" in said
-    assert "\x1b" in _on_a_terminal(LIVE, {console.PLAIN: "0"})
+    assert "\x1b" in _slow_on_a_terminal({console.PLAIN: "0"})
 
 
 def test_plain_is_remembered_for_what_a_verb_starts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from harness.commands import standing
 from harness.commands.start import start
-from tests.unit.commandline import Ended, command
+from tests.unit.commandline import Ended, command, world
 from tests.unit.grading import harbour
 
 Run = Callable[[str, Path], Ended]
@@ -51,6 +51,18 @@ def test_program_that_is_not_on_the_path_is_called_as_it_was(program: Path, monk
     (other / "harness").chmod(0o755)
     monkeypatch.setenv("PATH", str(other))
     assert standing.program(str(program)) == (str(program),)
+
+
+def test_program_is_found_from_another_folder(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Below it, beside it, or far away; a name on the path is the same everywhere."""
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.chdir(program.parent.parent)
+    monkeypatch.setattr(sys, "argv", ["bin/harness"])
+    work = program.parent.parent.parent / "work"
+    assert standing.program_from(work) == ("../venv/bin/harness",)
+    assert standing.program_from(Path("/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q/r/s/t/u/v/w/x/y/z")) == (str(program),)
+    monkeypatch.setattr(sys, "argv", ["harness"])
+    assert standing.program_from(work) == ("harness",)
 
 
 def test_module_is_run_by_the_python_that_ran_it() -> None:
@@ -115,6 +127,13 @@ def test_what_start_prints_runs_where_it_was_printed(work: Path) -> None:
         assert in_a_child(f"{printed(started.out, label)} --engine fake", work.parent).code == 1
 
 
+def test_start_names_no_up_where_nothing_is_held(tmp_path: Path) -> None:
+    """A program that is run once for each case."""
+    started = command("start", "tiny", "--into", "new", cwd=world(tmp_path))
+    labels = [line[:11].strip() for line in started.out.splitlines()[-4:]]
+    assert labels == ["read", "before", "try", "hand in"]
+
+
 @pytest.mark.parametrize(
     ("folder", "path", "run"),
     [("src/deep", ".", in_a_shell), (".", "src", in_a_child), ("..", "my wörk/src", in_a_child)],
@@ -126,11 +145,13 @@ def test_printed_commands_run_from_any_folder(work: Path, folder: str, path: str
     assert checked.code == 1, checked.err
     (logs,) = shlex.split(printed(checked.out, "logs"))
     assert (here / logs / "berth.log").is_file()
-    for label in ("again", "      again:", "hand in"):
+    # A shell and a Python of its own once; the same words in a child for the rest.
+    for label in ("again",) if run is in_a_shell else ("again", "      again:", "hand in"):
         again = run(printed(checked.out, label), here)
         assert again.code == 1, (label, again)
         assert "speech/env" in again.out
-    assert len(list((work / "submissions").iterdir())) == 1
+    if run is in_a_child:
+        assert len(list((work / "submissions").iterdir())) == 1
     paused = run(f"{ours(work)} clock pause lunch --workspace {place}", here)
     assert "paused: lunch" in paused.out
     resumed = run(printed(paused.out, "go on"), here)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -12,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from harness import owners
 from harness.catalogue.finder import Catalogue
 from harness.commands import submit as verb
+from harness.commands import trial
 from harness.commands.opening import Opener
 from harness.commands.start import start
 from harness.commands.submit import submit
@@ -99,7 +102,7 @@ def test_what_stays_behind_is_missing_where_it_is_tried(
     said = capsys.readouterr()
     assert "helper.dat" in said.err
     assert "--no-check packs it all the same" in said.err
-    assert "harness-submit-" not in said.out + said.err
+    assert "harness-scratch-" not in said.out + said.err
     assert hand_in(try_it=False) == 0
     assert len(packed(work)) == 1
 
@@ -147,6 +150,26 @@ def test_engine_that_does_not_answer_loses_nothing(
     assert "packed, but not tried: expected a container engine that answers" in said.err
 
 
+def test_bug_of_ours_loses_nothing(
+    hand_in: Callable[..., ExitCode],
+    work: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whatever it is, it is packed, and no traceback is shown."""
+
+    def broken(*_: object, **__: object) -> object:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(trial, "run", broken)
+    monkeypatch.setenv("XDG_STATE_HOME", str(work.parent / "state"))
+    assert hand_in() == 5
+    assert len(packed(work)) == 1
+    said = capsys.readouterr().err
+    assert "packed, but not tried: internal error, not yours" in said
+    assert "line " not in said
+
+
 def test_engine_that_nobody_knows_is_wrong_usage(hand_in: Callable[..., ExitCode], work: Path) -> None:
     with pytest.raises(UsageError, match="expected docker after --engine"):
         hand_in(engine="no such engine")
@@ -170,6 +193,99 @@ def test_interruption_while_it_is_tried_leaves_everything_as_it_was(
         hand_in()
     assert {path: path.read_bytes() for path in work.rglob("*") if path.is_file()} == before
     assert list(temporary.iterdir()) == []
+
+
+def test_what_cannot_travel_is_said_as_json_too(
+    hand_in: Callable[..., ExitCode], work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who reads it reads one object, whatever it is refused for."""
+    (work / "service.toml").unlink()
+    with pytest.raises(SubmissionError):
+        hand_in(as_json=True)
+    (said,) = capsys.readouterr().out.splitlines()
+    assert json.loads(said)["tried"] == "refused"
+    assert "service.toml: expected it at the top" in json.loads(said)["reason"]
+
+
+def test_what_is_kept_is_what_was_tried(
+    hand_in: Callable[..., ExitCode],
+    known: Catalogue,
+    work: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Somebody saves while the checks run: they are told that it is for the next time, and this file is what was tried."""
+    before = (work / "mode").read_bytes()
+    run = trial.run
+
+    def saved_meanwhile(*arguments: object, **more: object) -> object:
+        (work / "mode").write_text("nobody tried this\n", encoding="utf-8")
+        return run(*arguments, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(trial, "run", saved_meanwhile)
+    assert hand_in() == 0
+    (file,) = packed(work)
+    found = submission.load(file, catalogue=known)
+    assert [one.content for one in found.files if one.path == "mode"] == [before]
+    assert found.notes == ()
+    told = "what was saved while it was tried is not in this file"
+    assert told in capsys.readouterr().err
+    monkeypatch.setattr(trial, "run", run)
+    assert hand_in() == 0
+    assert told not in capsys.readouterr().err
+
+
+def test_copy_that_was_tried_is_known_to_be_ours(
+    hand_in: Callable[..., ExitCode], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It has an owner while it is there: who is killed in the middle leaves nothing that nobody removes."""
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    seen: list[str] = []
+
+    def looked(*_: object, **__: object) -> object:
+        seen.extend(owners.reap_scratch(lambda owner: owner.run == "submit", remove=False))
+        raise EngineError
+
+    monkeypatch.setattr(trial, "run", looked)
+    assert hand_in() == 5
+    assert len(seen) == 1
+    assert list(temporary.iterdir()) == []
+
+
+def test_no_room_for_a_copy_to_try_loses_nothing(
+    hand_in: Callable[..., ExitCode], work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Folders for temporary files may be full, or nobody's to write: it is packed, and why it was not tried is said."""
+    monkeypatch.setattr("tempfile.tempdir", str(work / "nowhere"))
+    assert hand_in() == 5
+    assert len(packed(work)) == 1
+    assert "packed, but not tried: expected to write a copy to try" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("listing", [True, False])
+def test_what_cannot_be_looked_into_is_named_all_the_same(
+    hand_in: Callable[..., ExitCode],
+    work: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    listing: bool,
+) -> None:
+    """A folder of packages that a container made as root stays behind anyway: how much is in it decides nothing."""
+    (work / ".venv/lib").mkdir(parents=True)
+    (work / ".venv/seen.py").write_text("", encoding="utf-8")
+    look = os.scandir
+
+    def refused(folder: str | Path) -> object:
+        if str(folder).endswith("lib"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+        return look(folder)
+
+    monkeypatch.setattr("os.scandir", refused)
+    assert hand_in(only_list=listing, try_it=False) == 0
+    assert ".venv/ (at least 1 file)" in capsys.readouterr().out
 
 
 def test_list_shows_everything_and_packs_nothing(

@@ -58,7 +58,7 @@ def failing(error: Exception, said: str = "") -> type[Scripted]:
                 progress(said)
             return self
 
-        def grade(self, task: Task, *, ready: Callable[[], None] = lambda: None) -> Graded:
+        def grade(self, task: Task, *, ready: Callable[[], None] = lambda: None, ended: object = None) -> Graded:
             logging.getLogger("harness.grading.attempts").warning(said)
             raise error
 

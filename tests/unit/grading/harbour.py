@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from harness.catalogue.finder import Catalogue
 from harness.engines.fake.engine import FakeEngine
+from harness.events import OutcomeSaid
 from harness.grading.runner import Graded, Runner, Task
 
 EXERCISE = """
@@ -133,8 +134,15 @@ def submission(root: Path, *, mode: str = "loud", service: str = SERVICE) -> Pat
     return folder
 
 
-def grade(known: Catalogue, folder: Path, *, engine: FakeEngine | None = None, variant: int = 0) -> Graded:
+def grade(
+    known: Catalogue,
+    folder: Path,
+    *,
+    engine: FakeEngine | None = None,
+    variant: int = 0,
+    ended: Callable[[OutcomeSaid, int], None] = lambda *_: None,
+) -> Graded:
     """Grade a folder on the fake engine."""
     here = engine or FakeEngine()
     runner = Runner(known, here, lambda names: here.images(names, lambda _: None), lambda _: None)
-    return runner.grade(Task(path=str(folder), exercise_id="harbour", variant=variant))
+    return runner.grade(Task(path=str(folder), exercise_id="harbour", variant=variant), ended=ended)

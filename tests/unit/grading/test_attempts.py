@@ -133,6 +133,7 @@ def test_an_interference_is_no_attempt() -> None:
     jobs, run_job = disturbed(None, True)
     found = settle(run_job, SUBMISSION, lambda: STARTER, lambda _: None)
     assert (found.hold, found.interfered, jobs) == ("", "", [SUBMISSION, SUBMISSION])
+    assert "disturbed from outside (sandbox db was removed at 10:00:00 UTC)" in found.again
     jobs, run_job = disturbed(False, None, True)
     assert settled(run_job) == ""
     assert jobs == [SUBMISSION] * 3

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from harness.engines.base import SandboxSpec
+from harness.engines.base import SandboxSpec, Scenario, ScenarioSpec
 from harness.engines.fake.engine import FakeEngine
 from harness.errors import ExitCode
+from harness.events import OutcomeSaid
 from harness.grading.runner import Runner, Task
 from harness.intake import workspace
 from harness.model import Grading, Status, Verdict
@@ -39,6 +43,40 @@ def test_a_right_submission_passes(tmp_path: Path) -> None:
     assert [phase.name for phase in grading.phases][:3] == ["open", "build", "grader"]
     assert set(grading.digests) == {"exercise", "grader", "verdict", "images"}
     assert "no validation record" in grading.trust
+
+
+class Counted(FakeEngine):
+    """Knows how many scenarios are open."""
+
+    scenarios = 0
+
+    @contextlib.contextmanager
+    def open_scenario(self, spec: ScenarioSpec) -> Iterator[Scenario]:
+        """Count it while it is open."""
+        with super().open_scenario(spec) as scenario:
+            self.scenarios += 1
+            yield scenario
+            self.scenarios -= 1
+
+
+@pytest.mark.parametrize(
+    ("mode", "told"),
+    [
+        ("hush", [("speech/mode", Status.FAILED), ("speech/env", Status.PASSED)]),
+        ("deadly", []),
+    ],
+)
+def test_each_check_is_told_when_it_ends(tmp_path: Path, mode: str, told: list[tuple[str, Status]]) -> None:
+    """While the rest still runs, with how many there are; of a starter that runs as a control, nothing is."""
+    engine, heard = Counted(), list[tuple[str, Status]]()
+
+    def ended(one: OutcomeSaid, count: int) -> None:
+        assert count == 2
+        assert engine.scenarios == 1, "its scenario is gone"
+        heard.append((one.check, one.status))
+
+    harbour.grade(harbour.catalogue(tmp_path), harbour.submission(tmp_path, mode=mode), engine=engine, ended=ended)
+    assert heard == told
 
 
 def test_a_hidden_check_closes_its_gate(tmp_path: Path) -> None:
@@ -167,10 +205,11 @@ sys.exit(code)
 """
 
 
-@pytest.mark.parametrize("jobs", [pytest.param("1", marks=pytest.mark.e2e), "2"])
-def test_the_command_line_grades_on_the_fake_engine_without_a_socket(tmp_path: Path, jobs: str) -> None:
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.e2e)])
+def test_the_command_line_grades_on_the_fake_engine_without_a_socket(tmp_path: Path, jobs: int) -> None:
+    """In its own process, or in workers."""
     harbour.catalogue(tmp_path)
-    folders = [harbour.submission(tmp_path / name) for name in ("a", "b")]
+    folders = [harbour.submission(tmp_path / name) for name in "ab"[:jobs]]
     done = subprocess.run(
         [
             sys.executable,
@@ -187,7 +226,8 @@ def test_the_command_line_grades_on_the_fake_engine_without_a_socket(tmp_path: P
             "--out",
             str(tmp_path / "out"),
             "--jobs",
-            jobs,
+            str(jobs),
+            "--json",
         ],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -197,7 +237,7 @@ def test_the_command_line_grades_on_the_fake_engine_without_a_socket(tmp_path: P
         timeout=60,
     )
     assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "False"), done.stderr
-    assert done.stdout.count("passed") == 2
+    assert [json.loads(line)["verdict"] for line in done.stdout.splitlines()] == ["passed"] * jobs
 
 
 def test_a_grading_says_which_check_it_has_come_to(tmp_path: Path) -> None:

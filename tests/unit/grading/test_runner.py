@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.grading.runner import selected
+from harness.grading.job import selected
 from harness.model import Check
 
 READ = Check(id="contract/read", title="t", skill="s", points=10, public=True)

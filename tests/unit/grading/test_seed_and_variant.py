@@ -16,7 +16,7 @@ from harness.errors import ExerciseError
 from harness.grading.runner import Task, notes_on, seed_of, take_in
 from harness.intake import bundle
 from harness.intake.senders import Sender
-from harness.intake.submission import pack
+from harness.intake.submission import pack, read
 from harness.reports import FORMATS, Audience, build
 from tests.unit.factories import heron
 
@@ -114,7 +114,7 @@ def packed(catalogue: Catalogue, folder: Path, variant: int) -> str:
     """Pack the reference as one who says that its brief was ``variant``."""
     exercise = catalogue.exercise("skeleton")
     root = ROOT / "graders/skeleton/references/plain"
-    made = pack(exercise, root, sender=Sender(alias="heron"), variant=variant, claim={})
+    made = pack(exercise, read(exercise, root), sender=Sender(alias="heron"), variant=variant, claim={})
     (folder / "heron.tar.gz").write_bytes(made.data)
     return str(folder / "heron.tar.gz")
 

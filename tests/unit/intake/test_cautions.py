@@ -37,6 +37,7 @@ def said(path: str, content: bytes, here: tuple[Path, ...] = (HOME,)) -> list[st
         ("run.py", b"#!/usr/bin/python3\r\nprint(1)\r\n", "starts with a #! line that ends in CRLF"),
         ("run.sh", b"#!/bin/sh\ncd /home/heron/work\n", 'names "/home/heron" in line 2'),
         ("c.toml", b'path = "/home/heron"', 'names "/home/heron" in line 1'),
+        ("c.toml", b"PATH=/home/heronry/bin:/home/heron/bin", 'names "/home/heron" in line 1'),
         ("c.toml", b"/home/heron", 'names "/home/heron" in line 1'),
     ],
 )

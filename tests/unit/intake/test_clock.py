@@ -208,7 +208,13 @@ def test_what_the_clock_says_travels_as_a_claim(work: Path, at: Callable[..., No
     (work / "service.toml").write_text('run = ["python3", "solve.py"]\n', encoding="utf-8")
     told = clock.told(clock.look(work))
     made = submission.pack(
-        catalogue.exercise("tiny"), work, sender=Sender(alias="heron"), variant=0, claim={}, told=told, tried=True
+        catalogue.exercise("tiny"),
+        submission.read(catalogue.exercise("tiny"), work),
+        sender=Sender(alias="heron"),
+        variant=0,
+        claim={},
+        told=told,
+        tried=True,
     )
     file = work.parent / "heron.tar.gz"
     file.write_bytes(made.data)
@@ -222,12 +228,27 @@ def test_packed_without_being_tried_is_said(work: Path, catalogue: Catalogue) ->
     """The assessor hears that nobody ran it from the packed file; of one that says nothing, nothing is said."""
     for tried, expected in ((False, 1), (True, 0), (None, 0)):
         made = submission.pack(
-            catalogue.exercise("tiny"), work, sender=Sender(alias="heron"), variant=0, claim={}, tried=tried
+            catalogue.exercise("tiny"),
+            submission.read(catalogue.exercise("tiny"), work),
+            sender=Sender(alias="heron"),
+            variant=0,
+            claim={},
+            tried=tried,
         )
         file = work.parent / "heron.tar.gz"
         file.write_bytes(made.data)
         notes = submission.load(file, catalogue=catalogue).notes
         assert sum("packed without being tried" in note for note in notes) == expected
+
+
+@pytest.mark.parametrize("verb", [clock.pause, clock.resume])
+def test_damage_is_remembered_whatever_comes_next(work: Path, verb: Callable[[Path], object]) -> None:
+    """A pause is the first to meet it: that it began again is said all the same."""
+    clock.begin(work)
+    (work / ".harness" / clock.FILE).write_text("{", encoding="utf-8")
+    with contextlib.suppress(UsageError):
+        verb(work)
+    assert clock.begin(work).again
 
 
 def test_clock_that_travels_is_read_as_a_strangers(work: Path) -> None:

@@ -17,7 +17,7 @@ from harness.grading import subjects
 from harness.images import recipes
 from harness.intake import bundle, folders
 from harness.intake.senders import Sender
-from harness.intake.submission import load, pack
+from harness.intake.submission import load, pack, read
 from tests.unit.intake.test_submission import make_workspace
 
 if TYPE_CHECKING:
@@ -96,13 +96,13 @@ def test_honest_files_that_look_alike_are_taken(asks_for_all: Exercise, folder: 
 
 def test_solution_with_droppings_is_the_solution_without(asks_for_all: Exercise, folder: Path) -> None:
     """Not one of them travels, even where everything was asked for; each is said."""
-    clean = pack(asks_for_all, folder, sender=Sender(alias="heron"), variant=0, claim={})
+    clean = pack(asks_for_all, read(asks_for_all, folder), sender=Sender(alias="heron"), variant=0, claim={})
     (folder / "node_modules_").mkdir()
     strew(folder)
     (folder / "venv_of_mine").mkdir()
     (folder / "venv_of_mine/pyvenv.cfg").touch()
     (folder / "venv_of_mine/x.py").touch()
-    packed = pack(asks_for_all, folder, sender=Sender(alias="heron"), variant=0, claim={})
+    packed = pack(asks_for_all, read(asks_for_all, folder), sender=Sender(alias="heron"), variant=0, claim={})
     assert packed.data == clean.data
     said = set(packed.contents.droppings)
     assert {"._solve.py", "__MACOSX/", "venv/", "venv_of_mine/", "node_modules_/.idea/", "Icon\r"} <= said

@@ -23,7 +23,7 @@ from harness.errors import SubmissionError, UsageError
 from harness.intake import archives, foreign, workspace
 from harness.intake.archives import Caps
 from harness.intake.senders import Sender
-from harness.intake.submission import load, pack
+from harness.intake.submission import load, pack, read
 from harness.intake.workspace import Workspace
 from harness.model import Submission
 
@@ -219,7 +219,11 @@ def members(folder: Path, catalogue: Catalogue) -> dict[str, bytes]:
     """What is inside a packed submission."""
     (folder / "solve.py").chmod(0o755)
     made = pack(
-        catalogue.exercise("tiny"), folder, sender=Sender(alias="otter"), variant=4, claim={"answers/sums": "passed"}
+        catalogue.exercise("tiny"),
+        read(catalogue.exercise("tiny"), folder),
+        sender=Sender(alias="otter"),
+        variant=4,
+        claim={"answers/sums": "passed"},
     )
     with tarfile.open(fileobj=io.BytesIO(made.data)) as archive:
         return {member.name: archive.extractfile(member).read() for member in archive}  # type: ignore[union-attr]
@@ -246,7 +250,13 @@ def test_packed_submission_that_was_repacked_is_still_itself(take: Load, members
 
 def test_packed_submission_that_safari_unpacked_is_still_itself(take: Load, folder: Path, catalogue: Catalogue) -> None:
     """A browser takes the gzip off."""
-    made = pack(catalogue.exercise("tiny"), folder, sender=Sender(alias="otter"), variant=0, claim={})
+    made = pack(
+        catalogue.exercise("tiny"),
+        read(catalogue.exercise("tiny"), folder),
+        sender=Sender(alias="otter"),
+        variant=0,
+        claim={},
+    )
     found = take(gzip.decompress(made.data), None, "otter.tar")
     assert paths(found) == GOOD
 

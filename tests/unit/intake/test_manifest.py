@@ -290,6 +290,18 @@ def test_expectations_are_read() -> None:
 
 
 @pytest.mark.parametrize(
+    ("permitted", "unexpected"),
+    [(None, ("a/x",)), (("a/*",), ("a/x", "b/y")), (("a/x",), ("b/y",)), (("a/x", "b/*"), ())],
+)
+def test_what_is_permitted_by_its_whole_id_is_no_smoke(
+    permitted: tuple[str, ...] | None, unexpected: tuple[str, ...]
+) -> None:
+    """A group that may fail does not lift what every mutant passes: the mistake's own check is named."""
+    expected = known.Expected(required=("c/z",), permitted=permitted, smoke=("a/*",))
+    assert expected.unexpected(("a/x", "b/y", "c/z")) == unexpected
+
+
+@pytest.mark.parametrize(
     ("change", "words"),
     [
         ("ceiling = 40\nscore = [0, 40]", "expected ceiling or score = [lowest, highest], found both"),

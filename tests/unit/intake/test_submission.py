@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from harness.errors import HarnessError, SubmissionError, UsageError
 from harness.intake import folders, workspace
 from harness.intake.senders import Sender
-from harness.intake.submission import claims, load, pack
+from harness.intake.submission import claims, load, pack, read
 from harness.intake.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -261,7 +261,7 @@ def test_workspace_of_another_version_is_refused(catalogue: Catalogue, folder: P
 def test_pack_and_load_agree(tiny: Exercise, catalogue: Catalogue, folder: Path, tmp_path: Path) -> None:
     """What was packed is what is taken in, with everything that was said about it."""
     (folder / "solve.py").chmod(0o755)
-    packed = pack(tiny, folder, sender=Sender(alias="heron"), variant=5, claim={"answers/sums": "passed"})
+    packed = pack(tiny, read(tiny, folder), sender=Sender(alias="heron"), variant=5, claim={"answers/sums": "passed"})
     file = tmp_path / "x.tar.gz"
     file.write_bytes(packed.data)
     found = load(file, catalogue=catalogue)
@@ -277,7 +277,7 @@ def test_packed_file_says_whose_it_is_and_when_it_was_packed(
     files = []
     for name, time in (("a.tar.gz", "2026-11-26T14:15:00Z"), ("b.tar.gz", "2026-11-26T14:16:00Z")):
         sender = Sender(alias="Мария", workspace="ab12" * 4, packed_at=time)
-        (tmp_path / name).write_bytes(pack(tiny, folder, sender=sender, variant=0, claim={}).data)
+        (tmp_path / name).write_bytes(pack(tiny, read(tiny, folder), sender=sender, variant=0, claim={}).data)
         files.append(tmp_path / name)
     first, second = (load(file, catalogue=catalogue) for file in files)
     assert (first.alias, first.alias_from, first.packed_at) == ("Мария", "the packed file", "2026-11-26T14:15:00Z")
@@ -312,8 +312,8 @@ def test_pack_is_deterministic(tiny: Exercise, folder: Path, tmp_path: Path) -> 
     """The same content gives the same bytes, whenever and wherever it is packed."""
     shutil.copytree(folder, tmp_path / "copy", copy_function=shutil.copy)
     os.utime(folder / "solve.py", (1, 1))
-    one = pack(tiny, folder, sender=Sender(alias="heron"), variant=0, claim={"b": "1", "a": "2"})
-    two = pack(tiny, tmp_path / "copy", sender=Sender(alias="heron"), variant=0, claim={"a": "2", "b": "1"})
+    one = pack(tiny, read(tiny, folder), sender=Sender(alias="heron"), variant=0, claim={"b": "1", "a": "2"})
+    two = pack(tiny, read(tiny, tmp_path / "copy"), sender=Sender(alias="heron"), variant=0, claim={"a": "2", "b": "1"})
     assert one.data == two.data
 
 
@@ -325,7 +325,7 @@ def test_pack_refuses_a_wrong_service_manifest(tiny: Exercise, folder: Path, tex
     else:
         (folder / "service.toml").write_text(text, encoding="utf-8")
     with pytest.raises(SubmissionError, match=words):
-        pack(tiny, folder, sender=Sender(alias="heron"), variant=0, claim={})
+        pack(tiny, read(tiny, folder), sender=Sender(alias="heron"), variant=0, claim={})
 
 
 def test_claim_is_remembered_and_never_trusted(folder: Path) -> None:

@@ -151,6 +151,24 @@ def test_reload_takes_what_service_toml_says_now(tmp_path: Path, here: Holding) 
     assert here._scenario.exec("berth", ("printenv", "LIMIT"), timeout_seconds=5).stdout == b"7.0\n"
 
 
+def test_another_language_takes_another_up(tmp_path: Path, engine: FakeEngine) -> None:
+    """Its sandboxes are of other images: what runs goes on, and what to do is said."""
+    changes = {
+        "exercises/harbour/exercise.toml": berths.EXERCISE.replace('["python"]', '["python", "go"]'),
+        "exercises/harbour/starter/go/service.toml": berths.SERVICE.replace("python", "go"),
+    }
+    folder = berths.world(tmp_path, {**berths.TOLD, **changes})
+    with berths.holding(tmp_path, folder, engine) as here:
+        berths.news(here, "berth is ready")
+        (folder / "service.toml").write_text(berths.SERVICE.replace("python", "go"))
+        starts = here._scenario.state("berth").starts
+        with pytest.raises(
+            UsageError, match=r'expected python in service\.toml, as when it came up, found go: "harness down"'
+        ):
+            here.reload()
+        assert (here.main().running, here._scenario.state("berth").starts) == (True, starts)
+
+
 def test_what_does_not_build_leaves_what_was_there(tmp_path: Path, here: Holding) -> None:
     (tmp_path / "heron" / "service.toml").write_text(
         berths.SERVICE.replace("cat mode > made.txt", "echo broken; exit 4")

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -97,8 +97,8 @@ def pipe(tmp_path: Path) -> Iterator[Pipe]:
     made.free()
 
 
-def door(pipe: Pipe, port: int) -> Forwarder:
-    return Forwarder(pipe, [Endpoint(name="berth", sandbox="berth", port=port)], {"berth": "127.0.0.1"})
+def door(pipe: Pipe, port: int, gone: Callable[[], None] = lambda: None) -> Forwarder:
+    return Forwarder(pipe, [Endpoint(name="berth", sandbox="berth", port=port)], {"berth": "127.0.0.1"}, gone)
 
 
 def ask(forwarder: Forwarder, data: bytes) -> bytes:
@@ -168,6 +168,19 @@ def test_a_relay_that_dies_ends_what_is_open(pipe: Pipe, listener: socket.socket
             assert client.recv(100) == b""
     finally:
         forwarder.close()
+
+
+@pytest.mark.parametrize("by_itself", [True, False])
+def test_a_relay_that_dies_is_told(pipe: Pipe, *, by_itself: bool) -> None:
+    """Else whoever works with it looks for the mistake in their service; one that we end is no news."""
+    told = threading.Event()
+    forwarder = door(pipe, 1, told.set)
+    if not by_itself:
+        forwarder.close()
+    pipe.child.kill()
+    pipe.child.wait(10)
+    assert told.wait(20 if by_itself else 0.2) is by_itself
+    forwarder.close()
 
 
 def test_a_door_is_on_the_loopback_alone(pipe: Pipe) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import UsageError
+from harness.errors import EngineError, UsageError
 from harness.live import state
 
 KEEPER = """
@@ -67,6 +67,23 @@ def test_one_that_fails_leaves_nothing(root: Path) -> None:
     assert state.read(root) is None
 
 
+def test_one_whose_engine_fails_at_the_end_did_not_end_in_order(root: Path) -> None:
+    """Something of it may still be there: whoever waits for its end must not read that nothing is."""
+
+    def fails() -> None:
+        with state.claimed(root):
+            state.write(root, running(root))
+            raise EngineError
+
+    with pytest.raises(EngineError):
+        fails()
+    assert not state.is_up(root)
+    assert state.read(root) == running(root)
+    with state.claimed(root):
+        pass
+    assert state.read(root) is None
+
+
 def test_one_that_was_killed_is_missed_and_followed(root: Path) -> None:
     """Its file is there and nobody is: clients are told so, and the next one comes up."""
     with subprocess.Popen([sys.executable, "-c", KEEPER, str(root)], stdout=subprocess.PIPE) as keeper:
@@ -96,7 +113,22 @@ def test_who_is_there_is_found(root: Path) -> None:
         state.connected(root).close()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"pid": 1}', '{"pid": "x", "urls": {}}', "[" * 5000])
+INFINITE = '{"pid": Infinity, "owner": "", "run": "", "socket": "", "urls": {}}'
+
+
+@pytest.mark.parametrize("path", ["", "a" * 500, "nobody/is/here", "\\ud800", "a\\u0000b"])
+def test_a_place_that_is_none_is_nobodys(root: Path, path: str) -> None:
+    """Whatever stands in the file: a sentence."""
+    (root / ".harness" / state.FILE).write_text(
+        INFINITE.replace("Infinity", "7").replace('"socket": ""', f'"socket": "{path}"')
+    )
+    with pytest.raises(UsageError, match="ended without a word"):
+        state.connected(root)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", '{"pid": 1}', '{"pid": "x", "urls": {}}', "[" * 5000, INFINITE]
+)
 def test_a_damaged_file_is_none(root: Path, text: str) -> None:
     (root / ".harness" / state.FILE).write_text(text)
     assert state.read(root) is None

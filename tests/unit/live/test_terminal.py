@@ -20,10 +20,16 @@ import pytest
 from harness.live.talk import Line, data_of
 
 CHILD = """
-import socket, sys
+import os, signal, socket, sys
 from harness.live import terminal
 from harness.live.talk import Line
-line = Line(socket.socket(fileno=int(sys.argv[1])))
+class Resized(socket.socket):
+    def sendall(self, data):
+        if b"data" in data:
+            os.kill(os.getpid(), signal.SIGWINCH)
+        super().sendall(data)
+kind = Resized if "resized" in sys.argv else socket.socket
+line = Line(kind(fileno=int(sys.argv[1])))
 line.send(terminal.request("berth"))
 last = terminal.attend(line)
 print("last word", last)
@@ -65,12 +71,17 @@ def resize(descriptor: int, rows: int, columns: int) -> None:
 @pytest.fixture
 def seat() -> Iterator[Seat]:
     """Return one at a terminal of 30 rows and 100 columns."""
+    yield from sit()
+
+
+def sit(*how: str) -> Iterator[Seat]:
+    """Yield one; ``resized``: whose window changes in the middle of every key that is sent."""
     keys, theirs = pty.openpty()
     resize(theirs, 30, 100)
     ours, other = socket.socketpair()
     with ours:
         process = subprocess.Popen(
-            [sys.executable, "-c", CHILD, str(ours.fileno())],
+            [sys.executable, "-c", CHILD, str(ours.fileno()), *how],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
@@ -78,6 +89,7 @@ def seat() -> Iterator[Seat]:
             env={**os.environ, "TERM": "xterm-256color"},
         )
     os.close(theirs)
+    other.settimeout(60)
     line = Line(other)
     yield Seat(keys=keys, other=line, process=process)
     process.kill()
@@ -99,9 +111,30 @@ def test_all_of_it(seat: Seat) -> None:
     seat.process.send_signal(signal.SIGWINCH)
     assert seat.other.receive() == {"size": [50, 132]}
     seat.other.end(3)
-    assert b"'end': 3" in seat.seen(b"last word")
+    seat.seen(b"last word {'end': 3,")
     assert seat.process.wait(60) == 0
     assert termios.tcgetattr(seat.keys) == before
+
+
+@pytest.fixture
+def resized_seat() -> Iterator[Seat]:
+    """Return one whose window changes in the middle of every key that is sent."""
+    yield from sit("resized")
+
+
+def test_a_window_that_changes_while_keys_are_sent(resized_seat: Seat) -> None:
+    """Key and size both come, and nobody waits for themselves."""
+    seat = resized_seat
+    seat.other.receive()
+    seat.other.data(b"$ ")
+    seat.seen(b"$ ")
+    os.write(seat.keys, b"a")
+    assert seat.typed(1) == b"a"
+    assert seat.other.receive() == {"size": [30, 100]}
+    os.write(seat.keys, b"b")
+    assert seat.typed(1) == b"b"
+    seat.other.end(0)
+    assert seat.process.wait(60) == 0
 
 
 def test_an_other_side_that_dies_ends_it(seat: Seat) -> None:

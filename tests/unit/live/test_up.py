@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from harness.live import state
+from tests.unit import commandline
 from tests.unit.live import berths
 
 
@@ -26,28 +27,13 @@ class Up:
         self.said = root / "said"
         self._temporary = root / "t"
         self._temporary.mkdir(exist_ok=True)
-        with self.said.open("wb") as out:
-            self.process = subprocess.Popen(
-                self._command("up", "heron", "--engine", "fake"),
-                stdout=out,
-                stderr=out,
-                stdin=subprocess.DEVNULL,
-                cwd=root,
-                env=self._environment(),
-            )
-
-    def client(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        """Run a client in the workspace to its end."""
-        return subprocess.run(
-            self._command(*arguments),
-            input=stdin,
-            capture_output=True,
-            text=True,
-            cwd=self.folder,
-            env=self._environment(),
-            timeout=120,
-            check=False,
+        self.process = commandline.begin(
+            *self._catalogue, "up", "heron", "--engine", "fake", cwd=root, said=self.said, environment=self._changes
         )
+
+    def client(self, *arguments: str) -> commandline.Ended:
+        """Run a client in the workspace to its end."""
+        return commandline.command(*self._catalogue, *arguments, cwd=self.folder, environment=self._changes)
 
     def begin(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start a client in the workspace."""
@@ -74,11 +60,19 @@ class Up:
         return found + [state.FILE] * (self.folder / ".harness" / state.FILE).exists()
 
     def _command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "harness", "--catalogue", str(self.root), *arguments]
+        return [sys.executable, "-m", "harness", *self._catalogue, *arguments]
+
+    @property
+    def _catalogue(self) -> tuple[str, str]:
+        return "--catalogue", str(self.root)
+
+    @property
+    def _changes(self) -> dict[str, str]:
+        state_ = str(self.root / "state")
+        return {"TMPDIR": str(self._temporary), "XDG_STATE_HOME": state_, "TERM": "xterm", "HARNESS_CATALOGUE": ""}
 
     def _environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("HARNESS_")}
-        return {**kept, "TMPDIR": str(self._temporary), "XDG_STATE_HOME": str(self.root / "state"), "TERM": "xterm"}
+        return {**os.environ, **self._changes}
 
 
 @pytest.fixture
@@ -104,28 +98,28 @@ def test_a_life(up: Up) -> None:
     assert "  store  postgresql://who@127.0.0.1:" in said
     assert "... " not in said.partition("is up")[2], "a status line where nobody sees it change"
     logs = up.client("logs", "berth")
-    assert (logs.returncode, logs.stdout) == (0, "loud\n"), logs
+    assert (logs.code, logs.out) == (0, "loud\n"), logs
     wrong = up.client("logs", "brth")
-    assert wrong.returncode == 4
-    assert "expected one of the sandboxes berth, store, other, grader, found 'brth'" in wrong.stderr
-    assert "fog\n" in up.client("fault").stdout
-    assert up.client("fault", "fog", "--for", "0.1").stdout == "fog is on for 0.1 s\n"
+    assert wrong.code == 4
+    assert "expected one of the sandboxes berth, store, other, grader, found 'brth'" in wrong.err
+    assert "fog\n" in up.client("fault").out
+    assert up.client("fault", "fog", "--for", "0.1").out == "fog is on for 0.1 s\n"
     killed = up.client("kill", "berth")
-    assert (killed.returncode, killed.stdout) == (0, "berth is killed: harness restart berth starts it again\n")
-    assert up.client("restart", "berth").returncode == 0
+    assert (killed.code, killed.out) == (0, "berth is killed: harness restart berth starts it again\n")
+    assert up.client("restart", "berth").code == 0
     (up.folder / "mode").write_text("hush\n")
-    assert up.client("reload").stdout.startswith("built and started again")
+    assert up.client("reload").out.startswith("built and started again")
     second = up.client("up", "--engine", "fake")
-    assert second.returncode == 4
-    assert f"found it up (process {up.process.pid})" in second.stderr
+    assert second.code == 4
+    assert f"found it up (process {up.process.pid})" in second.err
     down = up.client("down")
-    assert (down.returncode, down.stderr) == (0, "down: nothing of it is left\n")
+    assert (down.code, down.err) == (0, "down: nothing of it is left\n")
     assert up.process.wait(60) == 0
     assert up.said.read_text().endswith("down: nothing of it is left\n")
     assert up.left() == []
     late = up.client("logs", "berth")
-    assert late.returncode == 4
-    assert 'found none: run "harness up" in another terminal' in late.stderr
+    assert late.code == 4
+    assert 'found none: run "harness up" in another terminal' in late.err
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
@@ -152,12 +146,12 @@ def test_one_that_is_killed_is_missed_in_a_sentence(up: Up) -> None:
     assert follower.returncode == 5
     assert b"found that it ended meanwhile" in error
     late = up.client("down")
-    assert late.returncode == 4
-    assert f"ended without a word (process {up.process.pid})" in late.stderr
+    assert late.code == 4
+    assert f"ended without a word (process {up.process.pid})" in late.err
     after = Up(up.root)
     try:
         after.wait_for("berth is ready")
-        assert after.client("down").returncode == 0
+        assert after.client("down").code == 0
         assert after.process.wait(60) == 0
         assert after.left() == [], "the next one removes what a killed one left"
     finally:
@@ -172,13 +166,13 @@ def test_two_clients_at_once_and_one_that_goes(up: Up) -> None:
     assert first.stdout.readline() == b"loud\n"
     second.kill()
     second.communicate(timeout=30)
-    assert up.client("kill", "berth").returncode == 0
+    assert up.client("kill", "berth").code == 0
     assert first.poll() is None
     first.send_signal(signal.SIGINT)
     first.communicate(timeout=30)
     assert first.returncode == 130
-    assert up.client("faults").returncode == 4, "no such verb"
-    assert up.client("fault").returncode == 0
+    assert up.client("faults").code == 4, "no such verb"
+    assert up.client("fault").code == 0
 
 
 def test_a_socket_of_ours_is_for_us_alone(up: Up) -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 from harness import settings
 from harness.catalogue.finder import Catalogue
 from harness.commands.pack import pack
 from harness.errors import ExitCode
+from harness.packs import wheels
 from tests.unit.grading import harbour
 
+OWN = functools.cache(wheels.own)
+"""Our wheel, made once: most of what a pack costs, and it is always the same."""
 WHEEL = "needed-1.0-py3-none-any.whl"
 BRIEF = "# {{ exercise.title }}\n\n{{ alias }}, say it in {{ parameters.colour }} and in {{ language }}.\n"
 PROVIDER = "{% if parameters.colour == 'red' %}\nStop at every light.\n{% else %}\nGo at every light.\n{% endif %}\n"
@@ -49,7 +55,9 @@ def give(root: Path, known: Catalogue, candidate: str = "heron", out: Path | Non
     """Give ``candidate`` a pack, and return where it is."""
     target = out or root / f"{candidate}.zip"
     options: dict[str, object] = {"variant": None, "language": None, "deliver": "", "found": surroundings(root)}
-    code = pack("harbour", candidate=candidate, out=target, catalogue=known, **options | changes)  # type: ignore[arg-type]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(wheels, "own", OWN)
+        code = pack("harbour", candidate=candidate, out=target, catalogue=known, **options | changes)  # type: ignore[arg-type]
     assert code is ExitCode.PASSED
     return target
 

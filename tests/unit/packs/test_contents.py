@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import subprocess
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -161,6 +162,13 @@ def test_an_author_who_names_a_hidden_check_gives_nothing_away(tmp_path: Path) -
     assert record.read(tmp_path / "packs").given == ()
 
 
+@pytest.mark.parametrize("word", ["speech/mode-of-talk", "a-speech/mode", "speech/modes", "speech/mode/2"])
+def test_a_longer_word_is_no_hidden_check(tmp_path: Path, word: str) -> None:
+    """An id that another begins with can be given out."""
+    known = giving.catalogue(tmp_path, {"exercises/harbour/checks/notes.py": f"# {word} is for everybody\n"})
+    assert giving.give(tmp_path, known).exists()
+
+
 @pytest.mark.parametrize("variant", [0, 1])
 def test_a_pack_says_nothing_of_other_variants(tmp_path: Path, variant: int) -> None:
     """Neither values, nor what a template says for them, nor the template: what differs is not there."""
@@ -249,6 +257,34 @@ def test_a_named_folder_of_wheels_must_have_some(tmp_path: Path) -> None:
         found = settings.load(environment={"HARNESS_WHEELS": str(tmp_path / name)}, directory=tmp_path)
         with pytest.raises(UsageError, match=f"{name}"):
             wheels.needed(found.wheels, tmp_path, lambda _: None)
+
+
+def test_wheels_that_a_cleaner_took_are_had_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It leaves the folder that they were kept in: a pack would have none, and nobody would be told."""
+
+    def downloaded(folder: Path, _: str) -> str:
+        (folder / "wheels").mkdir()
+        (folder / "wheels" / giving.WHEEL).write_bytes(b"again")
+        return ""
+
+    monkeypatch.setattr(wheels, "_pip", downloaded)
+    for _ in range(2):
+        found, why = wheels.needed(None, tmp_path, lambda _: None)
+        assert ([one.path for one in found], why) == ([giving.WHEEL], "")
+        (kept,) = (tmp_path / "wheels").iterdir()
+        (kept / giving.WHEEL).unlink()
+    monkeypatch.setattr(wheels, "_pip", lambda folder, _: str((folder / "wheels").mkdir() or ""))
+    assert wheels.needed(None, tmp_path, lambda _: None) == ((), f"none were kept in {kept}")
+
+
+def test_what_an_index_says_is_said_without_its_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A company's index may have one in its address; pip repeats it."""
+    said = "WARNING: retrying\nERROR: no wheels at https://hiring:pass@w0rd@index.example/simple\n"
+    ended = subprocess.CompletedProcess[str]([], 1, stdout="", stderr=said)
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: ended)
+    found, why = wheels.needed(None, tmp_path, lambda _: None)
+    assert found == ()
+    assert why == "pip found no package index that has them (ERROR: no wheels at https://index.example/simple)"
 
 
 def test_without_an_index_a_pack_says_what_it_lacks(

@@ -87,6 +87,8 @@ def test_who_was_given_two_packs_may_hand_in_either() -> None:
     assert compare(SAID, "harbour", both).variant == 1
     assert compare(replace(SAID, variant=5, pack=""), "harbour", both).variant == 5
     assert "was given variant 5" in compare(replace(SAID, pack="ef" * 32), "harbour", both).hold
+    again = Record(given=(line("heron"), line("heron", packed_at="2026-12-24T08:00:00Z")))
+    assert "recorded 2026-12-24" in compare(SAID, "harbour", again).words, "it is not the last one that is named"
 
 
 # From here on: real packs, real submissions, and the fake engine.

@@ -121,7 +121,7 @@ def test_whoever_has_the_record_has_it_alone(tmp_path: Path) -> None:
         other = os.open(tmp_path, os.O_RDONLY)
         try:
             with pytest.raises(BlockingIOError):
-                fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(other, fcntl.LOCK_SH | fcntl.LOCK_NB)
         finally:
             os.close(other)
 
@@ -184,6 +184,44 @@ def test_a_damaged_secret_is_not_replaced(tmp_path: Path, content: str) -> None:
     assert (tmp_path / "packs/secret").read_text(encoding="utf-8") == content
 
 
+def test_a_secret_that_is_gone_is_missed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The record is in a repository and the secret is not: a colleague who packs there is told what that means."""
+    known = giving.catalogue(tmp_path)
+    giving.give(tmp_path, known, "heron")
+    giving.give(tmp_path, known, "kite", variant=1)
+    assert "has no secret" not in capsys.readouterr().err
+    (tmp_path / "packs/secret").unlink()
+    giving.give(tmp_path, known, "wren", variant=0)
+    assert "has no secret" not in capsys.readouterr().err, "a variant that was chosen follows from no secret"
+    giving.give(tmp_path, known, "finch")
+    assert "has no secret, and a record of 1 pack whose variant follows from one" in capsys.readouterr().err
+    giving.give(tmp_path, known, "gull")
+    assert "has no secret" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (None, "{ours}"),
+        ("*.tmp", "*.tmp\n{ours}"),
+        ("*.tmp\r\n", "*.tmp\r\n{ours}"),
+        ("*\n", "*\n"),
+        ("# ours\n  secret  \n", "# ours\n  secret  \n"),
+    ],
+)
+def test_the_secret_is_for_no_repository(tmp_path: Path, before: str | None, after: str) -> None:
+    """Whatever ignores files there already, the secret is ignored too."""
+    file = tmp_path / "packs/.gitignore"
+    file.parent.mkdir()
+    if before is not None:
+        file.write_bytes(before.encode())
+    for _ in range(2):
+        with record.opened(tmp_path / "packs"):
+            pass
+    ours = "# The secret that variants follow from is not for a repository.\n/secret\n"
+    assert file.read_bytes().decode() == after.format(ours=ours)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -199,6 +237,15 @@ def test_what_no_pack_can_be_made_of_is_said(tmp_path: Path, changes: dict[str, 
     with pytest.raises(UsageError, match=words):
         giving.give(tmp_path, giving.catalogue(tmp_path), out=tmp_path / "x.zip", **{"candidate": "heron", **changes})
     assert not (tmp_path / "packs").exists()
+
+
+def test_a_pack_has_the_name_that_verbs_know_one_by(tmp_path: Path) -> None:
+    """What is called otherwise could be sent and not be started."""
+    known = giving.catalogue(tmp_path)
+    with pytest.raises(UsageError, match=r"ends in \.zip after --out.*found 'heron\.pack': heron\.zip\?"):
+        giving.give(tmp_path, known, out=tmp_path / "heron.pack")
+    assert not (tmp_path / "packs").exists()
+    assert source.is_pack(giving.give(tmp_path, known, out=tmp_path / "HERON.ZIP"))
 
 
 @pytest.mark.parametrize("place", ["file/x.zip", "dangling/x.zip", "/proc/x.zip"])

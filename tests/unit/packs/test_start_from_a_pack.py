@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import tarfile
 import zipfile
@@ -85,6 +86,15 @@ def test_a_pack_is_started_in_any_form(
     out = capsys.readouterr().out
     assert "then       reply to the invitation" in out
     assert "--catalogue" not in out
+    verbs = (
+        "before     harness doctor",
+        "run        harness up",
+        "try        harness check",
+        "hand in    harness submit",
+    )
+    assert [line for line in out.splitlines() if line.startswith(verbs)] == [
+        f"{verb} '{tmp_path}/my work'" for verb in verbs
+    ]
 
 
 def test_a_workspace_of_a_pack_is_called_as_who_was_invited(sent: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,6 +104,16 @@ def test_a_workspace_of_a_pack_is_called_as_who_was_invited(sent: Path, monkeypa
         start("heron.zip", language="go", into=None, alias="crane", catalogue=NOTHING)
     start("heron.zip", language="go", into=None, alias="heron", catalogue=NOTHING)
     assert workspace.read(sent.parent / "heron").language == "go"
+
+
+def test_what_can_be_run_can_be_run(tmp_path: Path) -> None:
+    """Not every zip tool keeps it, so the list of the pack says it; and who packs needs no such disk."""
+    known = giving.catalogue(tmp_path / "company", {"exercises/harbour/starter/python/go.txt": "#!/bin/sh\n"})
+    (known.exercise_dir("harbour") / "starter/python/go.txt").chmod(0o755)
+    given = giving.give(tmp_path, known)
+    _rewritten(given, lambda _, content: content)
+    root = begin(given, tmp_path / "w").root
+    assert [os.access(root / name, os.X_OK) for name in ("go.txt", "mode")] == [True, False]
 
 
 def test_an_unpacked_pack_is_started_by_its_exercise_as_well(sent: Path, tmp_path: Path) -> None:
@@ -112,12 +132,13 @@ def test_a_language_is_asked_for_where_a_pack_has_several(sent: Path, tmp_path: 
     assert not (tmp_path / "w").exists()
 
 
-def test_show_reads_a_pack(sent: Path, capsys: Capture) -> None:
-    """Before anything is started; what comes next names the pack."""
+def test_show_reads_a_pack(sent: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is started; what comes next names the pack, and this program as it was called."""
+    monkeypatch.setattr("sys.argv", ["my env/bin/harness", "show"])
     assert show(str(sent), as_json=False, catalogue=NOTHING) is ExitCode.PASSED
     out = capsys.readouterr().out
     assert "Say what you were told" in out
-    assert "heron.zip' --language python" in out
+    assert f"next:  'my env/bin/harness' start --language python '{sent}'\n" in out
 
 
 def test_public_checks_run_with_the_pack_alone(sent: Path, tmp_path: Path, capsys: Capture) -> None:
@@ -163,6 +184,45 @@ def test_a_workspace_without_its_pack_is_a_sentence(sent: Path, tmp_path: Path) 
     with pytest.raises(SubmissionError, match=words):
         check(str(space.root), only=(), keep=False, as_json=False, engine="fake", catalogue=NOTHING)
     assert (space.root / "mode").exists()
+
+
+def test_damaged_words_of_the_company_keep_nobody_from_handing_in(sent: Path, tmp_path: Path, capsys: Capture) -> None:
+    """They are read for what is packed already: the file is named, and the code is that of what happened."""
+    space = begin(sent, tmp_path / "w")
+    (space.root / ".harness/pack/harness-pack.json").write_text("{", encoding="utf-8")
+    capsys.readouterr()
+    assert submit(space.root, out=None, as_json=False, catalogue=NOTHING, try_it=False) is ExitCode.PASSED
+    assert "hand in  send that file to whoever invited you\n" in capsys.readouterr().out
+
+
+def test_an_address_to_send_to_is_never_broken(tmp_path: Path, capsys: Capture) -> None:
+    """However long it is: it is there to be copied."""
+    address = f"https://drop.example.com/{'x' * 120}?sig=abc"
+    given = giving.give(tmp_path, giving.catalogue(tmp_path / "company"), deliver=f"upload it to {address} today")
+    space = begin(given, tmp_path / "w")
+    submit(space.root, out=None, as_json=False, catalogue=NOTHING, try_it=False)
+    assert f"{address}\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["pipe.zip", "folder.zip/harness-pack.json"])
+def test_nobody_waits_for_a_pipe(tmp_path: Path, name: str) -> None:
+    """What is no file is said at once."""
+    (tmp_path / "folder.zip").mkdir()
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(UsageError, match=r"expected a (pack|regular file)"):
+        source.read((tmp_path / name) if name == "pipe.zip" else tmp_path / "folder.zip")
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_in_any_kind_of_zip_is_a_sentence(tmp_path: Path, kind: int) -> None:
+    file = tmp_path / "heron.zip"
+    with zipfile.ZipFile(file, "w", kind) as archive:
+        archive.writestr("harness-pack.json", '{"schema": 1}' * 500)
+    data = bytearray(file.read_bytes())
+    data[60:90] = bytes(one ^ 0x5A for one in data[60:90])
+    file.write_bytes(data)
+    with pytest.raises(UsageError, match="ask whoever invited you for another"):
+        source.read(file)
 
 
 def _without(sent: Path, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from harness import patches, store
 from harness.errors import HarnessError
 from harness.model import Grading, SubmissionFile
 from harness.reports import beside
+from harness.signing.sealing import ATTESTATION
 from tests.unit.factories import grading, heron, refused
 from tests.unit.reports.test_terminal import hostile
 
@@ -63,3 +65,13 @@ def test_a_renderer_that_fails_costs_its_own_file(monkeypatch: pytest.MonkeyPatc
     found, failed = beside.files(heron())
     assert isinstance(failed["bad.html"], ZeroDivisionError)
     assert set(found) == set(beside.FILES) - {"bad.html"}
+
+
+@pytest.mark.parametrize("made", [heron(), refused()], ids=["heron", "refused"])
+def test_a_report_names_all_that_lies_beside_it(tmp_path: Path, made: Grading) -> None:
+    """What is always there, logs where something ran, and what is not always there."""
+    files, _ = beside.files(made, patch=PATCH, logs={"app": b"x"} if made.outcomes else {})
+    folder = store.save(made, tmp_path, {**files, ATTESTATION: b"{}"})
+    _, _, line = " ".join((folder / "report.txt").read_text(encoding="utf-8").split()).rpartition(" FILES ")
+    lies = {f"{path.name}/" if path.is_dir() else path.name for path in folder.iterdir()}
+    assert set(re.sub(r"\([^)]*\)", "", line).split()) == lies

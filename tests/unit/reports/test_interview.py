@@ -149,13 +149,13 @@ def test_the_example_is_asked_about_what_went_wrong() -> None:
         "safety/killed-mid-charge",
         "safety/killed-at-commit",
         "safety/ambiguous-outcomes",
-        "own-tests/tell-good-from-starter",
+        "safety/webhooks",
     ]
     assert asked[0].ask.startswith(
-        "At 13.60 s the provider captures psp-b5c146; then at 13.86 s the service is killed; then at 14.62 s the "
-        "provider captures psp-a9087f."
+        "At 23.11 s the provider captures psp-ea34d6 and answers 0.10 s later; then at 23.30 s the service is killed; "
+        "then at 25.72 s the provider captures psp-26451c."
     )
-    assert [question.loss for question in asked] == [1, 2, 3, 7]
+    assert [question.loss for question in asked] == [1, 2, 3, 5]
     assert not any("{" in question.ask for question in asked)
 
 

@@ -91,7 +91,14 @@ PROVIDER = " 13.60 s  the provider captures psp-1"
         ),
         ("the database is killed", Kind.DOWN, "database", "database", "is killed"),
         ("the database is back", Kind.UP, "database", "database", "is back"),
-        ("the only news of k-1: 'captured'", Kind.STATE, "", "", "the only news of k-1: 'captured'"),
+        (
+            "the only news of k-1: 'captured'",
+            Kind.STATE,
+            "provider",
+            "provider",
+            "the only news of k-1: 'captured'",
+        ),
+        ("the only other thing", Kind.STATE, "", "", "the only other thing"),
         ("something else altogether", Kind.STATE, "", "", "something else altogether"),
     ],
 )

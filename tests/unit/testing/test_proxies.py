@@ -278,14 +278,17 @@ def test_commits_are_found_whatever_their_text(proxy: PostgresProxy) -> None:
 
     points = proxy.common([run(), run(), run()])
     assert points == (CommitPoint(signature=("INSERT INTO T VALUES (?)",)), CommitPoint(signature=CHANGING))
+    working = [threading.Thread(target=work, args=(client,), daemon=True) for client in (first, second)]
     before = proxy.trap(points[1], "before")
-    threading.Thread(target=work, args=(first,), daemon=True).start()
-    assert before.held.wait(2)
+    working[0].start()
+    assert before.held.wait(30)
     after = proxy.trap(points[1], "after")
-    threading.Thread(target=work, args=(second,), daemon=True).start()
-    assert after.held.wait(2)
+    working[1].start()
+    assert after.held.wait(30)
     for trap in (before, after):
         trap.release("drop")
+    for one in working:
+        one.join(30)  # else it reads on when its client is closed
     assert first.closed()
 
 

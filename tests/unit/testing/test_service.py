@@ -139,7 +139,7 @@ def test_service_that_answers_otherwise_is_quoted(app: App) -> None:
     """A service that runs and listens is told by its answer."""
     app.status = 500
     with pytest.raises(Unproven) as caught:
-        service(Host(), app.port).begin()
+        service(Host(), app.port, startup_seconds=0.5).begin()
     assert 'GET /health comes to 500 {"path": "/health"}' in caught.value.feedback
 
 
