@@ -206,7 +206,8 @@ def _line(sign: str, text: str, old: int | None, new: int | None) -> Line:
 
 def _rows(change: Change) -> Iterator[str]:
     path = change.path
-    yield f"diff --git a/{path} b/{path}"
+    before, after = _name(f"a/{path}"), _name(f"b/{path}")
+    yield f"diff --git {before} {after}"
     mode = _MODES[bool(change.executable)]
     if change.kind is Kind.ADDED:
         yield f"new file mode {mode}"
@@ -215,8 +216,8 @@ def _rows(change: Change) -> Iterator[str]:
     elif change.executable is not None:
         yield f"old mode {_MODES[not change.executable]}"
         yield f"new mode {mode}"
-    old = "/dev/null" if change.kind is Kind.ADDED else f"a/{path}"
-    new = "/dev/null" if change.kind is Kind.REMOVED else f"b/{path}"
+    old = "/dev/null" if change.kind is Kind.ADDED else before
+    new = "/dev/null" if change.kind is Kind.REMOVED else after
     if change.binary:
         yield f"Binary files {old} and {new} differ"
     if change.hunks:
@@ -230,6 +231,14 @@ def _rows(change: Change) -> Iterator[str]:
             yield f"{line.sign}{line.text}"
             if not line.ended:
                 yield _NO_NEWLINE
+
+
+def _name(name: str) -> str:
+    """Return a name as git has it: one with a quote in it is quoted, or git would not know where the second one begins."""
+    if '"' not in name:
+        return name
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 class _Reader:
@@ -305,8 +314,9 @@ class _Reader:
 
 def _named_twice(rest: str | None) -> str:
     """Return the path in what follows ``diff --git``: the same one after ``a/`` and after ``b/``."""
-    path = (rest or "")[2 : len(rest or "") // 2]
-    if not path or rest != f"a/{path} b/{path}":
+    name = (rest or "")[: len(rest or "") // 2]
+    path = re.sub(r"\\(.)", r"\1", name[3:-1]) if name.startswith('"') else name[2:]
+    if not path or rest != f"{_name(f'a/{path}')} {_name(f'b/{path}')}":
         text = f"no file where one was to begin: {str(rest)[:80]!r}"
         raise ValueError(text)
     return path

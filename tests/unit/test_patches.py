@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness import patches
@@ -42,7 +42,7 @@ TEXTS = st.one_of(
     st.lists(LINES, max_size=60).map(lambda lines: "\n".join([*lines, ""])),
 ).map(str.encode)
 CONTENTS = st.one_of(TEXTS, st.sampled_from([b"\0", b"\xff\xfe", b"\n", b"\n\n"]))
-PATHS = st.sampled_from(["a", "b c", "d/e f/g", 'q"uote', "d/Ærø", "b/x b", " b", "a b/a", "h "])
+PATHS = st.sampled_from(["a", "b c", "d/e f/g", 'q"uote', 'a\\"b c', "d/Ærø", "b/x b", " b", "a b/a", "h "])
 
 
 def _file(path: str, content: bytes, *, executable: bool = False) -> SubmissionFile:
@@ -61,6 +61,7 @@ def test_what_is_written_is_read_again(old: list[SubmissionFile], new: list[Subm
     assert patches.parse(patches.render(changes), name="x") == changes
 
 
+@example([_file("a", b"\n")], [_file("a", b"\na")])
 @given(FILES, FILES)
 def test_numbers_are_those_of_an_editor(old: list[SubmissionFile], new: list[SubmissionFile]) -> None:
     """Each line of a hunk is where it says, on either side, and what no hunk has is the same on both."""
@@ -79,10 +80,13 @@ def test_numbers_are_those_of_an_editor(old: list[SubmissionFile], new: list[Sub
 def _without(side: Sequence[str], change: Change, at: int) -> list[str]:
     lines = [line for hunk in change.hunks for line in hunk.lines if line.sign != " "]
     gone = {(line.old, line.new)[at] for line in lines}
-    rest = [text for number, text in enumerate(side, 1) if number not in gone]
-    return rest[:-1] if rest and not rest[-1] else rest
+    # What follows the last line end is a line only when there is something.
+    whole = side if side[-1] else side[:-1]
+    return [text for number, text in enumerate(whole, 1) if number not in gone]
 
 
+@example([], [_file('q"uote', b"")])
+@example([_file('a\\"b c', b"x\n")], [_file('a\\"b c', b"y\n")])
 @given(FILES, FILES)
 def test_git_makes_the_submission_of_the_starter(
     tmp_path_factory: pytest.TempPathFactory, old: list[SubmissionFile], new: list[SubmissionFile]

@@ -117,8 +117,8 @@ def in_a_child(words: str, cwd: Path) -> Ended:
 
 
 def printed(text: str, label: str) -> str:
-    """Return the command that stands after ``label``, its lines joined."""
-    return text.replace("\\\n", " ").split(f"\n{label}", 1)[1].split("\n", 1)[0].strip()
+    """Return the command that stands after ``label``, its lines joined as a shell does, also within a long word."""
+    return text.replace("\\\n", "").split(f"\n{label}", 1)[1].split("\n", 1)[0].strip()
 
 
 def test_what_start_prints_runs_where_it_was_printed(work: Path) -> None:

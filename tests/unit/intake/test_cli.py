@@ -104,7 +104,7 @@ def test_help_of_every_verb_shows_an_example(verb: tuple[str, ...]) -> None:
 
 def test_verbs_are_those_of_the_contract() -> None:
     """No verb is missing and none is extra."""
-    expected = "check clean clock doctor grade images list new pack report show start submit validate"
+    expected = "check clean clock diff doctor grade images list mark new pack report show start submit validate verify"
     live = "down fault kill logs reload restart shell up"
     assert sorted(cli.commands) == sorted([*expected.split(), *live.split()])
 
@@ -114,6 +114,7 @@ def test_options_of_grade_are_those_scripts_rely_on() -> None:
     options = {option for parameter in cli.commands["grade"].params for option in parameter.opts}
     assert options == {
         *("paths", "--exercise", "--seed", "--variant", "--jobs", "--bar", "--advisory", "--out", "--json", "--engine"),
+        *("--again", "--sort", "--format", "--summary", "--audience"),
     }
 
 
