@@ -92,9 +92,12 @@ def test_a_real_terminal(kernel: Opener, base_image: str) -> None:
         seen(shell, b"50 132")
         shell.write(b"printf '\\033[31mred\\033[0m'; echo done\n")
         seen(shell, b"\x1b[31mred\x1b[0m")
-        shell.write(b"sleep 600\n")
+        shell.write(b"echo be''gun; sleep 600\n")
+        seen(shell, b"begun")
         shell.write(b"\x03")
-        shell.write(b"echo after; exit 7\n")
+        # As a person does: what is typed before a shell has taken the signal, it forgets.
+        seen(shell, b"$ ")
+        shell.write(b"echo af''ter; exit 7\n")
         seen(shell, b"after")
         rest(shell)
         assert shell.exit_code() == 7

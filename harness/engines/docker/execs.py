@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from harness.engines.base import ExecResult
 from harness.engines.docker import containers, streams
 from harness.engines.docker.connect import EngineRefusal, Link, patiently, translated
-from harness.errors import SandboxError
+from harness.errors import EngineError, SandboxError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,7 +23,8 @@ NOT_FOUND = 127
 _KILLED = 137
 _NO_DETACHING = "ctrl-_,ctrl-^,ctrl-_"
 """The engine's own keys to detach would swallow Ctrl-P, which shells go back in their history with."""
-_ENDS = b"\x03\x04"
+_ENDS = (b"\x03", b"\x04")
+_TRIES = 10
 _END_SECONDS = 5.0
 _LOOK_SECONDS = 0.05
 
@@ -143,9 +144,17 @@ class ExecTerminal:
         return found[1]
 
     def close(self) -> None:
-        """Hang up, after Ctrl-C and the end of input: an engine lets what runs there go on, a shell then ends by itself."""
-        with contextlib.suppress(OSError):
-            self._stream.write(_ENDS)
+        """Hang up, after Ctrl-C and the end of input: an engine lets what runs there go on, a shell then ends by itself.
+
+        One after the other and more than once: a shell that has read the end when it takes the signal forgets it.
+        """
+        with contextlib.suppress(OSError, EngineError):
+            for _ in range(_TRIES):
+                for key in _ENDS:
+                    if not _facts(self._link, self._number)[0]:
+                        break
+                    self._stream.write(key)
+                    time.sleep(_LOOK_SECONDS)
         self._stream.close()
 
 
