@@ -27,7 +27,8 @@ VARIABLE = "HARNESS_IMAGES"
 _PART = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
 _PREFIX = re.compile(rf"(?:[A-Za-z0-9.-]+(?::\d+)?|\[[0-9a-fA-F:]+\](?::\d+)?)(?:/{_PART})*")
 _ABSENT = re.compile(
-    r"manifest unknown|name unknown|not known to registry|\bnot found\b|repository does not exist", re.IGNORECASE
+    r"manifest unknown|name unknown|unknown (?:name|manifest)|not known to registry|\bnot found\b|repository does not exist",
+    re.IGNORECASE,
 )
 _ADVICE = {
     r"no space left on device": building.advice("no space left on device"),

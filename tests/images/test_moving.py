@@ -37,7 +37,7 @@ GUIDE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "add-an-image.
 class Untyped(Protocol):
     """What docker-py's stubs leave untyped."""
 
-    def import_image_from_stream(self, stream: bytes, *, repository: str, tag: str, changes: list[str]) -> object: ...
+    def import_image_from_data(self, data: bytes, *, repository: str, tag: str, changes: list[str]) -> object: ...
 
 
 @pytest.fixture(scope="session")
@@ -98,9 +98,7 @@ def lay(link: Link, source: Recipe, name: str, labelled: Recipe) -> None:
         tar.addfile(tarfile.TarInfo(source.name))
     repository, _, tag = name.rpartition(":")
     labels = f'LABEL {building.LABEL}="{labelled.name}" harness.recipe="{labelled.digest}"'
-    cast("Untyped", link.api()).import_image_from_stream(
-        out.getvalue(), repository=repository, tag=tag, changes=[labels]
-    )
+    cast("Untyped", link.api()).import_image_from_data(out.getvalue(), repository=repository, tag=tag, changes=[labels])
 
 
 def names_of(link: Link, source: Recipe) -> set[str]:
