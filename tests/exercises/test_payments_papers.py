@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import re
 import tomllib
@@ -61,6 +62,16 @@ def test_the_first_screen_answers_what_candidates_ask_first(brief: str) -> None:
     for word in ("AI", "once and only once", "Flask", "pgx", "HikariCP", "Who owns my work", "Whom do I ask"):
         assert word in first
     assert len(first.splitlines()) <= 14
+
+
+def test_the_brief_names_every_fault_that_can_be_put_on(brief: str) -> None:
+    """`harness fault NAME` takes the faults that the brief names, all of them and no other."""
+    row = next(line for line in brief.splitlines() if "`harness fault NAME`" in line)
+    tree = ast.parse((FOLDER / "up.py").read_text(encoding="utf-8"))
+    table = next(node.value for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict))
+    faults = {ast.literal_eval(key) for key in table.keys if key is not None}
+    named = set(re.findall(r"`([a-z]+-[a-z]+)`", row.split("`harness fault NAME`")[1].split("`harness check`")[0]))
+    assert named == faults
 
 
 def test_the_brief_is_short() -> None:
