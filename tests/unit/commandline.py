@@ -172,6 +172,7 @@ def _arrange(number: int, state: str, file: Path | None) -> None:
 
 def _as_started(argv: list[str]) -> None:
     """Give Python's streams what the interpreter gives them when it starts: None where there is none."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and a child would inherit that
     sys.argv = argv
     sys.stdin, sys.stdout, sys.stderr = (_stream(number, mode) for number, mode in ((0, "r"), (1, "w"), (2, "w")))
 
