@@ -14,6 +14,7 @@ from harness import console, progress
 from harness.catalogue.finder import Catalogue
 from harness.commands import desk
 from harness.commands.opening import Opener
+from harness.commands.telling import Telling
 from harness.grading import pool, subjects
 from harness.grading.runner import Task
 from harness.grading.subjects import Subject
@@ -28,7 +29,7 @@ def main(out: Path) -> int:
     """Grade both, write results below ``out``, print both reports; 0 when one passed and the other failed."""
     catalogue = Catalogue((CHECKOUT,))
     known = {one.name: one for one in subjects.all_of(catalogue.pair(EXERCISE))}
-    verdicts = {}
+    verdicts, telling = {}, Telling()
     tasks = [_submission(known[name], out / "submissions" / alias) for alias, name in DEMO.items()]
     opener = Opener(catalogue=catalogue, engine=None)
     with pool.opened(len(tasks), len(tasks), opener) as graders, progress.step("grading otter and heron, both at once"):
@@ -36,9 +37,9 @@ def main(out: Path) -> int:
             if done.graded is None:
                 console.notice(f"{done.task.alias}: {done.error}")
                 continue
-            folder = desk.keep(done.graded, out)
+            folder = desk.keep(done.graded, out, telling)
             verdicts[done.task.alias or ""] = str(done.graded.grading.verdict)
-            console.report(desk.report(done.graded.grading).rstrip())
+            console.report(telling.report(done.graded.grading).rstrip())
             console.line(f"RESULT    {folder}")
             console.line()
     console.line("  ".join(f"{alias} {verdicts.get(alias, 'not graded')}" for alias in DEMO))

@@ -147,7 +147,8 @@ def _prose(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunction
 
 def _clean(doc: str) -> str:
     """Return a docstring as Markdown: roles become names, and indented blocks after ``::`` become code."""
-    lines, code = [], False
+    lines: list[str] = []
+    code = False
     for line in _ROLE.sub(lambda found: f"`{found[1].rpartition('.')[2]}`", doc).splitlines():
         if code and line and not line.startswith("    "):
             while lines and not lines[-1]:
