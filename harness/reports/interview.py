@@ -26,7 +26,7 @@ from harness.reports.view import View
 MOST_GAPS, MOST_CHOICES, MOST_STRENGTHS, MOST_OWN = 4, 3, 2, 4
 OF_EXERCISE = "asked by the exercise"
 TRAITS = frozenset(
-    {"contract", "database", "down", "held", "lost", "measure", "moment", "news", "own-tests", "repeats", "silent"}
+    {"answer", "database", "down", "held", "lost", "measure", "moment", "news", "printed", "repeats", "silent"}
     | {"twice", "unwell"}
 )
 """What a template may ask for: see :func:`traits`."""
@@ -87,10 +87,10 @@ def traits(outcome: Outcome, story: Story | None) -> frozenset[str]:
         "twice": _acts(steps) is not None,
         "repeats": len(_sent(steps)) > 1,
         "moment": _at_once(_sent(steps)),
-        "own-tests": any(line.startswith(OWN_TESTS_PRINTED) for line in outcome.evidence),
+        "printed": any(line.startswith(OWN_TESTS_PRINTED) for line in outcome.evidence),
         "measure": any(not one.holds for one in outcome.measures) or 0 < outcome.credit < 1,
         "silent": outcome.status is Status.UNPROVEN,
-        "contract": "\nexpected " in outcome.feedback,
+        "answer": "\nexpected " in outcome.feedback,
     }
     return frozenset(name for name, there in seen.items() if there)
 
@@ -246,7 +246,7 @@ def _is_there(where: str, change: Change) -> bool:
     needs = _NEEDS.search(change.path) is not None
     kinds: Mapping[str, bool] = {
         "source": pointers.is_source(change.path),
-        "tests": pointers.is_test(change.path),
+        "test": pointers.is_test(change.path),
         "settings": change.path.endswith(".toml") and not needs,
         "needs": needs,
     }

@@ -12,14 +12,14 @@ ROOT = Path(__file__).resolve().parents[2]
 VOCABULARY = {"submission", "starter", "yardstick", "grader"}
 """Words of the format itself (contents, roles) that an exercise may also use as a name."""
 ELSEWHERE = {
-    ("reports/junit.py", "tests"),  # an attribute of JUnit's own format
-    ("reports/ctrf.py", "tests"),  # a member of CTRF's own format
-    ("reports/gradescope.py", "tests"),  # a member of Gradescope's own format
-    ("reports/interview.py", "tests"),  # where a choice is looked for: files that are tests
-    ("reports/interview.py", "own-tests"),  # a trait of evidence: what somebody's tests printed
-    ("reports/interview.py", "contract"),  # a trait of evidence: an answer that is not as agreed
-    ("checkers/ledgers.py", "ledger"),  # the word for one of two sides in a sentence
-    ("testing/postgres.py", "app"),  # the role of services in our image of PostgreSQL
+    # Members of formats that are not ours to name: whoever reads them looks for this word.
+    ("reports/junit.py", "tests"),
+    ("reports/ctrf.py", "tests"),
+    ("reports/gradescope.py", "tests"),
+    # For authors, who say what is meant: the word for the first of two sides in a sentence, unless they give another one.
+    ("checkers/ledgers.py", "ledger"),
+    # The name of a role in a database, of our own recipe of PostgreSQL, which makes it: no sandbox is looked for by it.
+    ("testing/postgres.py", "app"),
 }
 """What means something else there."""
 

@@ -42,7 +42,7 @@ NEW_LINES = {
     "another dependency": "require example.org/some/queue v1.2.3 // (direct)",
     "declared times other than the starter's": "reconcile_seconds = 0.5",
 }
-PLACES = {"source": "app.py", "tests": "tests/test_app.py", "settings": "service.toml", "needs": "go.mod"}
+PLACES = {"source": "app.py", "test": "tests/test_app.py", "settings": "service.toml", "needs": "go.mod"}
 
 
 def outcome(feedback: str = "", *evidence: str, **fields: object) -> Outcome:
@@ -85,9 +85,9 @@ def added(path: str, text: str) -> tuple[Change, ...]:
         (outcome("", FIRST, "  2.10 s  the provider is unwell"), {"unwell"}),
         (outcome("", FIRST, "  2.10 s  the database is killed"), {"database"}),
         (outcome("After an outage of the database it stayed away."), {"database"}),
-        (outcome("", "what your tests printed against your service, its end:"), {"own-tests"}),
+        (outcome("", "what your tests printed against your service, its end:"), {"printed"}),
         (outcome("", status=Status.UNPROVEN), {"silent"}),
-        (outcome("Wrong.\nexpected  201\nfound     200"), {"contract"}),
+        (outcome("Wrong.\nexpected  201\nfound     200"), {"answer"}),
         (outcome("", measures=(Measure(name="share", value=0.1, limit=0.4, better="more"),)), {"measure"}),
         (outcome("", credit=0.5), {"measure"}),
     ],
