@@ -98,6 +98,35 @@ def test_a_narrow_screen_scrolls_downwards_only(opened: Open) -> None:
     assert made.page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+def test_a_usual_window_shows_every_column(opened: Open) -> None:
+    """Nobody has to find out that a table goes on to the right."""
+    made = opened(page(40, 3), width=1280)
+
+    over = made.page.locator("#e1-candidates").evaluate("one => one.scrollWidth - one.parentElement.clientWidth")
+    assert over <= 0
+
+
+def test_a_printed_page_is_no_wider_than_its_sheet(opened: Open) -> None:
+    """On the short side of the two usual papers, lying, with our margins; without controls that paper does not have.
+
+    Heads of tables are repeated on each sheet, and Chromium paints no button in one: words of a heading are no button there.
+    """
+    sheet = int((27.94 - 2 * 1.2) / 2.54 * 96)
+    made = opened(page(40, 3), width=sheet)
+    made.page.emulate_media(media="print", color_scheme="dark")
+
+    for table in ("#e1-candidates", "#e1-checks table.checks", "#e1-checks table.matrix"):
+        width = made.page.locator(table).evaluate("one => one.scrollWidth")
+        assert width <= sheet, table
+        assert made.page.locator(table).is_visible()
+    assert not made.page.locator("#e1-two").is_visible()
+    assert not made.page.locator(".filters").is_visible()
+    display = made.page.locator("button.sort").evaluate_all("all => all.map(one => getComputedStyle(one).display)")
+    assert set(display) == {"contents"}
+    tall = made.page.locator("table.matrix thead").evaluate("one => one.getBoundingClientRect().height")
+    assert tall < 0.25 * (20.99 - 2 * 1.2) / 2.54 * 96, "heads taller than a quarter of a sheet are not repeated"
+
+
 def test_sorting_by_a_skill(opened: Open) -> None:
     """The largest first, then the smallest; the heading says which; the median stays below."""
     made = opened(page())

@@ -139,13 +139,17 @@ def test_a_narrow_screen_scrolls_downwards_only(opened: Open, heron: str) -> Non
     assert made.evaluate("document.documentElement.scrollWidth") <= 360
 
 
-def test_a_printed_page_has_what_is_folded_and_no_way_about(opened: Open, heron: str) -> None:
-    """Paper can't be opened: tables and sequences are printed, links to parts of the page are not."""
+def test_a_printed_page_has_what_is_folded_once_and_no_way_about(opened: Open, heron: str) -> None:
+    """Paper can't be opened: evidence and sequences are printed. What repeats a picture, second by second, fills no sheets."""
     made = opened(heron).page
-    assert not made.locator("#timeline table").is_visible()
+    assert not made.locator("#gap-1 svg.sequence").is_visible()
     made.emulate_media(media="print", color_scheme="dark")
-    assert made.locator("#timeline table").is_visible()
+    assert made.locator("#timeline svg").is_visible()
     assert made.locator("#gap-1 svg.sequence").is_visible()
+    assert made.locator("article pre").first.is_visible()
+    assert [made.locator(f"{place} table").is_visible() for place in ("#timeline", "#counterexample", "#gap-1")] == [
+        False
+    ] * 3
     assert not made.locator("nav.places").is_visible()
     assert made.locator(".notes").first.is_visible()
     paper = made.evaluate("getComputedStyle(document.body).backgroundColor")
