@@ -7,11 +7,13 @@ import os
 import queue
 import secrets
 import sys
-from collections.abc import Callable, Iterator
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from harness import console, owners, progress, settings
+from harness.catalogue import faults
 from harness.catalogue.finder import Catalogue
 from harness.commands import standing, trial
 from harness.commands.opening import Opener
@@ -31,6 +33,7 @@ from harness.reports import again
 _LOOK_SECONDS = 1.0
 _MARGIN_SECONDS = 60
 """How long before its sandboxes end by themselves it is ended in order."""
+_COLUMNS = 80
 _DOWN = "down: nothing of it is left"
 Say = Callable[[str], None]
 
@@ -77,7 +80,7 @@ def _held(here: Workspace, opener: Opener) -> ExitCode:
             office = Office(stack.enter_context(owners.scratch(job.owner)), holding)
             stack.callback(office.close)
             _tell(here, holding, forwarder, office)
-        _say_how(here, holding, forwarder)
+        _say_how(here, holding, forwarder, faults.of(pair))
         _follow(here, holding)
         console.notice("ending: the sandboxes and all that they hold are removed")
     return ExitCode.PASSED
@@ -95,7 +98,7 @@ def _tell(here: Workspace, holding: Holding, forwarder: Forwarder, office: Offic
     state.write(here.root, running)
 
 
-def _say_how(here: Workspace, holding: Holding, forwarder: Forwarder) -> None:
+def _say_how(here: Workspace, holding: Holding, forwarder: Forwarder, names_of_faults: Sequence[str]) -> None:
     """Say what there is and how it is used."""
     console.line(f"{here.root.name} is up: {holding.job.exercise.id} as in a grading, nothing is judged")
     width = max((len(door.endpoint.name) for door in forwarder.doors), default=0)
@@ -103,12 +106,26 @@ def _say_how(here: Workspace, holding: Holding, forwarder: Forwarder) -> None:
         console.line(f"  {door.endpoint.name:<{width}}  {door.url}")
     names = ", ".join(one.name for one in holding.job.exercise.sandboxes)
     console.line(f"  sandboxes: {names}")
+    for line in _wrapped("  faults: ", names_of_faults):
+        console.line(line)
     console.line("in another terminal:")
     if here.root != Path.cwd():
         console.line(f"  cd {again.quoted(standing.seen(here.root))}")
     program = again.one_line(standing.program_from(here.root))
     console.line(f"  {program} logs [-f] SANDBOX, shell SANDBOX, kill SANDBOX, restart SANDBOX")
-    console.line(f"  {program} fault [NAME --for SECONDS], reload (build again, keep data), down (or Ctrl-C here)")
+    console.line(f"  {program} fault NAME [--for SECONDS], reload (build again, keep data), down (or Ctrl-C here)")
+
+
+def _wrapped(head: str, names: Sequence[str]) -> list[str]:
+    """Return names behind ``head``, in lines that a usual terminal has room for."""
+    return textwrap.wrap(
+        ", ".join(names) or "none",
+        _COLUMNS,
+        initial_indent=head,
+        subsequent_indent=" " * len(head),
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
 
 
 def _follow(here: Workspace, holding: Holding) -> None:

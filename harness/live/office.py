@@ -20,8 +20,12 @@ LONGEST_PATH = 100
 """Of a socket, in bytes: what every system of ours takes."""
 LONGEST_FAULT_SECONDS = 3600.0
 _LOOK_SECONDS = 0.3
-_TAIL_KB = 256
+_SHOWN_BYTES = 256 * 1024
+"""Of a log that has been there before somebody asks for it."""
+_WHOLE_KB = 16 * 1024
+"""More than an engine keeps of a log: a window that slides over equal lines looks as if nothing came."""
 _MARK_BYTES = 1024
+_MOST_TRIES = 1000
 _BACKLOG = 16
 
 
@@ -113,10 +117,10 @@ class Office:
         return int(ExitCode.PASSED)
 
     def _logs(self, name: str, line: Line, *, follow: bool) -> None:
-        before = self._holding.logs(name, tail_kb=_TAIL_KB)
-        line.data(before)
+        before = self._holding.logs(name, tail_kb=_WHOLE_KB)
+        line.data(before[-_SHOWN_BYTES:])
         while follow and not self._holding.over.wait(_LOOK_SECONDS):
-            now = self._holding.logs(name, tail_kb=_TAIL_KB)
+            now = self._holding.logs(name, tail_kb=_WHOLE_KB)
             if fresh := added(before, now):
                 line.data(fresh)
             elif line.is_over():
@@ -151,12 +155,22 @@ def _type(terminal: Terminal, line: Line) -> None:
 
 
 def added(before: bytes, now: bytes) -> bytes:
-    """Return what a log has got since, of which the end was ``before``, and is ``now``."""
-    if not before or now.startswith(before):
+    """Return what a log has got since it was ``before``, and is ``now``.
+
+    Engines keep so much of a log: when it is full, its front goes. Then ``now`` begins with the longest end of ``before`` that
+    it can begin with; where that is none, all of it is news. So nothing is told twice, also of lines that are all equal.
+    """
+    if now.startswith(before):
         return now[len(before) :]
-    mark = before[-_MARK_BYTES:]
-    place = now.rfind(mark)
-    return now if place < 0 else now[place + len(mark) :]
+    mark = now[:_MARK_BYTES]
+    place = before.find(mark, max(0, len(before) - len(now)))
+    for _ in range(_MOST_TRIES):
+        if place < 0:
+            break
+        if now.startswith(before[place:]):
+            return now[len(before) - place :]
+        place = before.find(mark, place + 1)
+    return now
 
 
 def _seconds(request: Mapping[str, Json]) -> float:

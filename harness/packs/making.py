@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from harness.catalogue import faults
 from harness.catalogue.pair import Pair
 from harness.images import recipes
 from harness.model import SubmissionFile
@@ -55,7 +56,10 @@ def make(pair: Pair, invitation: Invitation, wheels: Wheels, brought: recipes.Fo
 
 
 def _start_here(pair: Pair, invitation: Invitation, wheels: Wheels) -> str:
-    """Return the ten lines that a candidate reads first. The wheel is named by its file: no index can put another there."""
+    """Return what a candidate reads first: ten lines, and what can be made to go wrong meanwhile.
+
+    The wheel is named by its file: no index can put another there.
+    """
     exercise = pair.exercise
     languages: Sequence[str] = () if invitation.language else exercise.languages
     choice = f" --language {languages[0]}" if len(languages) > 1 else ""
@@ -73,6 +77,7 @@ def _start_here(pair: Pair, invitation: Invitation, wheels: Wheels) -> str:
         "  .venv/bin/harness doctor .     says whether it can be done here and what is still to get, before your time runs",
         f"  .venv/bin/harness start .{choice} && cd {invitation.alias}    ({others}read BRIEF.md there)",
         "  ../.venv/bin/harness up        runs your service with everything around it, in your hands; nothing is judged",
+        f"    while it is up there, harness fault NAME breaks something for a while: {faults.short(pair)}",
         "  ../.venv/bin/harness check     runs the public checks, in the sandboxes that grading uses; as often as you like",
         "  ../.venv/bin/harness submit    packs what is graded into one file; repeatable, the last one counts",
         f"To hand that file in: {deliver}",

@@ -210,7 +210,10 @@ class FakeScenario:
         """Return the end of what the sandbox's process wrote to stdout and stderr (all starts)."""
         sandbox = self._sandbox(name)
         text = bytes(sandbox.log) + (sandbox.main.output() if sandbox.main is not None else b"")
-        return text[-_LOG_BYTES:][-tail_kb * 1024 :]
+        # As where it is kept in two files: when both are full the older one goes, and not a byte for each that comes.
+        half = _LOG_BYTES // 2
+        gone = -(-max(0, len(text) - _LOG_BYTES) // half) * half
+        return text[gone:][-tail_kb * 1024 :]
 
     def usage(self, name: str) -> Usage:
         """Return that nothing is known: threads of one process are not measured apart."""

@@ -245,6 +245,10 @@ def test_nothing_hidden_and_nothing_that_judges_is_in_it(tmp_path: Path) -> None
         (b"a\n", b"a\n", b""),
         (b"x" * 10 + b"1" * 2000, b"1" * 2000 + b"new", b"new"),
         (b"old", b"something else", b"something else"),
+        (b"a\n", b"", b""),
+        (b"tick\n" * 300_000, b"tick\n" * 300_003, b"tick\n" * 3),
+        (b"tick\n" * 300_000, b"tick\n" * 150_000 + b"tock\n", b"tock\n"),
+        (b"tick\n" * 300_000 + b"tock\n", b"tick\n" * 900 + b"tock\ntick\n", b"tick\n"),
     ],
 )
 def test_what_a_log_has_got_since(before: bytes, now: bytes, fresh: bytes) -> None:

@@ -96,6 +96,10 @@ def test_a_life(up: Up) -> None:
     assert "heron is up: harbour as in a grading, nothing is judged" in said
     assert "  berth  http://127.0.0.1:" in said
     assert "  store  postgresql://who@127.0.0.1:" in said
+    named = said.partition("  faults: ")[2].partition("in another terminal:")[0]
+    offered = named.replace(",", " ").split()
+    assert {"berth-down", "fog", "storm"} <= set(offered) <= set(up.client("fault").out.split())
+    assert max(len(line) for line in named.splitlines()) <= 80
     assert "... " not in said.partition("is up")[2], "a status line where nobody sees it change"
     logs = up.client("logs", "berth")
     assert (logs.code, logs.out) == (0, "loud\n"), logs

@@ -84,7 +84,9 @@ def test_a_pack_holds_what_is_on_the_list(tmp_path: Path) -> None:
     ]
     assert held[f"{home}/briefs/go/BRIEF.md"] == b"# Say what you were told\n\nheron, say it in green and in go.\n"
     here = held["START-HERE.txt"].decode().splitlines()
-    assert len(here) == 10
+    assert len(here) == 10 + 1
+    (faults,) = [line for line in here if "harness fault NAME" in line]
+    assert faults.endswith(": {berth,store}-{cut,down,frozen}")
     verbs = [line.split("harness ")[1].split()[0] for line in here if "bin/harness " in line]
     assert verbs == ["doctor", "start", "up", "check", "submit"]
 
