@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -88,4 +89,5 @@ def test_checking_and_handing_in(folder: Path) -> None:
         solve(folder / "heron", "python")
         follow(shell, judged)
         follow(shell, graded)
-    assert list((folder / "results").glob("*/result.json"))
+    (result,) = (folder / "results" / "heron").glob("*/result.json")
+    assert json.loads(result.read_text(encoding="utf-8"))["verdict"] == "passed"
