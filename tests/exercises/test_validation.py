@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pytest
 
 from harness.catalogue.finder import Catalogue
 from harness.grading import subjects
+from tests import turns
 from tests.e2e.cli import CHECKOUT, Cli
 
 EXERCISE = "idempotent-payments"
@@ -55,8 +54,7 @@ def test_references_and_whose_turn_it_is_hold_for_real(cli: Cli) -> None:
     for kind in ("exercises", "graders"):
         shutil.copytree(CHECKOUT / kind / EXERCISE, cli.folder / kind / EXERCISE)
     Path(cli.folder, "graders", EXERCISE, "validation.json").unlink(missing_ok=True)
-    day = int(os.environ.get("HARNESS_TURN") or dt.datetime.now(dt.UTC).date().toordinal())
-    chosen = ("reference", *(name for kind in PARTS for name in turn(kind, day)))
+    chosen = ("reference", *(name for kind in PARTS for name in turn(kind, turns.day())))
     only = [word for name in chosen for word in ("--only", name)]
     done = cli(
         "--catalogue",
