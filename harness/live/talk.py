@@ -40,8 +40,9 @@ class Line:
         self.send({"text": text})
 
     def data(self, data: bytes) -> None:
-        """Send bytes."""
-        self.send({"data": base64.b64encode(data).decode()})
+        """Send bytes, in as many objects as they need."""
+        for start in range(0, len(data), MAX_LINE_BYTES // 2):
+            self.send({"data": base64.b64encode(data[start : start + MAX_LINE_BYTES // 2]).decode()})
 
     def end(self, code: int, text: str = "") -> None:
         """Send the last word."""
