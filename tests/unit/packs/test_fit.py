@@ -18,9 +18,10 @@ from harness.commands.submit import submit
 from harness.engines.fake.engine import FakeEngine
 from harness.errors import ExitCode, UsageError
 from harness.grading.runner import Runner, Task
+from harness.intake import workspace
 from harness.intake.senders import Invited
-from harness.model import Grading, Verdict
-from harness.packs import fit, record
+from harness.model import Grading, Status, Verdict
+from harness.packs import fit, home, record
 from harness.packs.fit import Fit, compare
 from harness.packs.record import Record
 from harness.reports import FORMATS, Audience, build
@@ -147,6 +148,28 @@ def test_what_was_given_out_is_graded_as_that(tmp_path: Path, known: Catalogue, 
     found = graded(known, form(work(tmp_path, known, variant=4)))
     assert (found.verdict, found.variant, found.notes[1:]) == (Verdict.PASSED, 4, ())
     assert "; alias, variant and version are those of the pack recorded 20" in found.trust
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_an_exercise_is_a_workspace_does_not_say(
+    tmp_path: Path, known: Catalogue, form: Callable[[Path], Path]
+) -> None:
+    """On their own machine candidates check with what they were sent, and may change it; no grading ever looks at that."""
+    space = work(tmp_path, known)
+    theirs = space / ".harness/pack/exercises/harbour"
+    for file, was, now in (
+        ("exercise.toml", "pass_mark = 70", "pass_mark = 0"),
+        ("exercise.toml", "cap = 20", "cap = 100"),
+        ("checks/test_env.py", "expect(found == wanted", "expect(found == name"),
+    ):
+        text = (theirs / file).read_text(encoding="utf-8")
+        assert was in text
+        (theirs / file).write_text(text.replace(was, now), encoding="utf-8")
+    assert home.catalogue_of(workspace.find(space), Catalogue([])).exercise("harbour").pass_mark == 0
+    found = graded(known, form(space))
+    assert (found.verdict, found.bar, found.exercise) == (Verdict.PASSED, 70, known.pair("harbour").scored)
+    assert {outcome.status for outcome in found.outcomes} == {Status.PASSED}, "their check would have failed"
+    assert found.digests["exercise"] == known.pair("harbour").digests["exercise"]
 
 
 @pytest.mark.parametrize("form", FORMS)
