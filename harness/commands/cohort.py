@@ -29,6 +29,8 @@ def show(results: Path, *, fmt: str, sort: str) -> ExitCode:
         console.whole("\n".join([*listing.lines(found, Sort(sort)), *_next(results, found)]) + "\n")
     else:
         console.whole(FORMATS[fmt](found, results))
+    for one in found.unreadable if fmt in ONLY_THE_READ else ():
+        console.notice(f"left out: {one.file}: {one.why}")
     return ExitCode.PASSED
 
 
@@ -77,3 +79,5 @@ FORMATS: Mapping[str, Callable[[Cohort, Path], str]] = {
     "junit": _junit,
 }
 """Name of a format that many results can be written in -> what writes them."""
+ONLY_THE_READ = frozenset({"csv", "junit"})
+"""Formats that have no place for a file that can't be read."""

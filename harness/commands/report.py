@@ -11,6 +11,7 @@ from harness.catalogue.learning import Pointers
 from harness.errors import ExitCode, HarnessError, UsageError
 from harness.marking import Standing
 from harness.model import Grading
+from harness.patches import Change
 from harness.reports import named, terminal
 from harness.reports.view import Audience, build
 
@@ -66,9 +67,18 @@ def _one(path: Path, fmt: str, audience: str) -> ExitCode:
     if fmt == "terminal" and console.is_terminal():
         console.whole(terminal.render(view, terminal.ansi))
     else:
-        changes = store.changes(file) if found.lines else ()
+        changes = _changes(file) if found.lines else ()
         console.whole(found.render(view, changes), commands=found.commands)
     return ExitCode.PASSED
+
+
+def _changes(file: Path) -> tuple[Change, ...]:
+    """Return what was changed of the starter; nothing where that can't be read, which is said."""
+    try:
+        return store.changes(file)
+    except HarnessError as error:
+        console.notice(f"what was changed of the starter is left out: {error}")
+        return ()
 
 
 def _standing(file: Path, grading: Grading) -> Standing | None:

@@ -27,6 +27,8 @@ LOGS = "logs"
 _SHORT = 8
 """Hex digits of a sha256 that tell two submissions of one cohort apart."""
 _TELLING = re.compile(rf"-[0-9a-f]{{{_SHORT}}}(-[0-9]+)?$")
+_GRADING = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4,}")
+"""What the folder of a grading is called."""
 _SECONDS = len("2026-11-26T14:15:00")
 _LISTED = 20
 
@@ -133,7 +135,7 @@ def find(path: Path) -> Path:
     """
     if path.is_file():
         return path
-    if (path / RESULT).is_file():
+    if (path / RESULT).is_file() or _is_a_gradings(path):
         return path / RESULT
     if not path.is_dir():
         raise UsageError(_nothing_at(path))
@@ -210,7 +212,7 @@ def everybody(out_dir: Path) -> tuple[tuple[tuple[Stored, ...], ...], tuple[Dama
     """
     senders: dict[tuple[str, str], list[Stored]] = {}
     damaged: list[Damaged] = []
-    for file in sorted(_visible(out_dir, f"*/*/{RESULT}")):
+    for file in _results(out_dir, "*/*"):
         try:
             grading = decode_file(file)
         except HarnessError as error:
@@ -286,7 +288,17 @@ def is_of(folder: Path, grading: Grading) -> bool:
 
 
 def _kept(folder: Path) -> list[Kept]:
-    return [_facts(file) for file in sorted(_visible(folder, f"*/{RESULT}"))]
+    return [_facts(file) for file in _results(folder, "*")]
+
+
+def _results(folder: Path, pattern: str) -> list[Path]:
+    """Return each result below a folder, and where one is missing: a grading is written whole, so somebody lost it."""
+    there = set(_visible(folder, f"{pattern}/{RESULT}"))
+    return sorted(there | {one / RESULT for one in _visible(folder, pattern) if _is_a_gradings(one)})
+
+
+def _is_a_gradings(folder: Path) -> bool:
+    return _GRADING.fullmatch(folder.name) is not None and folder.is_dir()
 
 
 def _facts(file: Path) -> Kept:

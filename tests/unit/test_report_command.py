@@ -39,6 +39,21 @@ def test_report_refuses_unknown_names(tmp_path: Path, fmt: str, audience: str) -
         report(tmp_path / "heron", fmt=fmt, audience=audience)
 
 
+@pytest.mark.parametrize("content", [b"+", b"\xff\x00", b"@@\n"])
+@pytest.mark.parametrize("fmt", [fmt for fmt in FORMATS if FORMATS[fmt].lines])
+def test_changes_that_cannot_be_read_keep_nobody_from_the_rest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], fmt: str, content: bytes
+) -> None:
+    """The verdict does not hang on them; that they are left out is said, where no program reads."""
+    file = store.save(heron(), tmp_path, {"diff.patch": content}) / "diff.patch"
+
+    assert report(tmp_path / "heron", fmt=fmt) is ExitCode.PASSED
+
+    said = capsys.readouterr()
+    assert said.out == FORMATS[fmt].render(build(heron()))
+    assert f"what was changed of the starter is left out: {file}: expected a patch" in said.err
+
+
 def test_report_says_when_nothing_is_there(tmp_path: Path) -> None:
     """A wrong path is a usage error that says where results come from."""
     with pytest.raises(UsageError, match="harness grade"):

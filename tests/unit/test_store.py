@@ -305,6 +305,22 @@ def test_load_names_the_damaged_one_of_several(tmp_path: Path) -> None:
         store.load(tmp_path / "heron")
 
 
+def test_a_grading_that_lost_its_result_is_missed(tmp_path: Path) -> None:
+    """Its views lie there, so somebody was graded: nobody is left out of a cohort, and no older one is shown, without a word."""
+    store.save(heron(), tmp_path, {"report.txt": b"x"})
+    lost = store.save(heron(id="20261125T160210Z-7f3b"), tmp_path, {"report.txt": b"x"}) / "result.json"
+    lost.unlink()
+    (tmp_path / "heron/marks").mkdir()
+
+    people, damaged = store.everybody(tmp_path)
+
+    assert [len(one) for one in people] == [1]
+    assert [one.file for one in damaged] == [lost]
+    for path in (tmp_path / "heron", lost.parent):
+        with pytest.raises(HarnessError, match=r"7f3b/result\.json: expected a readable file, found: No such file"):
+            store.load(path)
+
+
 WRITER = """
     import os, signal, sys
     sys.path[:0] = {paths!r}
