@@ -56,6 +56,14 @@ def _again(file: Path) -> Path:
     return store.save(grading, file.parents[2], beside.files(grading)[0]) / store.RESULT
 
 
+def _lost_again(file: Path) -> None:
+    _again(file).unlink()
+
+
+def _loop(file: Path) -> None:
+    file.symlink_to(file.name)
+
+
 def _named(file: Path) -> None:
     grading = dataclasses.replace(
         store.decode_file(file),
@@ -87,16 +95,24 @@ def _much(file: Path) -> None:
         (file.parent / path).write_bytes(b"+" * 10_000_000)
 
 
+def _replaced(make: Callable[[Path], object]) -> Callable[[Path], None]:
+    def replace(file: Path) -> None:
+        file.unlink()
+        make(file)
+
+    return replace
+
+
 KINDS: dict[str, Callable[[Path], object]] = {
     "no result": Path.unlink,
     "of the first version": _of_version(1),
     "of a version to come": _of_version(99),
     "half written": _cut,
-    "a pipe": lambda file: (file.unlink(), os.mkfifo(file)),
-    "a loop": lambda file: (file.unlink(), file.symlink_to(file.name)),
-    "a folder": lambda file: (file.unlink(), file.mkdir()),
+    "a pipe": _replaced(os.mkfifo),
+    "a loop": _replaced(_loop),
+    "a folder": _replaced(Path.mkdir),
     "the newest of two": lambda file: _again(file).write_text("{"),
-    "the newest of two is gone": lambda file: _again(file).unlink(),
+    "the newest of two is gone": _lost_again,
     "two of a name": _namesake,
     "a name that draws": _named,
     "ten megabytes beside it": _much,
