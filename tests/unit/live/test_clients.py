@@ -42,8 +42,9 @@ def served(tmp_path: Path) -> Iterator[Callable[[Answer], Path]]:
         berths.as_workspace(root)
         state.write(root, state.Running(pid=7, owner="", run="", socket=str(tmp_path / "s"), urls={}))
         yield serve
-    for thread in threads:
-        thread.join(60)
+        # Whoever asked has connected: a thread that comes late finds that here, and nothing once this is closed.
+        for thread in threads:
+            thread.join(60)
 
 
 def test_a_letter_in_two_pieces_is_a_letter(

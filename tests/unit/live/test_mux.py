@@ -43,7 +43,10 @@ class Pipe:
             raise SandboxError(str(error)) from error
 
     def read_exactly(self, count: int) -> bytes:
-        return self._file.read(count)
+        try:
+            return self._file.read(count)
+        except ValueError:
+            return b""  # closed under whoever reads, which is the end of it
 
     def logs(self) -> bytes:
         return b""
