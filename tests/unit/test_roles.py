@@ -27,14 +27,15 @@ ELSEWHERE = {
 def literals(path: Path) -> Iterator[tuple[str, bool]]:
     """Yield each string in a module that is no docstring, and whether it is compared with a ``name`` or an ``id``."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    nodes = list(ast.walk(tree))
+    said = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
     beside_names: set[int] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Compare):
             sides = [node.left, *node.comparators]
             if any(isinstance(side, ast.Attribute) and side.attr in {"name", "id"} for side in sides):
                 beside_names |= {id(below) for side in sides for below in ast.walk(side)}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in said:
             yield node.value, id(node) in beside_names
 

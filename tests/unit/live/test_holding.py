@@ -32,6 +32,15 @@ def here(tmp_path: Path, engine: FakeEngine) -> Iterator[Holding]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Holding]:
+    """Return one for tests that leave everything as it is: to open one takes longer than to ask it."""
+    root = tmp_path_factory.mktemp("kept")
+    with berths.holding(root, berths.world(root, berths.TOLD), FakeEngine()) as found:
+        berths.news(found, "berth is ready")
+        yield found
+
+
 def test_an_exercise_that_says_nothing_is_held(tmp_path: Path, engine: FakeEngine) -> None:
     """Its main service runs with the environment of a grading, and everything ends with it."""
     with berths.holding(tmp_path, berths.world(tmp_path), engine) as found:
@@ -45,10 +54,10 @@ def test_an_exercise_that_says_nothing_is_held(tmp_path: Path, engine: FakeEngin
     assert engine._open == []
 
 
-def test_what_an_exercise_says_is_done(here: Holding) -> None:
+def test_what_an_exercise_says_is_done(kept: Holding) -> None:
     """Its own fixture opens the scenario, its own faults are there beside those of every sandbox."""
-    assert here._scenario.state("store").running
-    faults = here.faults().splitlines()
+    assert kept._scenario.state("store").running
+    faults = kept.faults().splitlines()
     assert {"fog", "storm", "berth-down", "store-frozen", "other-cut"} <= set(faults)
     assert not [name for name in faults if name.startswith("grader")]
 
@@ -106,21 +115,21 @@ def test_killed_and_started_again(here: Holding) -> None:
 
 
 @pytest.mark.parametrize("verb", ["kill", "restart", "logs", "terminal"])
-def test_a_sandbox_nobody_has_is_a_sentence(here: Holding, verb: str) -> None:
+def test_a_sandbox_nobody_has_is_a_sentence(kept: Holding, verb: str) -> None:
     verbs: dict[str, Callable[[], object]] = {
-        "kill": lambda: here.kill("bert"),
-        "restart": lambda: here.restart("bert"),
-        "logs": lambda: here.logs("bert", tail_kb=1),
-        "terminal": lambda: here.terminal("bert", rows=1, columns=1, term="x"),
+        "kill": lambda: kept.kill("bert"),
+        "restart": lambda: kept.restart("bert"),
+        "logs": lambda: kept.logs("bert", tail_kb=1),
+        "terminal": lambda: kept.terminal("bert", rows=1, columns=1, term="x"),
     }
     with pytest.raises(UsageError, match=r"expected one of the sandboxes berth, store, other.*found 'bert'.*berth"):
         verbs[verb]()
     with pytest.raises(UsageError, match="found 'grader'"):
-        here.kill("grader")
+        kept.kill("grader")
 
 
-def test_the_graders_log_can_be_read(here: Holding) -> None:
-    assert isinstance(here.logs("grader", tail_kb=1), bytes)
+def test_the_graders_log_can_be_read(kept: Holding) -> None:
+    assert isinstance(kept.logs("grader", tail_kb=1), bytes)
 
 
 def test_reload_builds_what_is_there_now_and_keeps_data(tmp_path: Path, here: Holding) -> None:
