@@ -15,8 +15,8 @@ from harness.patches import Change
 
 EVERYBODYS = "service.toml"
 """The file that no submission is without."""
-_NAMED = re.compile(r"([\w./-]*[\w-])(?::|\", line )(\d{1,7})\b")
-"""``app/main.py:12``, or ``File "app/main.py", line 12``."""
+_NAMED = re.compile(r"(?<![\w./-])([\w./-]*[\w-])(?::|\", line )(\d{1,7})\b")
+"""``app/main.py:12``, or ``File "app/main.py", line 12``. From where a name begins only: else a row of slashes takes its square."""
 _MOST = 50
 """How many names of a flood of words are looked at."""
 

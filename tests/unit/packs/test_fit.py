@@ -111,7 +111,7 @@ def work(tmp_path: Path, known: Catalogue, alias: str = "heron", variant: int = 
 
 def handed_in(space: Path) -> Path:
     """Return what the candidate sends."""
-    submit(space, out=None, as_json=False, catalogue=Catalogue([]))
+    submit(space, out=None, as_json=False, catalogue=Catalogue([]), try_it=False)
     return max((space / "submissions").iterdir())
 
 
