@@ -69,6 +69,14 @@ def is_terminal() -> bool:
     return sys.stdout.isatty() and "NO_COLOR" not in os.environ and not is_plain()
 
 
+def is_one_place() -> bool:
+    """Whether results and notices come out at the same place: what the one has said need not be said by the other."""
+    try:
+        return os.path.samestat(os.fstat(sys.stdout.fileno()), os.fstat(sys.stderr.fileno()))
+    except (OSError, ValueError):  # closed, or none of the system's
+        return False
+
+
 def is_plain() -> bool:
     """Whether somebody wants text alone: no colour, and nothing that moves or is written over."""
     return os.environ.get(PLAIN, "") not in {"", "0"} or os.environ.get("TERM") == "dumb"

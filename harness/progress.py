@@ -176,12 +176,18 @@ def _live(label: str, clock: Clock) -> Iterator[Callable[[str], None]]:
     from rich.text import Text
 
     began = clock.now()
-    spinner = Spinner("dots", Text(label))
+    spinner = Spinner("dots")
+    about = [label]
 
     def update(text: str) -> None:
-        spinner.update(text=Text(f"{label}: {visible(text)} ({clock.now() - began:.0f} s)"))
+        about[0] = f"{label}: {visible(text)}"
 
-    with _picture(lambda: spinner):
+    def picture() -> Spinner:
+        # Made anew each time it is drawn: seconds that stand still look like a command that does.
+        spinner.update(text=Text(f"{about[0]} ({clock.now() - began:.0f} s)"))
+        return spinner
+
+    with _picture(picture):
         yield update
     _said_so(label, clock.now() - began)
 

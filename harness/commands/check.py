@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,7 +89,9 @@ class Bench:
             begun.append(trial.clock_of(self.space, begin=True))
 
         # Once the images are there: what is downloaded or built takes nobody's time.
-        graded = trial.run(self.opener, self._task(only), f"checking {self.space.root.name}", ready=begin)
+        told = local.Told()
+        label = f"checking {self.space.root.name}"
+        graded = trial.run(self.opener, self._task(only), label, ready=begin, told=told)
         if not begun:
             begin()  # refused before an image was asked for: that is work as well
         grading = trial.at_home(graded.grading, self.space)
@@ -97,7 +99,8 @@ class Bench:
         if self.as_json:
             console.line(summary.line(summary.summary(grading)))
         else:
-            about = self._about(grading, begun[0], kept=self.keep and unkept is None)
+            above = [one.check.id for one in grading.outcomes if told.knows(one)] if console.is_one_place() else ()
+            about = self._about(grading, begun[0], above, kept=self.keep and unkept is None)
             for text in local.render(grading, self.caller, about):
                 console.line(text)
         if unkept is not None:
@@ -116,12 +119,13 @@ class Bench:
             only=only,
         )
 
-    def _about(self, grading: Grading, begun: clock.Clock | None, *, kept: bool) -> local.About:
+    def _about(self, grading: Grading, begun: clock.Clock | None, above: Collection[str], *, kept: bool) -> local.About:
         # Counted to here: what the checks took is the candidate's time as well.
         now = trial.clock_of(self.space, begin=False) or begun
         return local.About(
             clock=clock.left(now, self.exercise.minutes) if now else "",
             logs=standing.seen(self.space.root / workspace.FOLDER / "logs") if kept else "",
+            above=above,
             graded_only=self._graded_only() if len(grading.outcomes) == len(self.exercise.checks) else (),
         )
 

@@ -18,17 +18,23 @@ from harness.reports import local
 FAILED = frozenset({Status.FAILED, Status.UNPROVEN})
 
 
-def run(opener: Opener, task: Task, label: str, *, ready: Callable[[], None] = lambda: None) -> Graded:
+def run(
+    opener: Opener,
+    task: Task,
+    label: str,
+    *,
+    ready: Callable[[], None] = lambda: None,
+    told: local.Told | None = None,
+) -> Graded:
     """Run the public checks and return the grading with a verdict on those alone. Raises as ``Runner.grade`` does.
 
-    How each ended is said as it ends. ``ready`` is called once all is there that they need, images included, before
-    anything of it runs.
+    How each ended, and what it found, is said as it ends, and remembered in ``told``. ``ready`` is called once all is there
+    that they need, images included, before anything of it runs.
     """
-    seen: set[str] = set()
+    telling = told or local.Told()
 
     def ended(one: OutcomeSaid, count: int) -> None:
-        seen.add(one.check)
-        console.notice(local.ended(one, len(seen), count))
+        console.notice("\n".join(telling.ended(one, count)))
 
     with progress.step(label) as say, ExitStack() as stack:
         graded = opener(stack, say).grade(task, ready=ready, ended=ended)

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from harness.events import OutcomeSaid
 from harness.model import Outcome
 
 _SENTENCE = re.compile(r"(?!expected |found )\S.{20,}[.:!]")
@@ -57,7 +58,7 @@ def fold(texts: Sequence[str | None]) -> tuple[Folded, ...]:
     )
 
 
-def said(outcome: Outcome) -> str:
+def said(outcome: Outcome | OutcomeSaid) -> str:
     """Return what a check that did not pass says to everybody."""
     return outcome.feedback or "It did not hold; no words were recorded."
 

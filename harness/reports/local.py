@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from harness.events import OutcomeSaid
@@ -33,6 +33,8 @@ class About:
     """Where the logs of all sandboxes are kept, from where they stand; empty when they are not."""
     graded_only: tuple[str, ...] = ()
     """What the brief names and no public check shows."""
+    above: Collection[str] = ()
+    """Checks of which everything has been said already, where the reader of this has it before their eyes."""
 
 
 def render(grading: Grading, caller: Caller, about: About) -> list[str]:
@@ -50,12 +52,36 @@ def render(grading: Grading, caller: Caller, about: About) -> list[str]:
     if grading.verdict is Verdict.REFUSED:
         return [*lines, *wrapped(visible(f"REFUSED {grading.reason}"), rest=_MARGIN)]
     reason = wrapped(visible(grading.reason), rest=_MARGIN) if grading.reason else []
-    return [*lines, *_checks(grading, caller), *_gates(grading), *reason, *_end(grading, caller, about)]
+    return [*lines, *_checks(grading, caller, about.above), *_gates(grading), *reason, *_end(grading, caller, about)]
 
 
-def ended(one: OutcomeSaid, position: int, total: int) -> str:
-    """Return the line about a check that has ended while others still run; what it found comes with the rest."""
-    return f"{_WORDS[one.status]}  {one.check}  {one.seconds:.1f} s  ({position} of {total})"
+class Told:
+    """What was said of checks as they ended, while others still ran."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self._told: dict[str, OutcomeSaid] = {}
+
+    def ended(self, one: OutcomeSaid, total: int) -> list[str]:
+        """Return the lines about a check that has ended just now, of ``total``: of one that did not pass, with all that it found."""
+        self._told.pop(one.check, None)  # of a run that somebody interfered with, which begins again
+        before = list(self._told.values())
+        self._told[one.check] = one
+        lines = [f"{_WORDS[one.status]}  {one.check}  {one.seconds:.1f} s  ({len(self._told)} of {total})"]
+        if one.status is Status.PASSED:
+            return lines
+        texts = [None if earlier.status is Status.PASSED else said(earlier) for earlier in before]
+        folded = _first(fold([*texts, said(one)]))[-1]
+        return [*lines, *_found(one, folded, None if folded.like is None else before[folded.like].check)]
+
+    def knows(self, outcome: Outcome) -> bool:
+        """Whether this is what was said of it: a grading may judge otherwise than its check did, or be done once more."""
+        one = self._told.get(outcome.check.id)
+        return one is not None and (one.status, one.feedback, tuple(one.evidence)) == (
+            outcome.status,
+            outcome.feedback,
+            tuple(outcome.evidence),
+        )
 
 
 def counts(grading: Grading) -> str:
@@ -66,30 +92,41 @@ def counts(grading: Grading) -> str:
     return f"{found.count('PASS')} passed, {found.count('FAIL')} failed{more}"
 
 
-def _checks(grading: Grading, caller: Caller) -> list[str]:
-    folded = fold([None if one.status is Status.PASSED else said(one) for one in grading.outcomes])
+def _checks(grading: Grading, caller: Caller, above: Collection[str]) -> list[str]:
+    folded = _first(fold([None if one.status is Status.PASSED else said(one) for one in grading.outcomes]))
     lines: list[str] = []
     for outcome, one in zip(grading.outcomes, folded, strict=True):
-        first = None if one.like is None else grading.outcomes[one.like].check.id
-        lines += _check(outcome, one, first)
-        if outcome.status is not Status.PASSED:
-            words = again.command(caller, "check", "--only", outcome.check.id, catalogue=grading.catalogue)
-            lines += again.lines(words, first=f"{_MARGIN}again: ", rest=f"{_MARGIN}  ")
+        # Word and id first: what a script looks for begins the line.
+        head = f"{_WORDS[outcome.status]}  {outcome.check.id}  {outcome.seconds:.1f} s  "
+        lines += wrapped(one_line(outcome.check.title, WHOLE), first=head, rest=_MARGIN)
+        if outcome.status is Status.PASSED:
+            lines += _words(outcome.feedback)
+            continue
+        if outcome.check.id in above:
+            lines.append(f"{_MARGIN}what it found: above")
+        else:
+            lines += _found(outcome, one, None if one.like is None else grading.outcomes[one.like].check.id)
+        words = again.command(caller, "check", "--only", outcome.check.id, catalogue=grading.catalogue)
+        lines += again.lines(words, first=f"{_MARGIN}again: ", rest=f"{_MARGIN}  ")
     return lines
 
 
-def _check(outcome: Outcome, folded: Folded, first: str | None) -> list[str]:
-    # Word and id first: what a script looks for begins the line.
-    head = f"{_WORDS[outcome.status]}  {outcome.check.id}  {outcome.seconds:.1f} s  "
-    lines = wrapped(one_line(outcome.check.title, WHOLE), first=head, rest=_MARGIN)
-    if outcome.status is Status.PASSED:
-        return [*lines, *_words(outcome.feedback)]
+def _first(folded: Sequence[Folded]) -> list[Folded]:
+    """Return what is new of each, with the check that said the rest itself: not one that refers to another in turn."""
+    return [
+        folded[one.like] if one.like is not None and not one.text and folded[one.like].like is not None else one
+        for one in folded
+    ]
+
+
+def _found(one: Outcome | OutcomeSaid, folded: Folded, first: str | None) -> list[str]:
+    """Return what a check found that did not pass, as far as ``first`` has not said it."""
     # What is for the assessor (detail) is not shown: it may hold lines of checks, and tracebacks of ours.
     if first is None:
-        lines += _words(said(outcome))
+        lines = _words(said(one))
     else:
-        lines += _words(folded.text) + _words(f"{'The rest is as' if folded.text else 'The same as'} in {first}.")
-    return [*lines, *evidence(outcome.evidence, first=6, last=22, margin=_BAR, where="")]
+        lines = _words(folded.text) + _words(f"{'The rest is as' if folded.text else 'The same as'} in {first}.")
+    return [*lines, *evidence(one.evidence, first=6, last=22, margin=_BAR, where="")]
 
 
 def _gates(grading: Grading) -> list[str]:

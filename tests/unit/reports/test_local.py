@@ -6,6 +6,7 @@ import shlex
 
 import pytest
 
+from harness.events import OutcomeSaid
 from harness.model import Grading, Status
 from harness.reports import local
 from harness.reports.again import Caller
@@ -110,3 +111,67 @@ def test_counts_name_what_could_not_be_measured() -> None:
     made = grading(said, declared=chosen)
     assert [one.status for one in made.outcomes] == [Status.PASSED, Status.FAILED, Status.INCONCLUSIVE]
     assert local.counts(made) == "1 passed, 1 failed, 1 not measurable here"
+
+
+def said(check: str, status: str, feedback: str, *evidence: str) -> OutcomeSaid:
+    """Return what a grader says of a check that has ended."""
+    return OutcomeSaid(
+        event="outcome", check=check, status=Status(status), seconds=7.9, feedback=feedback, evidence=list(evidence)
+    )
+
+
+TWICE = "A customer was charged twice.\nexpected  1 capture\nfound     2 captures"
+HISTORY = ("5.1 s  POST k-04", "5.2 s  your service is killed")
+GONE = "The service's process ended with exit code 7."
+
+
+def test_check_that_fails_says_why_when_it_fails() -> None:
+    """What was expected, what was found and the history: nobody waits for the other checks to know that."""
+    told = local.Told()
+    assert told.ended(said("a/holds", "passed", ""), 3) == ["PASS  a/holds  7.9 s  (1 of 3)"]
+    lines = told.ended(said("a/fails", "failed", TWICE, *HISTORY), 3)
+    assert lines == [
+        "FAIL  a/fails  7.9 s  (2 of 3)",
+        "      A customer was charged twice.",
+        "      expected  1 capture",
+        "      found     2 captures",
+        "      | 5.1 s  POST k-04",
+        "      | 5.2 s  your service is killed",
+    ]
+    assert told.ended(said("a/owed", "inconclusive", GONE), 3)[1:] == [f"      {GONE}"]
+
+
+def test_what_many_checks_find_is_said_once_as_they_end() -> None:
+    """By the first of them that says it itself, also in a run that began again."""
+    told = local.Told()
+    texts = [GONE, f"found nothing\n{GONE}", f"found nothing\n{GONE}", GONE]
+    shown = [told.ended(said(f"a/{n}", "unproven", text), 4)[1:] for n, text in enumerate(texts)]
+    assert shown[0] == [f"      {GONE}"]
+    assert shown[1] == shown[2] == ["      found nothing", "      The rest is as in a/0."]
+    assert shown[3] == ["      The same as in a/0."]
+    assert told.ended(said("a/3", "passed", ""), 4) == ["PASS  a/3  7.9 s  (4 of 4)"]
+
+
+def test_end_refers_to_what_stands_above() -> None:
+    """Where the same eyes have seen it; a check that a grading judges otherwise than it said is said whole."""
+    chosen = PUBLIC[:2]
+    made = grading([failed(chosen[0].id, GONE), failed(chosen[1].id, TWICE, evidence=HISTORY)], declared=chosen)
+    told = local.Told()
+    told.ended(said(chosen[0].id, "failed", GONE), 2)
+    told.ended(said(chosen[1].id, "inconclusive", TWICE, *HISTORY), 2)
+    above = [one.check.id for one in made.outcomes if told.knows(one)]
+    assert above == [chosen[0].id]
+    text = shown(made, above=above)
+    assert GONE not in text
+    assert text.count("expected 1 capture") == text.count("what it found: above") == 1
+    assert f"what it found: above again: harness check --only {chosen[0].id}" in text
+    assert shown(made).count("A customer was charged twice") == 1
+    assert "above" not in shown(made)
+
+
+def test_end_names_the_check_that_says_it_itself() -> None:
+    """Not one that refers to another in turn."""
+    chosen = PUBLIC[:3]
+    texts = [GONE, f"found nothing\n{GONE}", f"found nothing\n{GONE}"]
+    made = grading([failed(one.id, text) for one, text in zip(chosen, texts, strict=True)], declared=chosen)
+    assert shown(made).count(f"found nothing The rest is as in {chosen[0].id}.") == 2
