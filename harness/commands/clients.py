@@ -6,10 +6,10 @@ import codecs
 import contextlib
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from harness import console
+from harness import console, progress
 from harness.errors import ExitCode, HarnessError
 from harness.intake import workspace
 from harness.live import state, terminal
@@ -34,7 +34,7 @@ def kill(sandbox: str, *, workspace_path: Path) -> ExitCode:
 
 def restart(sandbox: str, *, workspace_path: Path) -> ExitCode:
     """Kill a sandbox and start it with the files that it has."""
-    return _asked(workspace_path, {"verb": "restart", "sandbox": sandbox})
+    return _asked(workspace_path, {"verb": "restart", "sandbox": sandbox}, f"restarting {sandbox}")
 
 
 def fault(name: str | None, *, workspace_path: Path, seconds: float) -> ExitCode:
@@ -46,7 +46,7 @@ def fault(name: str | None, *, workspace_path: Path, seconds: float) -> ExitCode
 
 def reload(*, workspace_path: Path) -> ExitCode:
     """Build the workspace again and start it."""
-    return _asked(workspace_path, {"verb": "reload"})
+    return _asked(workspace_path, {"verb": "reload"}, "reloading")
 
 
 def shell(sandbox: str, *, workspace_path: Path) -> ExitCode | int:
@@ -75,19 +75,31 @@ def down(*, workspace_path: Path) -> ExitCode:
     return ExitCode.PASSED
 
 
-def _asked(path: Path, request: Mapping[str, Json]) -> ExitCode:
-    """Send a request and print what comes of it."""
+def _asked(path: Path, request: Mapping[str, Json], label: str = "") -> ExitCode:
+    """Send a request and print what comes of it; ``label`` names what takes its time."""
     # A letter may come in two pieces.
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    with _connected(workspace.find(path).root) as line:
+    with _connected(workspace.find(path).root) as line, _step(label) as say:
         line.send(request)
         while (message := line.receive()) is not None and "end" not in message:
+            if text := message.get("doing"):
+                say(str(text))
             if text := message.get("text"):
                 console.entry(str(text))
             if data := data_of(message):
                 _print(decoder.decode(data))
         _print(decoder.decode(b"", final=True))
         return ExitCode(_ended(message))
+
+
+@contextlib.contextmanager
+def _step(label: str) -> Iterator[Callable[[str], None]]:
+    """Show that something takes its time, where it has a label; what is quick has none."""
+    if not label:
+        yield lambda _: None
+        return
+    with progress.step(label) as say:
+        yield say
 
 
 @contextlib.contextmanager

@@ -49,8 +49,8 @@ def up(
     here = workspace.find(Path(path))
     opener = Opener(catalogue=home.catalogue_of(here, catalogue), engine=engine, network_range=network_range)
     try:
-        with state.claimed(here.root):
-            code = _held(here, opener)
+        with state.claimed(here.root) as claim:
+            code = _held(here, opener, claim)
     except Exception:
         raise
     except BaseException:
@@ -61,7 +61,7 @@ def up(
     return code
 
 
-def _held(here: Workspace, opener: Opener) -> ExitCode:
+def _held(here: Workspace, opener: Opener, claim: state.Claim) -> ExitCode:
     with ExitStack() as stack:
         with progress.step(f"{here.root.name} comes up") as say:
             runner = opener(stack, say)
@@ -69,18 +69,21 @@ def _held(here: Workspace, opener: Opener) -> ExitCode:
             task, identity = _task(here), f"up-{secrets.token_hex(4)}"
 
             def retake() -> Job:
+                claim.expect_place()
                 return held.job_of(runner.job(task, identity), pair.script())
 
             job = retake()
             # The images are there now: what was downloaded or built took nobody's time.
             trial.clock_of(here, begin=True)
             holding = stack.enter_context(opened(runner.engine, job, retake, say))
+            holding.offered = faults.described(pair)
             forwarder = holding.forwarder()
             stack.callback(forwarder.close)
             office = Office(stack.enter_context(owners.scratch(job.owner)), holding)
             stack.callback(office.close)
+            claim.expect_place()
             _tell(here, holding, forwarder, office)
-        _say_how(here, holding, forwarder, faults.of(pair))
+        _say_how(here, holding, forwarder)
         _follow(here, holding)
         console.notice("ending: the sandboxes and all that they hold are removed")
     return ExitCode.PASSED
@@ -98,15 +101,16 @@ def _tell(here: Workspace, holding: Holding, forwarder: Forwarder, office: Offic
     state.write(here.root, running)
 
 
-def _say_how(here: Workspace, holding: Holding, forwarder: Forwarder, names_of_faults: Sequence[str]) -> None:
+def _say_how(here: Workspace, holding: Holding, forwarder: Forwarder) -> None:
     """Say what there is and how it is used."""
     console.line(f"{here.root.name} is up: {holding.job.exercise.id} as in a grading, nothing is judged")
     width = max((len(door.endpoint.name) for door in forwarder.doors), default=0)
     for door in forwarder.doors:
         console.line(f"  {door.endpoint.name:<{width}}  {door.url}")
-    names = ", ".join(one.name for one in holding.job.exercise.sandboxes)
-    console.line(f"  sandboxes: {names}")
-    for line in _wrapped("  faults: ", names_of_faults):
+    console.line(f"  sandboxes: {', '.join(faults.boxes(holding.job.exercise))}")
+    if played := ", ".join(holding.played()):
+        console.line(f"  played by the grader, so no sandbox (a URL and faults, no log): {played}")
+    for line in _wrapped("  faults: ", tuple(holding.offered)):
         console.line(line)
     console.line("in another terminal:")
     if here.root != Path.cwd():
@@ -156,18 +160,19 @@ class _Watch:
 
     def __init__(self, holding: Holding) -> None:
         self._holding = holding
-        self._ran = False
         self._now: SandboxState | None = None
 
     def look(self) -> str:
-        """Return how the service ended since the last look, empty when it did not."""
+        """Return how the service ended by itself since the last look, empty when it did not."""
         try:
-            now = self._holding.main()
+            now, ended = self._holding.look()
         except EngineError:
             # An engine that went away ends the grader as well, and that is told.
             return ""
-        ran, self._ran, self._now = self._ran, now.running, now
-        if not ran or now.running:
+        last, self._now = self._now or SandboxState(running=False), now
+        # One that ends as soon as it is started was never seen to run.
+        is_new = last.running or now.starts > last.starts
+        if now.running or not is_new or now.starts <= ended:
             return ""
         return "was killed at its memory limit" if now.oom_killed else f"ended with exit code {now.exit_code}"
 

@@ -72,5 +72,6 @@ def shell(sandbox: str, known: tuple[Endpoint, ...]) -> tuple[str, ...]:
         if one.sandbox == sandbox and one.scheme in _DATABASES:
             user, database = one.who.rstrip("@").partition(":")[0], one.rest.partition("?")[0].strip("/")
             options = [f"--username={user}"] if user else []
-            return ("psql", *options, *([f"--dbname={database}"] if database else []))
+            # What it shows is scrolled by the terminal that it is shown on, and may be read by a program.
+            return ("psql", "--pset=pager=off", *options, *([f"--dbname={database}"] if database else []))
     return _SHELL

@@ -12,6 +12,7 @@ from harness import crashes
 from harness.engines.base import Terminal
 from harness.errors import EngineError, ExitCode, HarnessError, UsageError
 from harness.live.holding import Holding
+from harness.live.tail import added
 from harness.live.talk import Line, data_of, size_of
 from harness.model import Json
 
@@ -24,8 +25,6 @@ _SHOWN_BYTES = 256 * 1024
 """Of a log that has been there before somebody asks for it."""
 _WHOLE_KB = 16 * 1024
 """More than an engine keeps of a log: a window that slides over equal lines looks as if nothing came."""
-_MARK_BYTES = 1024
-_MOST_TRIES = 1000
 _BACKLOG = 16
 
 
@@ -95,7 +94,7 @@ class Office:
         simple: dict[str, Callable[[], str]] = {
             "kill": lambda: here.kill(name),
             "restart": lambda: here.restart(name),
-            "reload": here.reload,
+            "reload": lambda: here.reload(lambda text: _doing(line, text)),
             "faults": here.faults,
             "fault": lambda: here.fault(str(request.get("name", "")), _seconds(request)),
         }
@@ -154,23 +153,10 @@ def _type(terminal: Terminal, line: Line) -> None:
         terminal.close()
 
 
-def added(before: bytes, now: bytes) -> bytes:
-    """Return what a log has got since it was ``before``, and is ``now``.
-
-    Engines keep so much of a log: when it is full, its front goes. Then ``now`` begins with the longest end of ``before`` that
-    it can begin with; where that is none, all of it is news. So nothing is told twice, also of lines that are all equal.
-    """
-    if now.startswith(before):
-        return now[len(before) :]
-    mark = now[:_MARK_BYTES]
-    place = before.find(mark, max(0, len(before) - len(now)))
-    for _ in range(_MOST_TRIES):
-        if place < 0:
-            break
-        if now.startswith(before[place:]):
-            return now[len(before) - place :]
-        place = before.find(mark, place + 1)
-    return now
+def _doing(line: Line, text: str) -> None:
+    """Say what is being done now; a client that went away stops nothing half way."""
+    with contextlib.suppress(OSError):
+        line.send({"doing": text})
 
 
 def _seconds(request: Mapping[str, Json]) -> float:

@@ -25,6 +25,7 @@ FILE = "up.json"
 LOCK = "up.lock"
 _MAX_BYTES = 64 * 1024
 _TRY_SECONDS = 0.5
+_COMING = "wait until it says that it is up, or end it with Ctrl-C where it runs"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,11 +38,35 @@ class Running:
     run: str
     """Of its sandboxes."""
     socket: str
+    """Where it is asked; empty while it comes up."""
     urls: Mapping[str, str]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """A workspace that is ours alone to be up."""
+
+    root: Path
+    """Where it was when it was claimed."""
+    place: int
+    """Its ``.harness``, open: it is that also when it is called otherwise by now."""
+
+    def expect_place(self) -> None:
+        """Raise UsageError when the workspace is somewhere else by now, or gone."""
+        try:
+            same = os.path.samestat(os.stat(self.root / workspace.FOLDER), os.fstat(self.place))  # noqa: PTH116 - as below
+        except OSError:
+            same = False
+        if not same:
+            text = (
+                f"expected the workspace where it came up, {self.root}, found it renamed, moved or removed: end this up (harness "
+                'down where it is now, or Ctrl-C), and run "harness up" there'
+            )
+            raise UsageError(text)
+
+
 @contextlib.contextmanager
-def claimed(root: Path) -> Iterator[None]:
+def claimed(root: Path) -> Iterator[Claim]:
     """Be the only ``up`` of the workspace at ``root``. Raises UsageError when there is one.
 
     Nothing is left at the end, unless an engine failed: then what says that it was there stays, for something of it may be.
@@ -49,24 +74,23 @@ def claimed(root: Path) -> Iterator[None]:
     folder = root / workspace.FOLDER
     with places.writing(LOCK, folder):
         handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         if not _locked(handle):
-            text = (
-                f'{root}: expected a workspace that is not up, found it up{_by(read(root))}: use it ("harness reload" '
-                'builds again), or end it with "harness down"'
-            )
-            raise UsageError(text)
+            raise UsageError(_taken(root, read(root)))
         in_order = True
         try:
-            yield
+            write(root, Running(pid=os.getpid(), owner="", run="", socket="", urls={}))
+            yield Claim(root=root, place=place)
         except EngineError:
             in_order = False
             raise
         finally:
             if in_order:
                 with contextlib.suppress(OSError):
-                    (folder / FILE).unlink(missing_ok=True)
+                    os.unlink(FILE, dir_fd=place)
     finally:
+        os.close(place)
         os.close(handle)
 
 
@@ -104,6 +128,9 @@ def read(root: Path) -> Running | None:
 def connected(root: Path) -> socket.socket:
     """Return a connection to the ``up`` of the workspace at ``root``. Raises UsageError when there is none any more."""
     running = read(root)
+    if (running is None or not running.socket) and is_up(root):
+        text = f"{root}: expected a workspace that is up, found it coming up{_by(running)}: {_COMING}"
+        raise UsageError(text)
     if running is None:
         text = f'{root}: expected a workspace that is up, found none: run "harness up" in another terminal'
         raise UsageError(text)
@@ -133,6 +160,16 @@ def is_up(root: Path) -> bool:
     finally:
         os.close(handle)
     return False
+
+
+def _taken(root: Path, running: Running | None) -> str:
+    """Return why nobody else can be up here."""
+    if running is None or not running.socket:
+        return f"{root}: expected a workspace that is not up, found it coming up{_by(running)}: {_COMING}"
+    return (
+        f'{root}: expected a workspace that is not up, found it up{_by(running)}: use it ("harness reload" '
+        'builds again), or end it with "harness down"'
+    )
 
 
 def _locked(handle: int) -> bool:

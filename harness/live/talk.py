@@ -1,7 +1,7 @@
 """What an ``up`` and its clients say to each other: objects, one a line, over a unix socket in a private folder.
 
-A client sends one request, ``{"verb": ...}`` and its arguments. It gets any number of ``{"text": ...}`` (for a person) and
-``{"data": ...}`` (bytes, base64), and one ``{"end": CODE}``, with a ``text`` when that is an error. In a shell it goes on
+A client sends one request, ``{"verb": ...}`` and its arguments. It gets any number of ``{"text": ...}`` (for a person),
+``{"doing": ...}`` (what it waits for) and ``{"data": ...}`` (bytes, base64), and one ``{"end": CODE}``, with a ``text`` when that is an error. In a shell it goes on
 sending ``{"data": ...}`` and ``{"size": [rows, columns]}``. A stream that ends without ``end`` is an ``up`` that died.
 """
 

@@ -19,6 +19,8 @@ from harness.model import Json
 
 _CHUNK_BYTES = 4096
 _END_OF_INPUT = b"\x04"
+_AGAIN_SECONDS = 0.5
+"""How soon the end of input is typed again: a program that sets up its terminal just then loses the key."""
 
 
 def request(sandbox: str) -> dict[str, Json]:
@@ -63,24 +65,32 @@ def _shown(line: Line) -> dict[str, Json] | None:
 
 
 def _typed(line: Line, over: int, resized: int) -> None:
-    """Send what is typed, and each new size when ``resized`` can be read, until ``over`` can."""
+    """Send what is typed, and each new size when ``resized`` can be read, until ``over`` can.
+
+    Input that ends, as that of a pipe does, ends the shell: the key that says so is typed on a line of its own until it does.
+    """
     keys = sys.stdin.fileno()
-    watched = [keys, over, resized]
+    watched, last = [keys, over, resized], b"\n"
     while True:
-        ready, _, _ = select.select(watched, [], [])
+        ready, _, _ = select.select(watched, [], [], None if keys in watched else _AGAIN_SECONDS)
         if over in ready:
             return
         if resized in ready:
             os.read(resized, _CHUNK_BYTES)
             with contextlib.suppress(OSError):
                 line.send({"size": list(_size())})
-        if keys not in ready:
+        if keys in ready:
+            data = os.read(keys, _CHUNK_BYTES)
+            if not data:
+                watched.remove(keys)
+                data = _END_OF_INPUT if last == b"\n" else b"\n" + _END_OF_INPUT
+            last = data[-1:]
+        elif keys not in watched and not ready:
+            data = _END_OF_INPUT
+        else:
             continue
-        data = os.read(keys, _CHUNK_BYTES)
-        if not data:
-            watched.remove(keys)
         with contextlib.suppress(OSError):
-            line.data(data or _END_OF_INPUT)
+            line.data(data)
 
 
 @contextlib.contextmanager

@@ -97,7 +97,7 @@ def test_what_is_up_answers_and_leaves_nothing(up: Up, cli: Cli) -> None:
     assert "42" in sql("SELECT 6 * 7;")
     sql("CREATE TABLE kept (n int); INSERT INTO kept VALUES (4711);")
     assert cli("kill", "app", cwd=up.folder).code == 0
-    up.wait_for("app ended with exit code 137")
+    up.wait_for("app is killed, as you asked")
     assert cli("restart", "app", cwd=up.folder).code == 0
     assert cli("fault", "db-down", "--for", "2", cwd=up.folder).code == 0
     up.wait_for("db-down is over")

@@ -51,6 +51,7 @@ def begin(harbour):
 
 @contextmanager
 def fog(harbour):
+    """Nobody sees the store."""
     harbour.pause("store")
     yield
     harbour.resume("store")

@@ -50,6 +50,6 @@ def test_a_database_has_a_shell_of_its_own() -> None:
     """As the role and in the database of the service; everything else has the best shell of its image."""
     exercise = payments()
     known = endpoints(exercise, exercise.main.env)
-    assert shell("db", known) == ("psql", "--username=app", "--dbname=app")
+    assert shell("db", known) == ("psql", "--pset=pager=off", "--username=app", "--dbname=app")
     assert shell("app", known)[:2] == ("sh", "-c")
     assert shell("db", ()) == shell("app", known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from harness.errors import HarnessError, SubmissionError, UsageError
 from harness.grading.runner import Runner, Task
 from harness.live import held
 from harness.live.holding import Holding
-from harness.live.office import added
+from harness.live.tail import added
 from tests.unit.live import berths
 
 
@@ -122,9 +123,9 @@ def test_a_sandbox_nobody_has_is_a_sentence(kept: Holding, verb: str) -> None:
         "logs": lambda: kept.logs("bert", tail_kb=1),
         "terminal": lambda: kept.terminal("bert", rows=1, columns=1, term="x"),
     }
-    with pytest.raises(UsageError, match=r"expected one of the sandboxes berth, store, other.*found 'bert'.*berth"):
+    with pytest.raises(UsageError, match=r"expected one of the sandboxes berth, store, found 'bert'.*berth"):
         verbs[verb]()
-    with pytest.raises(UsageError, match="found 'grader'"):
+    with pytest.raises(UsageError, match="found 'grader', which is part of the grader: it has no log"):
         kept.kill("grader")
 
 
@@ -138,7 +139,9 @@ def test_reload_builds_what_is_there_now_and_keeps_data(tmp_path: Path, here: Ho
     (tmp_path / "heron" / "new.txt").write_text("x")
     here._scenario.exec("store", ("tee", "data"), timeout_seconds=5, stdin=b"kept")
     here._scenario.exec("berth", ("tee", "written"), timeout_seconds=5, stdin=b"gone")
-    assert here.reload().startswith("built and started again, ready after")
+    steps: list[str] = []
+    assert re.match(r"built in \d+\.\d s and started again, ready after", here.reload(steps.append))
+    assert steps == ["building", "starting"]
     berths.logged(here, "berth", b"hush")
     assert here._scenario.exec("store", ("cat", "data"), timeout_seconds=5).stdout == b"kept"
     assert here._scenario.state("store").starts == 1
@@ -188,6 +191,43 @@ def test_what_does_not_build_leaves_what_was_there(tmp_path: Path, here: Holding
     assert here._scenario.exec("berth", ("cat", "made.txt"), timeout_seconds=5).stdout == b"loud\n"
     (tmp_path / "heron" / "service.toml").write_text(berths.SERVICE)
     assert "ready after" in here.reload()
+
+
+def test_what_was_there_before_runs_again_only_when_it_answers(
+    tmp_path: Path, here: Holding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was started again: whether it came up is another thing."""
+    (tmp_path / "heron" / "service.toml").write_text(berths.SERVICE.replace("cat mode > made.txt", "exit 4"))
+
+    def silent(order: str, **_: object) -> str:
+        text = f"no {order}"
+        raise UsageError(text)
+
+    monkeypatch.setattr(here._grader, "ask", silent)
+    with pytest.raises(UsageError, match=r"what it had before was started again, and is not ready \(no ready\)"):
+        here.reload()
+    assert here.state == "not ready"
+
+
+def test_what_does_not_come_up_shows_how_its_log_ends(
+    tmp_path: Path, here: Holding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What this start wrote, and nothing of the one before; and where the rest is."""
+    lines = "; ".join(f"echo line {number}" for number in range(20))
+    (tmp_path / "heron" / "service.toml").write_text(berths.SERVICE.replace("cat made.txt; sleep 600", lines))
+
+    def silent(order: str, **_: object) -> str:
+        berths.logged(here, "berth", b"line 19")
+        text = f"no {order}"
+        raise UsageError(text)
+
+    monkeypatch.setattr(here._grader, "ask", silent)
+    with pytest.raises(UsageError) as refused:
+        here.reload()
+    said = str(refused.value)
+    assert "and is not ready: no ready\nlast lines of its log (harness logs berth):\n| line 8\n" in said
+    assert said.endswith("| line 19")
+    assert "loud" not in said
 
 
 def test_what_cannot_be_read_changes_nothing(tmp_path: Path, here: Holding) -> None:

@@ -132,3 +132,40 @@ def test_a_place_that_is_none_is_nobodys(root: Path, path: str) -> None:
 def test_a_damaged_file_is_none(root: Path, text: str) -> None:
     (root / ".harness" / state.FILE).write_text(text)
     assert state.read(root) is None
+
+
+COMING = "found it coming up .process 7.: wait until it says that it is up, or end it with Ctrl-C where it runs"
+
+
+def test_one_that_comes_up_is_neither_up_nor_away(root: Path) -> None:
+    """Whoever comes is told the same, whatever they want of it; one that died meanwhile is missed."""
+    coming = COMING.replace("7", str(os.getpid()))
+    with state.claimed(root):
+        with pytest.raises(UsageError, match=coming), state.claimed(root):
+            pass
+        with pytest.raises(UsageError, match=coming):
+            state.connected(root)
+        (root / ".harness" / state.FILE).unlink()
+        with pytest.raises(UsageError, match="found it coming up: wait"):
+            state.connected(root)
+        with pytest.raises(UsageError, match="found it coming up: wait"), state.claimed(root):
+            pass
+    state.write(root, state.Running(pid=7, owner="", run="", socket="", urls={}))
+    with pytest.raises(UsageError, match=r"ended without a word \(process 7\)"):
+        state.connected(root)
+
+
+def test_a_workspace_that_was_renamed_is_told_from_its_name(tmp_path: Path) -> None:
+    """Its file goes with it, also when something else has its name by now."""
+    before, after = tmp_path / "before", tmp_path / "after"
+    (before / ".harness").mkdir(parents=True)
+    with state.claimed(before) as claim:
+        claim.expect_place()
+        before.rename(after)
+        with pytest.raises(UsageError, match="found it renamed, moved or removed"):
+            claim.expect_place()
+        (before / ".harness").mkdir(parents=True)
+        with pytest.raises(UsageError, match="renamed"):
+            claim.expect_place()
+        assert state.read(after) is not None
+    assert state.read(after) is None

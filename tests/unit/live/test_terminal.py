@@ -146,3 +146,32 @@ def test_an_other_side_that_dies_ends_it(seat: Seat) -> None:
     assert b"last word None" in seat.seen(b"last word None")
     assert seat.process.wait(60) == 0
     assert termios.tcgetattr(seat.keys) == before
+
+
+def test_input_that_ends_ends_the_shell() -> None:
+    """The key that says so is typed on a line of its own, until it is heard: who sets up a terminal loses what was typed."""
+    ours, other = socket.socketpair()
+    other.settimeout(60)
+    with ours:
+        process = subprocess.Popen(
+            [sys.executable, "-c", CHILD, str(ours.fileno())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pass_fds=[ours.fileno()],
+        )
+    line = Line(other)
+    assert process.stdin is not None
+    assert line.receive() is not None
+    process.stdin.write(b"select 1;")
+    process.stdin.close()
+    typed = b""
+    while typed.count(b"\x04") < 3:
+        message = line.receive()
+        assert message is not None, typed
+        typed += data_of(message)
+    assert typed == b"select 1;\n\x04\x04\x04"
+    line.end(0)
+    assert process.wait(60) == 0
+    assert process.stdout is not None
+    process.stdout.close()
+    line.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -105,14 +106,26 @@ def test_a_life(up: Up) -> None:
     assert (logs.code, logs.out) == (0, "loud\n"), logs
     wrong = up.client("logs", "brth")
     assert wrong.code == 4
-    assert "expected one of the sandboxes berth, store, other, grader, found 'brth'" in wrong.err
-    assert "fog\n" in up.client("fault").out
+    assert "expected one of the sandboxes berth, store, found 'brth'" in wrong.err
+    listed = up.client("fault").out
+    assert re.search(r"^fog +Nobody sees the store$", listed, re.MULTILINE), listed
+    assert re.search(r"^berth-frozen +it stands still", listed, re.MULTILINE), listed
+    assert not re.search("^(other|grader)-", listed, re.MULTILINE), listed
+    unknown = up.client("fault", "fok")
+    assert unknown.code == 4
+    assert "found 'fok': did you mean fog?" in unknown.err
+    assert "other-down" not in unknown.err
     assert up.client("fault", "fog", "--for", "0.1").out == "fog is on for 0.1 s\n"
     killed = up.client("kill", "berth")
     assert (killed.code, killed.out) == (0, "berth is killed: harness restart berth starts it again\n")
     assert up.client("restart", "berth").code == 0
+    assert up.client("fault", "berth-down", "--for", "0.1").code == 0
+    up.wait_for("berth-down is over")
     (up.folder / "mode").write_text("hush\n")
-    assert up.client("reload").out.startswith("built and started again")
+    assert re.match(r"built in \d+\.\d s and started again, ready after \d", up.client("reload").out)
+    told = up.wait_for("berth: built in")
+    assert "berth is killed, as you asked" in told
+    assert "ended with exit code" not in told, "what was ended by hand looks as if it had ended by itself"
     second = up.client("up", "--engine", "fake")
     assert second.code == 4
     assert f"found it up (process {up.process.pid})" in second.err
@@ -199,3 +212,23 @@ def test_a_shell_has_the_keys_the_size_and_the_terminal_back(up: Up) -> None:
     for end in (ours, theirs):
         with contextlib.suppress(OSError):
             os.close(end)
+
+
+def test_one_that_is_renamed_says_what_to_do(up: Up) -> None:
+    """It can't build what it does not find, and it ends in order where it is now."""
+    up.folder = up.folder.rename(up.root / "otter")
+    again = up.client("reload")
+    assert again.code == 4
+    assert "found it renamed, moved or removed: end this up (harness down" in again.err
+    down = up.client("down")
+    assert (down.code, down.err) == (0, "down: nothing of it is left\n")
+    assert up.process.wait(60) == 0
+    assert up.left() == []
+
+
+def test_one_that_ends_by_itself_is_told(up: Up) -> None:
+    """Also after it was ended by hand before."""
+    assert up.client("restart", "berth").code == 0
+    (up.folder / "service.toml").write_text(berths.SERVICE.replace("sleep 600", "echo sunk; exit 3"))
+    up.client("reload")
+    up.wait_for("berth ended with exit code 3: see harness logs berth")
