@@ -10,7 +10,7 @@ from pathlib import Path
 from harness import console, places, settings, wording
 from harness.catalogue import briefs
 from harness.catalogue.finder import Catalogue
-from harness.commands import standing, trial, watch
+from harness.commands import beside, standing, trial, watch
 from harness.commands.opening import Opener
 from harness.errors import ExerciseError, ExitCode, HarnessError, UsageError
 from harness.grading.runner import Graded, Task
@@ -91,7 +91,8 @@ class Bench:
         # Once the images are there: what is downloaded or built takes nobody's time.
         told = local.Told()
         label = f"checking {self.space.root.name}"
-        graded = trial.run(self.opener, self._task(only), label, ready=begin, told=told)
+        with beside.told(self.space.root):
+            graded = trial.run(self.opener, self._task(only), label, ready=begin, told=told)
         if not begun:
             begin()  # refused before an image was asked for: that is work as well
         grading = trial.at_home(graded.grading, self.space)
@@ -100,7 +101,7 @@ class Bench:
             console.line(summary.line(summary.summary(grading)))
         else:
             above = [one.check.id for one in grading.outcomes if told.knows(one)] if console.is_one_place() else ()
-            about = self._about(grading, begun[0], above, kept=self.keep and unkept is None)
+            about = self._about(grading, begun[0], above, only, kept=self.keep and unkept is None)
             for text in local.render(grading, self.caller, about):
                 console.line(text)
         if unkept is not None:
@@ -119,13 +120,16 @@ class Bench:
             only=only,
         )
 
-    def _about(self, grading: Grading, begun: clock.Clock | None, above: Collection[str], *, kept: bool) -> local.About:
+    def _about(
+        self, grading: Grading, begun: clock.Clock | None, above: Collection[str], only: Sequence[str], *, kept: bool
+    ) -> local.About:
         # Counted to here: what the checks took is the candidate's time as well.
         now = trial.clock_of(self.space, begin=False) or begun
         return local.About(
             clock=clock.left(now, self.exercise.minutes) if now else "",
             logs=standing.seen(self.space.root / workspace.FOLDER / "logs") if kept else "",
             above=above,
+            only=only,
             graded_only=self._graded_only() if len(grading.outcomes) == len(self.exercise.checks) else (),
         )
 
@@ -147,7 +151,8 @@ class Bench:
         if unkept is not None or not self.keep:
             return unkept
         try:
-            _keep_logs(self.space.root / workspace.FOLDER / "logs", graded.logs)
+            # What does not build has run nothing: all that is known of it is why.
+            _keep_logs(self.space.root / workspace.FOLDER / "logs", graded.logs or _build_log(graded.grading))
         except HarnessError as error:
             return error
         return None
@@ -163,8 +168,15 @@ def _refuse_unknown(only: Sequence[str], known: Sequence[str]) -> None:
             raise UsageError(text)
 
 
+def _build_log(grading: Grading) -> Mapping[str, bytes]:
+    return {"build": f"{grading.reason}\n".encode("utf-8", "backslashreplace")} if grading.reason else {}
+
+
 def _keep_logs(folder: Path, logs: Mapping[str, bytes]) -> None:
+    """Leave ``logs`` in ``folder``, and none of an earlier check."""
     with places.writing("logs", folder):
         folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.glob("*.log"):
+            old.unlink()
         for name, log in logs.items():
             (folder / f"{name}.log").write_bytes(log)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import console, settings, wording
+from harness.catalogue import service
 from harness.commands.trial import FAILED
 from harness.errors import HarnessError, SubmissionError
 from harness.intake import cautions, folders, workspace
@@ -37,7 +38,7 @@ class Handed:
 def listing(exercise: Exercise, root: Path, *, as_json: bool) -> None:
     """Show everything that travels and what stays behind; nothing is packed."""
     contents = folders.read(exercise, root, listed=folders.MAX_ENTRIES)
-    warned = _warnings(contents, root)
+    warned = [*_unfit(exercise, contents), *_warnings(contents, root)]
     if as_json:
         files: list[Json] = [
             {"path": file.path, "bytes": len(file.content), "executable": file.executable} for file in contents.files
@@ -54,7 +55,8 @@ def listing(exercise: Exercise, root: Path, *, as_json: bool) -> None:
     size = sum(len(file.content) for file in contents.files)
     _say(
         f"{count(len(contents.files), 'file')} of at most {exercise.max_files}, {size} bytes of at most "
-        f"{exercise.max_bytes}. Nothing was packed."
+        f"{exercise.max_bytes}. With them go, as your word, your alias, how your last checks ended and what your clock says. "
+        "This is the list alone: what you packed before is as it was."
     )
     _warn(warned)
 
@@ -167,6 +169,17 @@ def _tried(grading: Grading | None, why: HarnessError | None, before: Mapping[st
 
 def _warnings(contents: folders.Contents, root: Path) -> Sequence[str]:
     return cautions.of(contents.files, (settings.home(os.environ), root))
+
+
+def _unfit(exercise: Exercise, contents: folders.Contents) -> list[str]:
+    """Return why a grading would refuse it, as far as its service.toml says."""
+    try:
+        for file in contents.files:
+            if file.path == service.FILE:
+                service.parse_service(exercise, file.content)
+    except SubmissionError as error:
+        return [f"a grading would refuse it: {error}"]
+    return []
 
 
 def _warn(warned: Sequence[str]) -> None:

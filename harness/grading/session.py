@@ -217,7 +217,7 @@ def _content(engine: Engine, job: Job, progress: Progress) -> _Content:
     beside = (_one_shot_spec(job), plan.grader(job.exercise, job.tags))
     plan.hold_memory(ScenarioSpec(owner=job.owner, sandboxes=beside, network=False), engine.capabilities())
     if plan.built(job.exercise, job.services):
-        progress("building the submission")
+        progress(_building(job))
     tar, built = builds.one_shot(engine, job)
     phases = (Phase(name="build", seconds=time.monotonic() - began),) if built else ()
     return _Content(tar=tar, builds=built, phases=phases)
@@ -256,7 +256,7 @@ def _run_scenario(engine: Engine, job: Job, eyes: Eyes, listener: Listener) -> R
         # Entered after the scenario, so that it runs before the scenario is gone, whatever ends the grading.
         stack.callback(_collect_logs, scenario, job, run)
         with _timed(run, "build"):
-            listener.progress("building the submission")
+            listener.progress(_building(job))
             built = builds.all_of(scenario, job)
         with _timed(run, "grader"):
             listener.progress("the grader runs")
@@ -271,6 +271,11 @@ def _run_scenario(engine: Engine, job: Job, eyes: Eyes, listener: Listener) -> R
             run.evidence = broker.serve(job.frame(addresses))
             run.logs.update({f"{name}-runs": log for name, log in broker.ran().items()})
     return run
+
+
+def _building(job: Job) -> str:
+    """Return what is said while it builds: whoever checks their own work hands nothing in."""
+    return "building the submission" if job.mode == "grade" else "building your files"
 
 
 def desk_of(job: Job, addresses: Mapping[str, str], built: Mapping[str, BuildResult]) -> Desk:

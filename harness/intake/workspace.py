@@ -8,9 +8,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import itertools
 import json
 import os
 import secrets
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +32,11 @@ PACK = "pack"
 _SCHEMA = 3
 """1 had no id, 2 no pack."""
 _MAX_BYTES = 256 * 1024
+PACK_LIST = "harness-pack.json"
+"""What is in a pack, in its folder."""
+BRIEF = "BRIEF.md"
+_MOST_LOOKED_AT = 1000
+_MOST_NAMED = 3
 
 
 PackDigest = Annotated[str, Field(pattern="^([0-9a-f]{64})?$")]
@@ -78,13 +85,33 @@ def find(start: Path) -> Workspace:
         if os.path.isfile(folder / FOLDER / FILE):  # noqa: PTH113 - pathlib raises for a folder that can't be read
             return read(folder)
     lost = next((folder / FOLDER for folder in (here, *here.parents) if os.path.isdir(folder / FOLDER)), None)  # noqa: PTH112 - as above
-    text = f'{start}: expected a workspace, found none here or above: make one with "harness start ID", or name it'
     if lost is not None:
         text = (
             f"{start}: expected a workspace, found {lost} without its {FILE}: make a new one with "
             '"harness start ID --into DIR" and copy your files into it; what you wrote is not touched'
         )
+        raise UsageError(text)
+    text = f"{start}: expected a workspace, found none here or above{_nearest(here)}"
     raise UsageError(text)
+
+
+def _nearest(here: Path) -> str:
+    """Return what there is in place of a workspace, and what to do about it."""
+    try:
+        below = [one.name for one in itertools.islice(here.iterdir(), _MOST_LOOKED_AT) if is_workspace(one)]
+    except (OSError, SubmissionError):
+        below = []
+    if below:
+        names_ = ", ".join(shlex.quote(names.shown(one)) for one in sorted(below)[:_MOST_NAMED])
+        return f", but below it ({names_}): name it, or go there"
+    if os.path.isfile(here / PACK_LIST):  # noqa: PTH113 - pathlib raises for a folder that can't be read
+        return ', but a pack, which becomes one with "harness start ." here'
+    if os.path.isfile(here / BRIEF):  # noqa: PTH113 - as above
+        return (
+            f', but a {BRIEF} whose {FOLDER} is gone: "harness start ID --into DIR", of what you began with, makes a new one in '
+            f"DIR; copy DIR/{FOLDER} to here, and your files go on as they are"
+        )
+    return ': make one with "harness start ID", or name it'
 
 
 def is_workspace(root: Path) -> bool:

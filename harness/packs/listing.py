@@ -15,9 +15,10 @@ from pydantic import Field
 
 from harness import __version__, names, tables, wording
 from harness.errors import UsageError
+from harness.intake import workspace
 from harness.model import Json, SubmissionFile
 
-FILE = "harness-pack.json"
+FILE = workspace.PACK_LIST
 MAX_BYTES = 2 * 1024 * 1024
 MAX_DELIVER = 500
 _MAX_FILES = 20_000

@@ -33,6 +33,8 @@ class About:
     """Where the logs of all sandboxes are kept, from where they stand; empty when they are not."""
     graded_only: tuple[str, ...] = ()
     """What the brief names and no public check shows."""
+    only: Sequence[str] = ()
+    """Which checks they asked for, as they did; empty: all."""
     above: Collection[str] = ()
     """Checks of which everything has been said already, where the reader of this has it before their eyes."""
 
@@ -143,6 +145,7 @@ def _words(text: str) -> list[str]:
 
 
 def _end(grading: Grading, caller: Caller, about: About) -> list[str]:
+    only = [word for pattern in about.only for word in ("--only", pattern)]
     failed = any(_WORDS[one.status] == "FAIL" for one in grading.outcomes)
     texts: Sequence[str] = (
         f"{counts(grading)}, in {grading.seconds:.0f} s. {_share(grading)}",
@@ -153,8 +156,8 @@ def _end(grading: Grading, caller: Caller, about: About) -> list[str]:
     if about.logs:
         lines.append(f"{'logs'.ljust(_LABEL)}{again.quoted(about.logs)}")  # copied, so never broken
     elif failed:
-        lines += _command("all logs", again.command(caller, "check", "--keep", catalogue=grading.catalogue))
-    lines += _command("again", again.command(caller, "check", catalogue=grading.catalogue))
+        lines += _command("all logs", again.command(caller, "check", "--keep", *only, catalogue=grading.catalogue))
+    lines += _command("again", again.command(caller, "check", *only, catalogue=grading.catalogue))
     lines += _command("hand in", again.command(caller, "submit", catalogue=grading.catalogue))
     return [*lines, *wrapped("Submitting is repeatable, the last one counts. Nothing has left this machine.")]
 

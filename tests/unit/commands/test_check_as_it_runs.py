@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import pty
 import re
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from harness import console, progress
+from harness.commands import beside
 from tests.unit import commandline
 from tests.unit.grading import harbour
 from tests.unit.live import berths
@@ -51,6 +53,39 @@ def test_end_refers_to_what_stands_above_where_it_does(here: Path) -> None:
     assert text.count(WHY) == 1
     assert text.count("FAIL  speech/env") == 2
     assert "\n      what it found: above\n      again: harness" in text, text
+
+
+def test_second_check_says_that_another_one_runs(here: Path) -> None:
+    """And goes on; after the first nobody says so."""
+    with (here / ".harness" / beside.LOCK).open("w") as first:
+        fcntl.flock(first, fcntl.LOCK_EX)
+        first.write("4711")
+        first.flush()
+        ended = commandline.command("check", "--engine", "fake", cwd=here, environment=_around(here))
+        assert "another check of this workspace runs already (process 4711): both go on" in ended.err
+        assert ended.code == 1
+    with beside.told(here):
+        assert int((here / ".harness" / beside.LOCK).read_text()) == os.getpid()
+    ended = commandline.command("check", "--engine", "fake", cwd=here, environment=_around(here))
+    assert "another check" not in ended.err
+
+
+def test_logs_that_are_kept_are_of_this_check(here: Path) -> None:
+    """None of an earlier one stays; of what does not build, why is kept. What is run again is what was asked for."""
+    logs = here / ".harness" / "logs"
+    logs.mkdir()
+    (logs / "ghost.log").write_text("of an earlier check")
+    ask = ("check", "--keep", "--only", "speech/*", "--engine", "fake")
+    ended = commandline.command(*ask, cwd=here, environment=_around(here))
+    assert ended.code == 1
+    assert not (logs / "ghost.log").exists()
+    assert {file.name for file in logs.iterdir()} >= {"berth-runs.log"}
+    again = ended.out.replace("\\\n", "").partition("\nagain ")[2].partition("\n")[0]
+    assert "check --only 'speech/*' --engine fake" in " ".join(again.split())
+    (here / "service.toml").write_text(berths.SERVICE.replace("cat mode > made.txt", "echo sunk; exit 4"))
+    assert commandline.command(*ask, cwd=here, environment=_around(here)).code == 3
+    assert [file.name for file in logs.iterdir()] == ["build.log"]
+    assert "sunk" in (logs / "build.log").read_text()
 
 
 def _around(here: Path) -> dict[str, str]:

@@ -304,13 +304,30 @@ def test_list_shows_everything_and_packs_nothing(
     assert all(re.search(rf"\b{name}\.txt  \(1 bytes\)", said.out) for name in (f"t{n}" for n in range(30)))
     assert all(f"left     left{n}.dat  (not asked for)" in said.out for n in range(30))
     assert ".git/ (1 file)  (made by a system, an editor or a tool)" in said.out
-    assert "Nothing was packed." in said.out
+    shown = " ".join(said.out.split())
+    assert "With them go, as your word, your alias, how your last checks ended and what your clock says." in shown
+    assert "This is the list alone: what you packed before is as it was." in shown
     assert 'warning: "key.txt" looks like a private key' in said.err
     hand_in(only_list=True, as_json=True)
     facts = json.loads(capsys.readouterr().out)
     assert {"path": "t7.txt", "bytes": 1, "executable": False} in facts["files"]
     assert len(facts["not_asked_for"]) == 31
     assert len(facts["warnings"]) == 1
+
+
+def test_list_says_what_a_grading_would_refuse(
+    hand_in: Callable[..., ExitCode], work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a check does; the list is shown all the same."""
+    (work / "service.toml").write_text('language = "pyton"\nrun = [""]\n', encoding="utf-8")
+    assert hand_in(only_list=True) == 0
+    said = capsys.readouterr()
+    assert "travels  " in said.out
+    assert "warning: a grading would refuse it: service.toml: " in said.err
+    assert 'unknown language "pyton"' in said.err
+    assert "run[1]: expected a program" in said.err
+    hand_in(only_list=True, as_json=True)
+    assert "pyton" in json.loads(capsys.readouterr().out)["warnings"][0]
 
 
 def test_names_are_in_the_order_of_time_whatever_the_clock_does(
@@ -384,7 +401,9 @@ def test_workspace_that_lost_its_facts_is_told_how_to_go_on(
     with pytest.raises(UsageError, match=r"without its workspace\.json: make a new one"):
         run()
     shutil.rmtree(work / ".harness")
-    with pytest.raises(UsageError, match="expected a workspace, found none here or above"):
+    with pytest.raises(
+        UsageError, match=r"found none here or above, but a BRIEF\.md whose \.harness is gone: .*copy DIR"
+    ):
         run()
     assert (work / "mode").read_bytes() == before
     assert packed(work) == []

@@ -18,6 +18,7 @@ from harness.intake import folders, workspace
 from harness.intake.senders import Sender
 from harness.intake.submission import claims, load, pack, read
 from harness.intake.workspace import Workspace
+from harness.packs import listing
 
 if TYPE_CHECKING:
     from harness.catalogue.finder import Catalogue
@@ -386,3 +387,23 @@ def test_two_checks_at_once_lose_nothing_of_each_other(folder: Path) -> None:
     for thread in threads:
         thread.join()
     assert workspace.read_claim(folder) == {f"{family}/{n}": "passed" for family in "abc" for n in range(20)}
+
+
+def test_where_no_workspace_is_what_to_do_is_said(tmp_path: Path) -> None:
+    """Just above one, in a pack, beside a brief whose facts are gone, and where there is nothing."""
+
+    def said() -> str:
+        with pytest.raises(UsageError) as refused:
+            workspace.find(tmp_path)
+        return str(refused.value)
+
+    assert said().endswith('found none here or above: make one with "harness start ID", or name it')
+    (tmp_path / "BRIEF.md").write_text("# Do it\n")
+    assert "but a BRIEF.md whose .harness is gone" in said()
+    assert "copy DIR/.harness to here, and your files go on as they are" in said()
+    (tmp_path / listing.FILE).write_text("{}")
+    assert 'but a pack, which becomes one with "harness start ." here' in said()
+    for name in ("my heron", "finch"):
+        (tmp_path / name / workspace.FOLDER).mkdir(parents=True)
+        (tmp_path / name / workspace.FOLDER / workspace.FILE).write_text("{}")
+    assert said().endswith("but below it (finch, 'my heron'): name it, or go there")
