@@ -15,6 +15,7 @@ from harness.intake.bundle import Bundle
 from harness.packs import home
 from harness.packs.source import Pack
 from harness.reports import again
+from harness.reports.again import Caller
 
 
 def start(
@@ -65,3 +66,6 @@ def _say(made: Bundle, target: Path, sources: tuple[str, ...]) -> None:
     for label, verb in (("before", "doctor"), *held, ("try", "check"), ("hand in", "submit")):
         words = again.command(caller, verb, catalogue=sources)
         console.line(f"{label.ljust(11)}{again.one_line(words)}")
+    # Whoever has gone there, as a pack's first page has them do, has another way to us, and names no workspace.
+    there = again.command(Caller(program=standing.program_from(target)), "check", catalogue=sources)
+    console.line(f"{'or there'.ljust(11)}cd {again.quoted(str(target))} && {again.one_line(there)}")

@@ -125,13 +125,16 @@ def test_what_start_prints_runs_where_it_was_printed(work: Path) -> None:
     started = in_a_child(f"{ours(work)} start harbour --into new", work.parent)
     for label in ("try", "hand in"):
         assert in_a_child(f"{printed(started.out, label)} --engine fake", work.parent).code == 1
+    gone, _, there = printed(started.out, "or there").partition(" && ")
+    assert gone == "cd new"
+    assert in_a_child(f"{there} --engine fake", work.parent / "new").code == 1
 
 
 def test_start_names_no_up_where_nothing_is_held(tmp_path: Path) -> None:
     """A program that is run once for each case."""
     started = command("start", "tiny", "--into", "new", cwd=world(tmp_path))
-    labels = [line[:11].strip() for line in started.out.splitlines()[-4:]]
-    assert labels == ["read", "before", "try", "hand in"]
+    labels = [line[:11].strip() for line in started.out.splitlines()[-5:]]
+    assert labels == ["read", "before", "try", "hand in", "or there"]
 
 
 @pytest.mark.parametrize(
