@@ -12,7 +12,6 @@ import itertools
 import json
 import os
 import secrets
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,8 +101,8 @@ def _nearest(here: Path) -> str:
     except (OSError, SubmissionError):
         below = []
     if below:
-        names_ = ", ".join(shlex.quote(names.shown(one)) for one in sorted(below)[:_MOST_NAMED])
-        return f", but below it ({names_}): name it, or go there"
+        named = ", ".join(names.shown(one) for one in sorted(below)[:_MOST_NAMED])
+        return f", but below it ({named}): name it, or go there"
     if os.path.isfile(here / PACK_LIST):  # noqa: PTH113 - pathlib raises for a folder that can't be read
         return ', but a pack, which becomes one with "harness start ." here'
     if os.path.isfile(here / BRIEF):  # noqa: PTH113 - as above

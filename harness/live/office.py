@@ -95,12 +95,14 @@ class Office:
             "kill": lambda: here.kill(name),
             "restart": lambda: here.restart(name),
             "reload": lambda: here.reload(lambda text: _doing(line, text)),
-            "faults": here.faults,
             "fault": lambda: here.fault(str(request.get("name", "")), _seconds(request)),
         }
         verb = str(request.get("verb", ""))
         if verb in simple:
             line.text(simple[verb]())
+        elif verb == "faults":
+            for one in here.faults().split("\n"):
+                line.text(one)
         elif verb == "logs":
             self._logs(name, line, follow=request.get("follow") is True)
         elif verb == "shell":

@@ -406,4 +406,4 @@ def test_where_no_workspace_is_what_to_do_is_said(tmp_path: Path) -> None:
     for name in ("my heron", "finch"):
         (tmp_path / name / workspace.FOLDER).mkdir(parents=True)
         (tmp_path / name / workspace.FOLDER / workspace.FILE).write_text("{}")
-    assert said().endswith("but below it (finch, 'my heron'): name it, or go there")
+    assert said().endswith('but below it ("finch", "my heron"): name it, or go there')
