@@ -113,7 +113,7 @@ def test_a_life(up: Up) -> None:
     assert not re.search("^(other|grader)-", listed, re.MULTILINE), listed
     unknown = up.client("fault", "fok")
     assert unknown.code == 4
-    assert "found 'fok': did you mean fog?" in unknown.err
+    assert "found 'fok': did you mean \"fog\"?" in unknown.err
     assert "other-down" not in unknown.err
     assert up.client("fault", "fog", "--for", "0.1").out == "fog is on for 0.1 s\n"
     killed = up.client("kill", "berth")
