@@ -34,7 +34,7 @@ VERBS = [
     ("doctor", "idempotent-payments", "--engine", "fake"),
     ("clean", "--dry-run", "--engine", "fake"),
 ]
-COPIED = re.compile(r"(brief|file|sha256|next|before|run|try|hand in|read|workspace)\b|\S+$|\s*\S+ *\\?$")
+COPIED = re.compile(r"(brief|file|sha256|next|before|run|try|hand in|or there|read|workspace)\b|\S+$|\s*\S+ *\\?$")
 """Lines that are copied, and words that have no place to be broken at, are as long as they are."""
 
 
