@@ -69,7 +69,8 @@ class Claim:
 def claimed(root: Path) -> Iterator[Claim]:
     """Be the only ``up`` of the workspace at ``root``. Raises UsageError when there is one.
 
-    Nothing is left at the end, unless an engine failed: then what says that it was there stays, for something of it may be.
+    Nothing is left at the end, unless an engine failed under one that was up: then what says whose it was stays, for
+    something of it may be there.
     """
     folder = root / workspace.FOLDER
     with places.writing(LOCK, folder):
@@ -83,7 +84,8 @@ def claimed(root: Path) -> Iterator[Claim]:
             write(root, Running(pid=os.getpid(), owner="", run="", socket="", urls={}))
             yield Claim(root=root, place=place)
         except EngineError:
-            in_order = False
+            found = read(root)
+            in_order = found is None or not found.owner
             raise
         finally:
             if in_order:
