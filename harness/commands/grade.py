@@ -89,8 +89,7 @@ def grade(
         _refuse_usage(tasks, catalogue)
         people = People(found.paths)
         batch = batches.sorted_out(tasks, catalogue, packs, opener.tags, Path(out), again=again)
-        if len(batch.wrong) == len(tasks):
-            raise UsageError("\n".join(dict.fromkeys(str(one.error) for one in batch.wrong)))
+        _expect_one_to_grade(batch, tasks)
         desk = functools.cache(lambda: _desk(out, people, telling(), keys=keys))
         codes: list[ExitCode] = []
         try:
@@ -100,6 +99,16 @@ def grade(
         finally:
             if codes:
                 desk().close(sort, strays=found.strays)
+    return _gravest(codes, advisory=advisory)
+
+
+def _expect_one_to_grade(batch: Batch, tasks: Sequence[Task]) -> None:
+    """Raise UsageError when nothing that was named can be graded as it was asked for."""
+    if len(batch.wrong) == len(tasks):
+        raise UsageError("\n".join(dict.fromkeys(str(one.error) for one in batch.wrong)))
+
+
+def _gravest(codes: Sequence[ExitCode], *, advisory: bool) -> ExitCode:
     code = next((one for one in PRECEDENCE if one in codes), ExitCode.HARNESS)
     return ExitCode.PASSED if advisory and code is ExitCode.FAILED else code
 

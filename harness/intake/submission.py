@@ -7,7 +7,6 @@ and variant it is, by whom, and lists every file with its size and sha256; the f
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +18,7 @@ from harness.catalogue.finder import Catalogue
 from harness.catalogue.service import FILE as SERVICE_FILE
 from harness.catalogue.service import parse_service
 from harness.errors import HarnessError, SubmissionError, UsageError
-from harness.intake import archives, clock, folders, foreign, packed, senders, workspace
+from harness.intake import archives, clock, digests, folders, foreign, packed, senders, workspace
 from harness.model import Exercise, Service, Submission, SubmissionFile
 
 _PACKED_SUFFIXES = (packed.SUFFIX, ".tgz", ".tar", ".zip", ".gz", ".7z", ".rar")
@@ -88,7 +87,7 @@ def pack(
 ) -> Packed:
     """Return ``contents`` (see :func:`read`) as one file: the same content and claims give the same bytes."""
     data = packed.write(exercise, contents.files, sender=sender, variant=variant, claim=claim, told=told, tried=tried)
-    return Packed(data=data, sha256=_sha256(data), contents=contents)
+    return Packed(data=data, sha256=digests.of(data), contents=contents)
 
 
 def load(path: Path, *, catalogue: Catalogue, exercise_id: str | None = None, alias: str | None = None) -> Submission:
@@ -134,7 +133,7 @@ def looks_packed(path: Path) -> bool:
 def fingerprint(path: Path) -> str:
     """Return the sha256 of a packed file as it came, empty for a folder, a special file, or more than would be read."""
     try:
-        return _sha256(places.read(path, _MAX_PACKED_BYTES))
+        return digests.of(places.read(path, _MAX_PACKED_BYTES))
     except HarnessError:
         return ""
 
@@ -192,7 +191,7 @@ def _from_folder(path: Path, catalogue: Catalogue, exercise_id: str | None, alia
         variant=known.variant if known else 0,
         claimed_variant=known.variant if known else None,
         path=str(path),
-        sha256=_content_sha256(files),
+        sha256=digests.of_files(files),
         files=files,
         claim=workspace.read_claim(path) if known else {},
         notes=(*_clock_of(path, exercise, known), *foreign.left_out(contents.droppings)),
@@ -218,7 +217,7 @@ def _from_archive(path: Path, catalogue: Catalogue, exercise_id: str | None, ali
         with path.open("rb") as stream:
             start = stream.read(_SNIFFED)
             stream.seek(0)
-            hashing = _Hashing(stream.read)
+            hashing = digests.Hashing(stream.read)
             if _is_gzip(start) and archives.is_ours(stream, packed.MANIFEST):
                 stream.seek(0)
                 return _packed(path, hashing, catalogue, exercise_id, alias)
@@ -272,7 +271,9 @@ def _or_unpack() -> Iterator[None]:
         raise SubmissionError(text) from error
 
 
-def _packed(path: Path, hashing: _Hashing, catalogue: Catalogue, exercise_id: str | None, alias: str | None) -> Handed:
+def _packed(
+    path: Path, hashing: digests.Hashing, catalogue: Catalogue, exercise_id: str | None, alias: str | None
+) -> Handed:
     manifest, exercise, files = packed.unpack(archives.read(hashing, packed.CAPS), catalogue, exercise_id)
     said = senders.named(senders.of_packed(path, packed.sender_of(manifest)), alias)
     found = Submission(
@@ -377,28 +378,3 @@ def _service_of(exercise: Exercise, files: tuple[SubmissionFile, ...]) -> Servic
 
 def _is_gzip(start: bytes) -> bool:
     return start[:2] == b"\x1f\x8b"
-
-
-class _Hashing:
-    """A stream that knows the sha256 of what was read from it."""
-
-    def __init__(self, read: archives.Read) -> None:
-        self._read = read
-        self._hash = hashlib.sha256()
-
-    def read(self, size: int, /) -> bytes:
-        data = self._read(size)
-        self._hash.update(data)
-        return data
-
-    def sha256(self) -> str:
-        return self._hash.hexdigest()
-
-
-def _content_sha256(files: tuple[SubmissionFile, ...]) -> str:
-    lines = (f"{len(f.path.encode())} {f.path} {'x' if f.executable else '-'} {_sha256(f.content)}\n" for f in files)
-    return _sha256("".join(lines).encode())
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
