@@ -122,6 +122,8 @@ def _lives(lane: str, x: float, rows: Iterable[Row], end: float) -> Iterable[Lif
 
 _LEFT, _RIGHT, _CHART = 132.0, 12.0, 1060.0
 _FAULT_HEIGHT, _FAULT_GAP, _SHARE_HEIGHT = 15.0, 7.0, 96.0
+_SHORTEST = 0.001
+"""Seconds that fill the picture when less was recorded: a scale of no length is no number."""
 _MOST_FAULTS = 12
 _MOST_COLUMNS = 240
 _MOST_TICKS = 12
@@ -206,7 +208,7 @@ def timeline(marks: Sequence[Mark], findings: Sequence[tuple[int, str, float, fl
     end = max((mark.end_seconds for mark in sane), default=0.0)
     if end <= 0:
         return None
-    scale = (_CHART - _LEFT - _RIGHT) / end
+    scale = (_CHART - _LEFT - _RIGHT) / max(end, _SHORTEST)
     lanes = _fault_lanes([mark for mark in sane if mark.kind == "fault"], scale)
     share_top = 8 + len(lanes) * (_FAULT_HEIGHT + _FAULT_GAP) + (12 if lanes else 0)
     seconds, columns = _columns(sane, end, scale)

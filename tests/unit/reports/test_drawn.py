@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.model import Mark
@@ -45,6 +45,8 @@ def test_nothing_recorded_is_nothing_drawn() -> None:
     assert drawn.timeline((mark(3, 2, "kill", "fault"), mark(-2, -1, "1/2"))) is None
 
 
+@example([mark(0.0, 5e-324, "kill", "fault")])
+@example([mark(0.0, 5e-324, "3/4")])
 @given(st.lists(MARKS, max_size=60))
 def test_all_of_a_timeline_stands_inside_its_picture(marks: list[Mark]) -> None:
     """Whatever is recorded: no mark leaves the picture, no share is over one, and there are not too many of anything."""
