@@ -115,7 +115,8 @@ def fingerprint(tags: Mapping[str, str]) -> str:
 def memory_mb(spec: ScenarioSpec) -> int:
     """Return the memory that the scenario's sandboxes may use together, tmpfs included.
 
-    Builds run before everything else, at most :data:`BUILDS_AT_ONCE` of them, each on the volume of another sandbox.
+    Builds run before everything else, at most :data:`BUILDS_AT_ONCE` of them, each on the volume of another sandbox;
+    the grader that waits meanwhile runs nothing yet but our own loop, far from its limits.
     """
     running = sum(_memory(one.limits) for one in spec.sandboxes if not one.volume_of)
     builds = sorted((_memory(one.limits) for one in spec.sandboxes if one.volume_of), reverse=True)

@@ -257,11 +257,11 @@ def _run_scenario(engine: Engine, job: Job, eyes: Eyes, listener: Listener) -> R
         stack.callback(_collect_logs, scenario, job, run)
         with _timed(run, "build"):
             listener.progress(_building(job))
+            starting = stack.enter_context(_starting(scenario))
             built = builds.all_of(scenario, job)
         with _timed(run, "grader"):
             listener.progress("the grader runs")
-            attachment = scenario.attach(plan.GRADER)
-            stack.callback(attachment.close)
+            attachment = starting.result()
             listener.meanwhile()
             addresses = {one.name: scenario.address(one.name) for one in spec.sandboxes if not one.volume_of}
             desk = replace(desk_of(job, addresses, built), cannot=engine.capabilities().cannot)
@@ -271,6 +271,18 @@ def _run_scenario(engine: Engine, job: Job, eyes: Eyes, listener: Listener) -> R
             run.evidence = broker.serve(job.frame(addresses))
             run.logs.update({f"{name}-runs": log for name, log in broker.ran().items()})
     return run
+
+
+@contextmanager
+def _starting(scenario: Scenario) -> Iterator[Future[Attachment]]:
+    """Start the grader beside what is done meanwhile: it waits for its job. On leaving it is closed, if it ever started."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="grader") as pool:
+        attached = pool.submit(scenario.attach, plan.GRADER)
+        try:
+            yield attached
+        finally:
+            if attached.exception() is None:
+                attached.result().close()
 
 
 def _building(job: Job) -> str:
