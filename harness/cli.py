@@ -214,7 +214,8 @@ def grade(
     """Grade submissions: packed files, folders, folders of submissions. --json: one object a line, when its grading ends.
 
     What was graded into --out before, with the same submission, exercise, grader, images and seed, is kept and not
-    graded again, unless that was inconclusive. So a command that was interrupted goes on where it was.
+    graded again, unless that was inconclusive, or signed by no key that is believed here. So a command that was
+    interrupted goes on where it was.
 
     Where candidates read the log, --audience candidate: nothing that is printed then tells of held-out checks.
 

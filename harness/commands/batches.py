@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from harness.wording import visible
 
 if TYPE_CHECKING:
     from harness.grading.keeping import Facts, Tags
+    from harness.signing.keys import PublicKey
     from harness.store import Kept
 
 
@@ -53,9 +55,20 @@ class Batch:
 
 
 def sorted_out(
-    tasks: Sequence[Task], catalogue: Catalogue, packs: Path | None, tags: Tags, out: Path, *, again: bool
+    tasks: Sequence[Task],
+    catalogue: Catalogue,
+    packs: Path | None,
+    tags: Tags,
+    out: Path,
+    *,
+    again: bool,
+    keys: Path | None = None,
 ) -> Batch:
-    """Return which of ``tasks`` to grade, and which the results in ``out`` answer for; none of those with ``again``."""
+    """Return which of ``tasks`` to grade, and which the results in ``out`` answer for; none of those with ``again``.
+
+    A result answers only where one of the keys in the folder ``keys`` signed it: ``out`` may lie where whoever is graded can
+    put one. None: nothing is signed here, and each is believed.
+    """
     batch = Batch()
     there = not again and any(out.glob("*/*"))
     if len(tasks) == 1 and not there:
@@ -67,22 +80,16 @@ def sorted_out(
     stored, damaged = store.stored(out) if there else ((), ())
     for error in damaged:
         console.notice(f"{error}; it answers for no submission")
+    doubts = _doubts(keys)
     first: dict[Facts, Task] = {}
     for task in tasks:
-        try:
-            facts = keeping.facts(task, catalogue, packs, tags)
-        except UsageError as error:
-            batch.wrong.append(Wrong(task=task, error=error))
-            continue
-        except HarnessError:
-            batch.todo.append(
-                task
-            )  # what is wrong with an exercise, or with the record of packs, is said by its grading
+        facts = _facts(task, batch, lambda one: keeping.facts(one, catalogue, packs, tags))
+        if facts is None:
             continue
         if facts in first:
             batch.same.setdefault(first[facts], []).append(task)
             continue
-        answer = _answer(task, keeping.last_of(facts, stored))
+        answer = _answer(task, keeping.answers(facts, stored), doubts)
         if answer is not None:
             batch.kept.append(answer)
             continue
@@ -92,17 +99,51 @@ def sorted_out(
     return batch
 
 
-def _answer(task: Task, found: Kept | None) -> Answered | None:
-    """Return the stored grading that answers for a task; one that can't be read whole is said, and answers for none."""
-    if found is None:
-        return None
+def _facts(task: Task, batch: Batch, look: Callable[[Task], Facts]) -> Facts | None:
+    """Return what grading ``task`` would hang on; None where that can't be said, and ``batch`` has it where it belongs."""
+    try:
+        return look(task)
+    except UsageError as error:
+        batch.wrong.append(Wrong(task=task, error=error))
+    except HarnessError:
+        # What is wrong with an exercise, or with the record of packs, is said by its grading.
+        batch.todo.append(task)
+    return None
+
+
+def _doubts(keys: Path | None) -> Callable[[Path], str]:
+    """Return what says of a ``result.json`` why nobody is believed who vouches for it; empty when somebody is."""
+    if keys is None:
+        return lambda _: ""
+    from harness import signing, store
+    from harness.signing.keys import trusted
+
+    @functools.cache
+    def believed() -> tuple[PublicKey, ...]:
+        try:
+            return trusted(keys)
+        except HarnessError as error:
+            console.notice(f"no key can be believed, so that nothing is kept: {error}")
+            return ()
+
+    return lambda file: signing.doubt(file.parent, store.RESULT, believed())
+
+
+def _answer(task: Task, stored: Sequence[Kept], doubts: Callable[[Path], str]) -> Answered | None:
+    """Return the first of ``stored`` that can be read whole and is believed; of others it is said why they answer for none."""
     from harness import store
 
-    try:
-        return Answered(task=task, grading=store.decode_file(found.file), folder=found.file.parent)
-    except HarnessError as error:
-        console.notice(f"{error}; it answers for no submission")
-        return None
+    for one in stored:
+        folder = one.file.parent
+        try:
+            why = doubts(one.file)
+            if not why:
+                return Answered(task=task, grading=store.decode_file(one.file), folder=folder)
+        except HarnessError as error:
+            console.notice(f"{error}; it answers for no submission")
+            continue
+        console.notice(f"{visible(str(folder))}: {why}; it answers for no submission")
+    return None
 
 
 def _say(batch: Batch, count: int) -> None:

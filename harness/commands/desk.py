@@ -24,6 +24,8 @@ from harness.store import Seal
 
 KEPT = "kept"
 """What is said of a grading that was there before."""
+SAME = "the same"
+"""What is said of a submission that was named or sent twice: one grading is that of both."""
 
 
 class Desk:
@@ -55,16 +57,19 @@ class Desk:
 
     def kept(self, task: Task, grading: Grading, folder: Path) -> ExitCode:
         """Say what was graded before of ``task``, and lies in ``folder``."""
-        grading = replace(grading, submission_path=task.path)
-        patch = patches.render(store.changes(folder / store.RESULT)) if self._telling.format else b""
-        self._say(task, Graded(grading=grading, logs={}, patch=patch), str(folder), note=KEPT)
-        return self._summarized(ExitCode(grading.exit_code), lambda: self._telling.summarize(grading))
+        return self._there(task, grading, folder, KEPT)
 
     def same(self, done: Done, other: Task) -> ExitCode:
         """Say how ``other`` ended, which is the same submission as that of ``done``, the last that was finished."""
         if self._last is None:
             return self._without_result(replace(done, task=other, graded=None))
-        return self.kept(other, *self._last)
+        return self._there(other, *self._last, SAME)
+
+    def _there(self, task: Task, grading: Grading, folder: Path, note: str) -> ExitCode:
+        grading = replace(grading, submission_path=task.path)
+        patch = patches.render(store.changes(folder / store.RESULT)) if self._telling.format else b""
+        self._say(task, Graded(grading=grading, logs={}, patch=patch), str(folder), note=note)
+        return self._summarized(ExitCode(grading.exit_code), lambda: self._telling.summarize(grading))
 
     def _with_result(self, done: Done, graded: Graded) -> ExitCode:
         grading = graded.grading
@@ -107,7 +112,7 @@ class Desk:
         else:
             made = table.row(telling.shown(grading), note, self._people.place(task.path))
             self._rows.append(made)
-            if note != KEPT:
+            if note not in {KEPT, SAME}:
                 points = "" if made.score is None else f", {number(made.score)} of {number(grading.score.possible)}"
                 console.notice(f"{grading.name}: {grading.verdict}{points}, {grading.seconds:.1f} s")
 

@@ -88,7 +88,7 @@ def grade(
         places.probe(Path(out), "results (--out)")
         _refuse_usage(tasks, catalogue)
         people = People(found.paths)
-        batch = batches.sorted_out(tasks, catalogue, packs, opener.tags, Path(out), again=again)
+        batch = batches.sorted_out(tasks, catalogue, packs, opener.tags, Path(out), again=again, keys=keys)
         _expect_one_to_grade(batch, tasks)
         desk = functools.cache(lambda: _desk(out, people, telling(), keys=keys))
         codes: list[ExitCode] = []

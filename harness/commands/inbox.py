@@ -16,6 +16,9 @@ _DEPTH = 2
 """A folder of submissions may hold folders of people with their submissions in them: what learning platforms export."""
 
 
+_Place = tuple[int, int] | None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inbox:
     """What there is to grade."""
@@ -31,7 +34,7 @@ def opened(given: Sequence[str]) -> Inbox:
     paths: list[str] = []
     strays: list[str] = []
     for path in given:
-        found = _below(path, _DEPTH) if _is_folder(path) and not _is_submission(path) else None
+        found = _below(path, _DEPTH, ()) if _is_folder(path) and not _is_submission(path) else None
         if found is None:
             paths.append(path)
             continue
@@ -40,21 +43,35 @@ def opened(given: Sequence[str]) -> Inbox:
     return Inbox(paths=tuple(paths), strays=tuple(strays))
 
 
-def _below(folder: str, depth: int) -> Inbox | None:
-    """Return what is in ``folder``; None when it holds no submission."""
+def _below(folder: str, depth: int, above: tuple[_Place, ...]) -> Inbox | None:
+    """Return what is in ``folder``, which is in those ``above``; None when it holds no submission.
+
+    A link that leads back to one of them is a stray: else everything would be there twice.
+    """
+    here = (*above, _place(folder))
     paths: list[str] = []
     strays: list[str] = []
     for path in _entries(folder):
         if _is_submission(path):
             paths.append(path)
             continue
-        found = _below(path, depth - 1) if depth > 1 and _is_folder(path) else None
+        further = depth > 1 and _is_folder(path) and _place(path) not in here
+        found = _below(path, depth - 1, here) if further else None
         if found is None:
             strays.append(path)
             continue
         paths += found.paths
         strays += found.strays
     return Inbox(paths=tuple(paths), strays=tuple(strays)) if paths else None
+
+
+def _place(folder: str) -> _Place:
+    """Return what tells a folder from others, by whatever path it is reached."""
+    try:
+        found = os.stat(folder)  # noqa: PTH116 - pathlib raises for a path too long
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _entries(folder: str) -> Iterator[str]:

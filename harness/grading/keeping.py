@@ -1,11 +1,12 @@
 """Which stored grading answers for a submission: the same bytes, judged by the same, are not judged again.
 
-Decided before anything is opened, from what is on disk: no engine is asked.
+Decided before anything is opened, from what is on disk: no engine is asked. What is on disk may be anybody's: whether it is
+to be believed is for the caller to say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,9 +78,9 @@ def facts(task: Task, catalogue: Catalogue, packs: Path | None, tags: Tags) -> F
         )
 
 
-def last_of(wanted: Facts, stored: Iterable[Kept]) -> Kept | None:
-    """Return the last of the stored gradings that answer for ``wanted``; None when none does."""
-    return max((one for one in stored if wanted.are_of(one)), key=lambda one: one.started_at, default=None)
+def answers(wanted: Facts, stored: Iterable[Kept]) -> Sequence[Kept]:
+    """Return the stored gradings that say of themselves that they answer for ``wanted``, the last one first."""
+    return sorted((one for one in stored if wanted.are_of(one)), key=lambda one: one.started_at, reverse=True)
 
 
 def _of_taken(taken: Taken, task: Task, catalogue: Catalogue, tags: Tags) -> Facts:

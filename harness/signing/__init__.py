@@ -6,7 +6,7 @@ libraries for it take a tenth of a second to import, so they are imported where 
 
 from __future__ import annotations
 
-from harness.signing.checking import Finding, Found, check
+from harness.signing.checking import Finding, Found, check, doubt
 from harness.signing.sealing import ATTESTATION, OPENING, prepare, seal
 
-__all__ = ["ATTESTATION", "OPENING", "Finding", "Found", "check", "prepare", "seal"]
+__all__ = ["ATTESTATION", "OPENING", "Finding", "Found", "check", "doubt", "prepare", "seal"]

@@ -55,20 +55,36 @@ def check(folder: Path, result: str, decode: Callable[[bytes], Grading], trusted
 
     ``decode`` reads a result and raises HarnessError. Raises HarnessError itself only where the folder can't be read.
     """
-    if not (folder / ATTESTATION).is_file():
-        why = "is missing: nobody vouches for this result"
-        return Found(findings=(Finding(what=ATTESTATION, why=why),))
-    opened = envelope.opened(places.read(folder / ATTESTATION), trusted)
-    if opened.key is None:
-        return Found(findings=(Finding(what=ATTESTATION, why=opened.problem),))
-    signed = _parsed(opened.payload)
-    problem = _not_ours(signed)
+    signed, key, problem = _signed(folder, trusted)
     if problem:
-        return Found(findings=(Finding(what=ATTESTATION, why=problem),), key=opened.key)
+        return Found(findings=(Finding(what=ATTESTATION, why=problem),), key=key)
     there, findings = _read(folder)
     findings += _files(signed, there)
     findings += _facts(signed, there, result, decode)
-    return Found(findings=tuple(findings), key=opened.key, files=len(there))
+    return Found(findings=tuple(findings), key=key, files=len(there))
+
+
+def doubt(folder: Path, result: str, trusted: Sequence[PublicKey]) -> str:
+    """Return why none of ``trusted`` vouches for the ``result`` in ``folder`` as it is now; empty when one does.
+
+    No other file of the folder is looked at. Raises HarnessError where one of the two can't be read.
+    """
+    signed, _, problem = _signed(folder, trusted)
+    if problem:
+        return f"{ATTESTATION} {problem}"
+    found = _files(signed, {result: places.read(folder / result)})
+    return next((f"{result} {one.why}" for one in found if one.what == result), "")
+
+
+def _signed(folder: Path, trusted: Sequence[PublicKey]) -> tuple[Mapping[str, Json], PublicKey | None, str]:
+    """Return what the attestation in ``folder`` says, which key signed it, and why that is worth nothing, if it is."""
+    if not (folder / ATTESTATION).is_file():
+        return {}, None, "is missing: nobody vouches for this result"
+    opened = envelope.opened(places.read(folder / ATTESTATION), trusted)
+    if opened.key is None:
+        return {}, None, opened.problem
+    signed = _parsed(opened.payload)
+    return signed, opened.key, _not_ours(signed)
 
 
 def _parsed(payload: bytes) -> dict[str, Json]:

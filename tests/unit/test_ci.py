@@ -29,11 +29,15 @@ Yaml = None | bool | int | float | str | list["Yaml"] | dict[str, "Yaml"]
 STUB = """#!/bin/sh
 # Ends as the next line of $CODES says, and notes how it was called.
 printf '%s\\n' "$*" >> "$CALLS"
+out="${RUNNER_TEMP:-.}/results"
+before=
 for word in "$@"; do
   case "$word" in report) echo "{}"; exit 0 ;; esac
+  if [ "$before" = --out ]; then out="$word"; fi
+  before="$word"
 done
 code=$(head -n 1 "$CODES"); sed -i 1d "$CODES"
-case "$code" in 4|5) ;; *) mkdir -p "${RUNNER_TEMP:-.}/results/heron/1" && echo {} > "${RUNNER_TEMP:-.}/results/heron/1/result.json" ;; esac
+case "$code" in 4|5) ;; *) mkdir -p "$out/heron/1" && echo {} > "$out/heron/1/result.json" ;; esac
 exit "${code:-99}"
 """
 VENV = """#!/bin/sh
@@ -211,6 +215,26 @@ def test_gitlab_job_ends_with_the_code_and_shows_what_candidates_may_see(machine
     )
     assert [call.split()[0] for call in calls] == ["grade", *["report"] * graded]
     assert all("--audience candidate" in call for call in calls)
+
+
+@pytest.mark.parametrize("code", [1, 5])
+def test_gitlab_job_shows_nothing_that_the_submission_brought(machine: Machine, code: int) -> None:
+    """A repository with results and reports of its own: they are told as if they were ours, or stand where ours are missing."""
+    forged = machine.root / "results" / "zz" / "20261127T010101Z-abcdef"
+    forged.mkdir(parents=True)
+    (forged / "result.json").write_text("forged")
+    (machine.root / "reports").mkdir()
+    for name in ("junit.xml", "codequality.json"):
+        (machine.root / "reports" / name).write_text("forged")
+    script = next(text for name, text in scripts().items() if name.startswith("gitlab"))
+    variables = cast("dict[str, str]", yaml.safe_load(PIPELINE.read_text("utf-8"))["variables"])
+    ended = machine.run(script, [code, 77], **{**variables, "TMPDIR": str(machine.root / "bin")})
+
+    assert ended.code == code
+    assert not [call for call in ended.calls if "zz" in call]
+    told = {file.name: file.read_text() for file in (machine.root / "reports").iterdir()}
+    assert set(told) == ({"junit.xml", "codequality.json", "report.md"} if code == 1 else set())
+    assert "forged" not in told.values()
 
 
 def test_gitlab_tries_again_on_inconclusive_alone() -> None:

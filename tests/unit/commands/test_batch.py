@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ from typing import cast
 
 import pytest
 
-from harness import store
+from harness import signing, store
 from harness.catalogue.finder import Catalogue
 from harness.commands import grade as verb
 from harness.commands.start import start
@@ -199,6 +200,27 @@ def test_one_submission_under_two_names_is_graded_once(grade: batch.Grade, home:
     assert batch.graded(home) == ["heron", "otter"]
     assert "inbox/heron, inbox/zz: the same submission as inbox/heron, which is graded once" in err
     assert len(rows(out)) == 4
+    assert (out.count("(the same)"), out.count("(kept)")) == (2, 0)
+    grade("inbox/heron", "inbox/zz", as_json=True, again=True)
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["kept"] for line in said] == [False, False], "it was not there before"
+    assert len({line["grading"] for line in said}) == 1
+
+
+def test_a_link_that_leads_back_is_no_folder_of_submissions(
+    grade: batch.Grade, home: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    """Else everything would be there twice."""
+    inbox = tmp_path / "inbox"
+    (inbox / "torn.tar.gz").write_bytes(b"torn")
+    (inbox / "back").symlink_to(".")
+    (inbox / "above").symlink_to("..")
+    (inbox / "round").symlink_to("round")
+    grade("inbox")
+    out = capsys.readouterr().out
+    assert batch.graded(home) == [*NAMES, "torn"]
+    assert len(rows(out)) == len(NAMES) + 1
+    assert "left out inbox/back: no submission" in out
 
 
 def test_a_damaged_result_answers_for_nothing(grade: batch.Grade, home: Path, capsys: Capture) -> None:
@@ -214,6 +236,52 @@ def test_a_damaged_result_answers_for_nothing(grade: batch.Grade, home: Path, ca
     assert f"{torn}: expected a result, found a damaged file" in err
     assert "2 of 4 kept" in err
     assert batch.graded(home) == ["heron", "otter"]
+
+
+def test_what_nobody_here_signed_answers_for_nothing(
+    grade: batch.Grade, home: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    """Whoever is graded may have put a result there: without a signature, changed after it, or signed by a key of theirs."""
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    grade("inbox", keys=theirs)
+    (stranger,) = batch.results(Path("res"))["egret"]
+    shutil.copytree("res/egret", tmp_path / "theirs-egret")
+    shutil.rmtree("res")
+    grade("inbox", keys=ours)
+    batch.graded(home)
+    (bare,) = Path("res/heron").iterdir()
+    (bare / signing.ATTESTATION).unlink()
+    (changed,) = Path("res/otter").glob("*/result.json")
+    changed.write_text(changed.read_text("utf-8").replace('"seconds"', ' "seconds"', 1), "utf-8")
+    shutil.rmtree("res/egret")
+    shutil.copytree(tmp_path / "theirs-egret", "res/egret")
+    capsys.readouterr()
+
+    assert grade("inbox", keys=ours) is ExitCode.PASSED
+
+    err = capsys.readouterr().err
+    assert f"{bare}: attestation.json is missing: nobody vouches for this result; it answers for no submission" in err
+    assert f"{changed.parent}: result.json was changed" in err
+    assert f"res/egret/{stranger}: attestation.json is signed by another key" in err
+    assert "1 of 4 kept" in err
+    assert batch.graded(home) == ["egret", "heron", "otter"]
+
+    assert grade("inbox", keys=ours) is ExitCode.PASSED
+    assert "4 of 4 kept" in capsys.readouterr().err, "what was graded now lies beside the others and answers"
+
+
+def test_keys_that_can_not_be_read_keep_nothing(
+    grade: batch.Grade, home: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    """Then nobody can tell whose results those are: all are graded again, and that is said once."""
+    keys = tmp_path / "keys"
+    grade("inbox", keys=keys)
+    batch.graded(home)
+    (keys / "signing.pem").chmod(0o644)
+    capsys.readouterr()
+    grade("inbox", keys=keys)
+    assert capsys.readouterr().err.count("no key can be believed, so that nothing is kept: ") == 1
+    assert batch.graded(home) == list(NAMES)
 
 
 def test_a_folder_of_submissions_is_taken_as_what_it_is(
