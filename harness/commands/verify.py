@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness import console, signing, store
 from harness.errors import ExitCode, HarnessError, UsageError
-from harness.model import Grading
+from harness.model import Grading, Verdict
 from harness.reports.text import number
 from harness.settings import Settings
 from harness.signing import ATTESTATION, Finding, Found, keys
@@ -29,7 +29,7 @@ def verify(path: Path, *, named: Sequence[Path], as_json: bool, found: Settings)
         )
         raise UsageError(text)
     seen = signing.check(file.parent, store.RESULT, lambda data: store.decode(data, name=str(file)), trusted)
-    findings = (*seen.findings, *_elsewhere(file))
+    findings = (*seen.findings, *_elsewhere(file, path))
     if as_json:
         console.document(_document(file, seen, findings))
     else:
@@ -37,17 +37,23 @@ def verify(path: Path, *, named: Sequence[Path], as_json: bool, found: Settings)
     return ExitCode.INTEGRITY if findings else ExitCode.PASSED
 
 
-def _elsewhere(file: Path) -> tuple[Finding, ...]:
-    """Say where a whole result lies under somebody else's name: every file of it would fit."""
+def _elsewhere(file: Path, path: Path) -> tuple[Finding, ...]:
+    """Say where a whole result lies as another grading, or as somebody else's: every file of it would fit.
+
+    A copy that is called otherwise, and named itself as ``path``, is its owner's affair.
+    """
     folder = file.resolve().parent
     try:
         grading = store.decode_file(file)
     except HarnessError:  # it is among the findings already
         return ()
-    if folder.name != store.folder_name(grading.id) or folder.parent.name == store.folder_name(grading.name):
-        return ()
-    why = f"this is the result of {visible(grading.name)}, and it lies in {visible(folder.parent.name)}/"
-    return (Finding(what="folder", why=why),)
+    as_kept = store.is_a_gradings(folder)
+    findings = []
+    if as_kept and folder.name != store.folder_name(grading.id):
+        findings.append(f"this is the grading {visible(grading.id)}, and it lies in {visible(folder.name)}/")
+    if (as_kept or folder.parent == path.resolve()) and folder.parent.name != store.folder_name(grading.name):
+        findings.append(f"this is the result of {visible(grading.name)}, and it lies in {visible(folder.parent.name)}/")
+    return tuple(Finding(what="folder", why=why) for why in findings)
 
 
 def _say(file: Path, seen: Found, findings: Sequence[Finding]) -> None:
@@ -64,7 +70,8 @@ def _say(file: Path, seen: Found, findings: Sequence[Finding]) -> None:
 
 def _in_words(grading: Grading) -> str:
     exercise = f"{grading.exercise.id} {grading.exercise.version}".strip() or "no exercise"
-    points = f", {number(grading.score.earned)} of {number(grading.score.possible)} points" if grading.outcomes else ""
+    decided = grading.verdict in {Verdict.PASSED, Verdict.FAILED}
+    points = f", {number(grading.score.earned)} of {number(grading.score.possible)} points" if decided else ""
     return f"{grading.name}: {grading.verdict}{points}, {exercise}, graded {grading.started_at}"
 
 

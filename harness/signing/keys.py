@@ -56,8 +56,10 @@ class SigningKey:
 def signing(folder: Path) -> SigningKey:
     """Return the key of ``folder`` that signs; the first call ever makes it.
 
-    Raises UsageError for a file that is no such key, or that others than its owner may read.
+    Raises UsageError for a file that is no such key, or that others than its owner may read, and for a folder in which
+    everybody may put one.
     """
+    _refuse_everybodys(folder)
     file = folder / SIGNING
     if not os.path.lexists(file):
         _make(folder)
@@ -68,9 +70,12 @@ def signing(folder: Path) -> SigningKey:
 def trusted(folder: Path) -> tuple[PublicKey, ...]:
     """Return the keys that ``folder`` says are believed: its own, and those in ``trusted/``. Nothing is made.
 
-    Raises UsageError when one of the files can't be read.
+    Raises UsageError when one of the files can't be read, or everybody may write one: then anybody's key would be believed.
     """
-    found = [public(file) for file in sorted((folder / TRUSTED).glob("*.pem"))]
+    files = sorted((folder / TRUSTED).glob("*.pem"))
+    for place in (folder, folder / TRUSTED, *files):
+        _refuse_everybodys(place)
+    found = [public(file) for file in files]
     own = folder / SIGNING
     if os.path.lexists(own):
         key = _private(own).public_key()
@@ -94,6 +99,20 @@ def public(file: Path) -> PublicKey:
         f"take the file from {TRUSTED}/ of whoever signed"
     )
     raise UsageError(text)
+
+
+def _refuse_everybodys(place: Path) -> None:
+    """Raise UsageError for a folder or file of keys that everybody may write. A group may: it shares what it believes."""
+    try:
+        mode = stat.S_IMODE(place.stat().st_mode)
+    except OSError:
+        return  # whoever reads it says what is wrong
+    if mode & stat.S_IWOTH:
+        text = (
+            f"{visible(str(place))}: expected that not everybody may write what says which keys are believed, found mode "
+            f"{mode:04o}: look which keys are there, and chmod o-w it"
+        )
+        raise UsageError(text)
 
 
 def _private(file: Path) -> Ed25519PrivateKey:
@@ -134,7 +153,7 @@ def _make(folder: Path) -> None:
                 return
             made = Ed25519PrivateKey.generate()
             half = made.public_key()
-            (folder / TRUSTED).mkdir(exist_ok=True)
+            (folder / TRUSTED).mkdir(mode=0o755, exist_ok=True)
             name = f"{_id(half)[:_NAME]}.pem"
             pem = half.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
             places.write_whole(folder / TRUSTED / name, pem, mode=0o644)

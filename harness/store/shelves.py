@@ -135,7 +135,7 @@ def find(path: Path) -> Path:
     """
     if path.is_file():
         return path
-    if (path / RESULT).is_file() or _is_a_gradings(path):
+    if (path / RESULT).is_file() or is_a_gradings(path):
         return path / RESULT
     if not path.is_dir():
         raise UsageError(_nothing_at(path))
@@ -294,10 +294,11 @@ def _kept(folder: Path) -> list[Kept]:
 def _results(folder: Path, pattern: str) -> list[Path]:
     """Return each result below a folder, and where one is missing: a grading is written whole, so somebody lost it."""
     there = set(_visible(folder, f"{pattern}/{RESULT}"))
-    return sorted(there | {one / RESULT for one in _visible(folder, pattern) if _is_a_gradings(one)})
+    return sorted(there | {one / RESULT for one in _visible(folder, pattern) if is_a_gradings(one)})
 
 
-def _is_a_gradings(folder: Path) -> bool:
+def is_a_gradings(folder: Path) -> bool:
+    """Whether ``folder`` is called as that of a grading is."""
     return _GRADING.fullmatch(folder.name) is not None and folder.is_dir()
 
 

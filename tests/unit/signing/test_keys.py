@@ -52,6 +52,24 @@ def test_a_key_that_others_may_read_signs_nothing(tmp_path: Path, mode: int) -> 
         keys.signing(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["", keys.TRUSTED, f"{keys.TRUSTED}/company.pem"])
+def test_where_everybody_may_put_keys_none_is_believed(tmp_path: Path, name: str) -> None:
+    """Anybody's key would be; the folder and each file say who may write them. A group may."""
+    folder = tmp_path / "keys"
+    keys.signing(folder)
+    (own,) = (folder / keys.TRUSTED).iterdir()
+    (folder / keys.TRUSTED / "company.pem").write_bytes(own.read_bytes())
+    place = folder / name
+    place.chmod(place.stat().st_mode | 0o020)
+    assert len(keys.trusted(folder)) == 1
+    place.chmod(place.stat().st_mode | 0o002)
+    with pytest.raises(UsageError, match=r"not everybody may write .* found mode 07?[67]\d+: .*chmod o-w"):
+        keys.trusted(folder)
+    if not name:
+        with pytest.raises(UsageError, match="not everybody may write"):
+            keys.signing(folder)
+
+
 def other_kinds(folder: Path) -> dict[str, bytes]:
     """Return files that are not a private Ed25519 key without a password."""
     made = {"nothing": b"", "text": b"secret", "cut": keys_pem(folder)[:60]}

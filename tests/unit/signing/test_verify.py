@@ -231,6 +231,30 @@ def test_a_result_under_another_name_is_said(tmp_path: Path, capsys: pytest.Capt
     assert call(Signed(folder=tmp_path / "copy", keys=made.keys), capsys)[0] == 0
 
 
+def test_a_result_in_the_place_of_another_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Somebody else's passing result, put where a failing one lay under the name of that one, or under none of ours."""
+    failed = signed(tmp_path, heron())
+    better = signed(tmp_path, grading(id="20261124T170000Z-0badca", submission_alias="otter"))
+    shutil.rmtree(failed.folder)
+    shutil.copytree(better.folder, failed.folder)
+    home = Signed(folder=failed.folder.parent, keys=failed.keys)
+    for named in (home, failed):
+        code, said = call(named, capsys)
+        assert (code, "NOT VERIFIED" in said) == (6, True)
+        assert f"this is the grading 20261124T170000Z-0badca, and it lies in {failed.folder.name}/" in said
+        assert "this is the result of otter, and it lies in heron/" in said
+    failed.folder.rename(failed.folder.with_name("final"))
+    code, said = call(home, capsys)
+    assert (code, "this is the result of otter, and it lies in heron/" in said) == (6, True)
+
+
+def test_what_is_undecided_has_no_points(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """0 of 100 would be the submission's doing."""
+    made = heron(verdict=Verdict.INCONCLUSIVE, exit_code=2)
+    code, said = call(signed(tmp_path, made), capsys)
+    assert (code, "heron: inconclusive, idempotent-payments 1.0" in said) == (0, True)
+
+
 def test_hostile_words_do_nothing_to_a_terminal(heron_signed: Signed, capsys: pytest.CaptureFixture[str]) -> None:
     """A file may be called anything."""
     (heron_signed.folder / "\x1b[2Jverified\n").write_text("")
