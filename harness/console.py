@@ -21,8 +21,9 @@ WIDTH = 80
 _ROOM = 16
 """Columns in which words can still be read."""
 _ACTIONS = "GITHUB_ACTIONS"
-"""Variable of a job whose log is read for commands, whoever wrote them into it."""
-_COMMAND = re.compile(r"^(?P<blank>\s*)::|##(?=\[)", re.MULTILINE)
+_READERS = (_ACTIONS, "TF_BUILD", "TEAMCITY_VERSION")
+"""Variables of jobs (GitHub, Azure, TeamCity) whose log is read for commands, whoever wrote them into it."""
+_COMMAND = re.compile(r"^(?P<blank>\s*)::|##(?=(?:vso|teamcity)?\[)", re.MULTILINE | re.IGNORECASE)
 _COLOUR = re.compile(r"(\x1b\[\d+m)")
 
 
@@ -53,7 +54,8 @@ def whole(text: str, *, commands: bool = False) -> None:
     What the terminal's encoding does not have becomes an escape, not an error.
     """
     encoding = sys.stdout.encoding or "utf-8"
-    shown = (text if commands else _inert(text)).encode(encoding, "backslashreplace").decode(encoding)
+    meant = commands and os.environ.get(_ACTIONS) == "true"
+    shown = (text if meant else _inert(text)).encode(encoding, "backslashreplace").decode(encoding)
     sys.stdout.write(shown)
     sys.stdout.flush()
 
@@ -118,11 +120,11 @@ def _out(text: str) -> None:
 
 
 def _inert(text: str) -> str:
-    """Return ``text`` so that a job of GitHub Actions takes nothing in it for a command: a submission may have written it.
+    """Return ``text`` so that no build server takes anything in it for a command: a submission may have written it.
 
     The escapes are those of JSON, which stays what it was.
     """
-    if os.environ.get(_ACTIONS) != "true":
+    if all(os.environ.get(name, "").lower() in {"", "0", "false"} for name in _READERS):
         return text
     return _COMMAND.sub(lambda found: "\\u0023#" if found["blank"] is None else f"{found['blank']}\\u003a:", text)
 

@@ -15,6 +15,8 @@ from harness.reports import Audience, Format, build, markdown, named, redact, su
 from harness.reports.text import one_line
 
 _SUMMARY = "the summary (--summary)"
+_MORE = b"\nMore was graded than there is room for here: the results have all of it.\n"
+"""Ends a summary that is full, once: a grading that is left out is not left out in silence."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,10 +70,19 @@ class Telling:
             return
         with places.writing(_SUMMARY, self.summary), self.summary.open("ab") as file:
             before = file.seek(0, os.SEEK_END)
+            room = markdown.SUMMARY_BYTES - before - len(_MORE)
             gap = "\n" if before else ""
-            text = make(markdown.SUMMARY_BYTES - before - len(gap))
+            text = make(room - len(gap))
             if text:
                 file.write(f"{gap}{text}".encode("utf-8", "backslashreplace"))
+            elif room >= 0 and not _ends_with(self.summary, _MORE):
+                file.write(_MORE)
+
+
+def _ends_with(file: Path, words: bytes) -> bool:
+    with file.open("rb") as stream:
+        stream.seek(-min(len(words), file.stat().st_size), os.SEEK_END)
+        return stream.read() == words
 
 
 def told(

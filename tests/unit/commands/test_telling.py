@@ -220,7 +220,20 @@ def test_summary_is_never_more_than_a_step_shows(here: Path, tmp_path: Path) -> 
 
     assert page.stat().st_size <= markdown.SUMMARY_BYTES
     assert added.count("45 of 100 automatic points") == 1
-    assert re.search(r"_\d sections left out for want of room: see the report._\n$", added)
+    assert re.search(r"_\d sections left out for want of room: see the report._\n\nMore was graded [^\n]+\n$", added)
+
+
+def test_what_a_full_summary_leaves_out_is_said_once(here: Path, tmp_path: Path) -> None:
+    """Of what is graded when there is no room for the beginning of a report nobody would know that it was graded at all."""
+    page = tmp_path / "summary.md"
+    page.write_bytes(b"x" * (markdown.SUMMARY_BYTES - 200))
+    both = ("failed.tar.gz", "passed.tar.gz")
+    for _ in range(2):
+        assert grade(here, *both, "--summary", str(page), out=str(tmp_path)).code == 1
+    assert page.read_bytes().decode().count("More was graded than there is room for here") == 1
+    page.write_bytes(b"x" * (markdown.SUMMARY_BYTES - 10))
+    assert grade(here, *both, "--summary", str(page), out=str(tmp_path)).code == 1
+    assert page.stat().st_size == markdown.SUMMARY_BYTES - 10
 
 
 def test_summary_that_cannot_be_written_is_said_with_the_code_of_our_error(here: Path, tmp_path: Path) -> None:
@@ -256,6 +269,21 @@ def test_a_submission_commands_no_job(
     assert {one.name for one in acted} <= ({"notice", "error"} if options == ["--format", "github"] else set())
     if options == ["--json"]:
         assert all(json.loads(line)["schema"] for line in ended.out.splitlines())
+
+
+@pytest.mark.parametrize("variable", ["TF_BUILD", "TEAMCITY_VERSION"])
+def test_a_submission_commands_no_job_of_other_build_servers(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], variable: str
+) -> None:
+    """Azure acts on ``##vso[...]`` wherever it stands in a line, TeamCity on ``##teamcity[...]``; by whichever way it comes."""
+    words = "seen ##vso[task.complete result=Succeeded;]\n##TeamCity[buildStatus status='SUCCESS']\n##[error]x"
+    monkeypatch.setenv(variable, "True")
+    for write in (console.line, console.entry, console.report, console.notice, console.document, console.whole):
+        write(words)
+    console.whole(words, commands=True)
+    said = "".join(capsys.readouterr())
+    assert said.count("\\u0023#vso[task") == 7
+    assert not re.search(r"##(vso|teamcity|)\[", said, re.IGNORECASE)
 
 
 def test_text_stays_as_it_is_elsewhere(here: Path, tmp_path: Path) -> None:
