@@ -17,7 +17,7 @@ from pathlib import Path
 from harness import console, marking, names, store
 from harness.commands import overview
 from harness.errors import ExitCode, UsageError
-from harness.marking import Item, Mark, Rubric, Standing, State
+from harness.marking import Item, Mark, Rubric, Standing, State, book
 from harness.marking.book import FOLDER, MAX_EVIDENCE
 from harness.marking.rubric import HIGHEST, LOWEST
 from harness.marking.standing import MARKERS
@@ -61,6 +61,7 @@ def mark(path: Path, *, marker: str | None, item: str | None) -> ExitCode:
     grading = store.decode_file(file)
     asked = _rubric(file, grading)
     sitting = _Sitting(path=path, home=file.parent.parent, grading=grading, asked=asked, who=_name(marker))
+    _refuse_another_spelling(sitting)
     _say_what_does_not_count(sitting)
     standing = sitting.standing()
     items = _wanted(standing, sitting.who, asked, item)
@@ -80,6 +81,21 @@ def _say_what_does_not_count(sitting: _Sitting) -> None:
         console.notice(f"{count(found.unreadable, 'line')} in {where} can't be read, and count for nothing")
     if found.by_another_rubric:
         console.notice(f"{count(found.by_another_rubric, 'mark')} by another wording of the rubric count for nothing")
+    if found.of_another_submission:
+        console.notice(
+            f"{count(found.of_another_submission, 'mark')} of another submission of theirs count for nothing"
+        )
+
+
+def _refuse_another_spelling(sitting: _Sitting) -> None:
+    """Raise UsageError where somebody has marked whose name reads alike: one person would be taken for two."""
+    other = book.alike(sitting.home, sitting.who)
+    if other:
+        text = (
+            f"--as {quoted(sitting.who)}: expected a name that reads like nobody else's, found marks of {quoted(other)}: "
+            f"take that name if it is yours, or one that tells you two apart"
+        )
+        raise UsageError(text)
 
 
 def _rubric(file: Path, grading: Grading) -> Rubric:
@@ -199,9 +215,10 @@ def _evidence(value: int) -> tuple[int, str] | None:
         said = " ".join(_read("seen where, in one sentence: ").split())
         if said.lower() == _SKIP:
             return None
-        if _SHORTEST <= len(said) <= MAX_EVIDENCE:
+        kept = len(book.as_kept(said))
+        if len(said) >= _SHORTEST and kept <= MAX_EVIDENCE:
             return value, said
-        found = f"{len(said)} characters"
+        found = f"{len(said)} characters" + (f", {kept} as kept: some are no UTF-8" if kept != len(said) else "")
         console.line(
             f"expected a sentence of {_SHORTEST} to {MAX_EVIDENCE} characters that says what you saw, found {found}"
         )

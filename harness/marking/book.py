@@ -36,6 +36,8 @@ class Marks:
     given: tuple[Mark, ...] = ()
     by_another_rubric: int = 0
     """Marks of this submission that another wording of the rubric asked for."""
+    of_another_submission: int = 0
+    """Marks of what the same person sent before, or since."""
     unreadable: int = 0
     """Lines that say nothing: half-written, edited, or of another version."""
 
@@ -84,13 +86,19 @@ def read(home: Path, grading: Grading, asked: Rubric) -> Marks:
         lines = [line for line in places.read(file).split(b"\n") if line.strip()]
         said = [_line(line, file.name.removesuffix(_SUFFIX)) for line in lines]
         unreadable += said.count(None)
-        found += [one for one in said if one is not None and one.submission == grading.submission_sha256]
+        found += [one for one in said if one is not None]
+    mine = [one for one in found if one.submission == grading.submission_sha256]
     given = tuple(
         Mark(marker=one.marker, item=one.item, mark=one.mark, evidence=one.evidence, at=one.at)
-        for one in found
+        for one in mine
         if one.rubric == asked.digest
     )
-    return Marks(given=given, by_another_rubric=len(found) - len(given), unreadable=unreadable)
+    return Marks(
+        given=given,
+        by_another_rubric=len(mine) - len(given),
+        of_another_submission=len(found) - len(mine),
+        unreadable=unreadable,
+    )
 
 
 def place(home: Path, marker: str) -> Path:
@@ -98,8 +106,25 @@ def place(home: Path, marker: str) -> Path:
     return home / FOLDER / f"{marker}{_SUFFIX}"
 
 
+def alike(home: Path, marker: str) -> str:
+    """Return the name of somebody who has marked in ``home`` and whose name reads as ``marker`` does; empty without one.
+
+    Two spellings are one person until somebody says otherwise, and one file where the disk knows no cases.
+    """
+    others = (file.name.removesuffix(_SUFFIX) for file in _files(home))
+    return next((one for one in others if one != marker and names.alike(one) == names.alike(marker)), "")
+
+
+def as_kept(evidence: str) -> str:
+    """Return a sentence as its line holds it: what is no Unicode is written as an escape, and longer than it was."""
+    return evidence.encode("utf-8", "backslashreplace").decode()
+
+
 def add(home: Path, grading: Grading, asked: Rubric, mark: Mark) -> None:
-    """Keep a mark, whole and on disk when this returns. Raises HarnessError when it can't be written; then nothing is."""
+    """Keep a mark, whole and on disk when this returns.
+
+    Raises HarnessError when it can't be written, or could not be read back; then nothing is.
+    """
     said = {
         "schema": 1,
         "at": mark.at,
@@ -110,8 +135,9 @@ def add(home: Path, grading: Grading, asked: Rubric, mark: Mark) -> None:
         "rubric": asked.digest,
         "item": mark.item,
         "mark": mark.mark,
-        "evidence": mark.evidence.encode("utf-8", "backslashreplace").decode(),
+        "evidence": as_kept(mark.evidence),
     }
+    tables.validate(_Line, said, "the mark", HarnessError)
     file = place(home, mark.marker)
     with places.writing("marks", file):
         file.parent.mkdir(exist_ok=True)

@@ -104,7 +104,7 @@ def test_marks_of_another_submission_or_wording_do_not_count(tmp_path: Path) -> 
     marking.add(tmp_path, heron(submission_sha256="11" * 32), RUBRIC, mark())
     marking.add(tmp_path, heron(), other, mark())
     found = marking.read(tmp_path, heron(), RUBRIC)
-    assert (found.given, found.by_another_rubric) == ((), 1)
+    assert (found.given, found.by_another_rubric, found.of_another_submission) == ((), 1, 1)
     assert len(kept(tmp_path, other)) == 1
 
 
@@ -139,6 +139,14 @@ def test_an_edited_line_is_no_mark(tmp_path: Path, key: str, value: object) -> N
     file = tmp_path / FOLDER / "mia.jsonl"
     file.write_text(json.dumps({**json.loads(file.read_text()), key: value}) + "\n")
     assert marking.read(tmp_path, heron(), RUBRIC).unreadable == 1
+
+
+@pytest.mark.parametrize("evidence", ["x" * 601, "\udcff" * 101, ""])
+def test_what_could_not_be_read_back_is_not_kept(tmp_path: Path, evidence: str) -> None:
+    """A line that counts for nothing would be a lost mark."""
+    with pytest.raises(HarnessError, match="evidence"):
+        marking.add(tmp_path, heron(), RUBRIC, mark(evidence=evidence))
+    assert not (tmp_path / FOLDER).exists()
 
 
 def test_a_line_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -163,6 +163,37 @@ def test_a_mark_without_a_sentence_is_none(say: Say, tmp_path: Path, wrong: str)
     assert len(marking.read(tmp_path / "heron", heron(), RUBRIC).given) == 1
 
 
+def test_a_sentence_counts_as_it_is_kept(say: Say, tmp_path: Path) -> None:
+    """Bytes of another encoding grow when they are kept; one that would then be too long is asked again, not lost."""
+    said = say("mia", "4", f"{'x' * 500}{chr(0xDCE4) * 20}", f"{'x' * 470}{chr(0xDCE4) * 20}", "q")
+    assert "found 520 characters, 620 as kept: some are no UTF-8" in said
+    (given,) = marking.read(tmp_path / "heron", heron(), RUBRIC).given
+    assert given.evidence.endswith("x" + "\\udce4" * 20)
+
+
+@pytest.mark.parametrize("spelling", ["Mia", "MIA", "m\u0456a"])
+def test_two_spellings_are_not_two_people(say: Say, tmp_path: Path, spelling: str) -> None:
+    """Else one person settles alone what two should mark; they may be somebody else under a name that reads otherwise."""
+    say("mia", "1", f"mia: {SAW}", "1", f"mia: {SAW}")
+    with pytest.raises(UsageError, match=r"reads like nobody else's, found marks of .mia.:"):
+        say(spelling)
+    assert [path.name for path in (tmp_path / "heron" / FOLDER).iterdir()] == ["mia.jsonl"]
+    say(f"{spelling}-r", "q")
+
+
+def test_what_does_not_count_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Marks of an earlier submission are no marks of this one, and whoever gave them should know."""
+    home = stored(tmp_path).parent
+    given = marking.Mark(marker="tom", item="code", mark=3, evidence="tom: half of it", at="2026-11-24T15:00:00Z")
+    for sha256 in ("11" * 32, "22" * 32):
+        marking.add(home, heron(submission_sha256=sha256), RUBRIC, given)
+    monkeypatch.setattr(builtins, "input", lambda _: "q")
+    assert mark(home, marker="mia", item=None) is ExitCode.PASSED
+    assert "2 marks of another submission of theirs count for nothing" in capsys.readouterr().err
+
+
 def test_items_can_be_left_for_later_and_shown_again(say: Say, tmp_path: Path) -> None:
     """S leaves one, also at its sentence; ? shows it."""
     said = say("mia", "?", "s", "3", "s")
