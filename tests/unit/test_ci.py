@@ -41,10 +41,10 @@ case "$code" in 4|5) ;; *) mkdir -p "$out/heron/1" && echo {} > "$out/heron/1/re
 exit "${code:-99}"
 """
 VENV = """#!/bin/sh
-# Makes what `python3 -m venv FOLDER` makes, as far as it is used.
-mkdir -p "$3/bin"
-printf '#!/bin/sh\\nprintf "pip %%s\\\\n" "$*" >> "$CALLS"\\n' > "$3/bin/pip"
-chmod 755 "$3/bin/pip"
+# Makes what `python3 -I -m venv FOLDER` makes, as far as it is used.
+mkdir -p "$4/bin"
+printf '#!/bin/sh\\nprintf "pip %%s\\\\n" "$*" >> "$CALLS"\\n' > "$4/bin/pip"
+chmod 755 "$4/bin/pip"
 """
 GIT = """#!/bin/sh
 printf 'git %s\\n' "$*" >> "$CALLS"
@@ -278,6 +278,22 @@ def test_action_grades_for_real(tmp_path: Path, code: int) -> None:
     assert "speech/mode" not in ended.stdout + ended.stderr + summary  # held out
     assert ("held-out/speech" in summary) == (code == 1)
     assert list((tmp_path / "results").glob("heron/*/result.json"))
+
+
+@pytest.mark.parametrize(
+    "line", sorted({line for text in scripts().values() for line in text.splitlines() if "python3" in line})
+)
+def test_no_module_of_the_submission_runs_on_the_runner(tmp_path: Path, line: str) -> None:
+    """Jobs stand in the checkout of whoever is graded, and Python takes modules from where it stands, unless it is told not to."""
+    for module in ("venv", "ensurepip", "pip", "site", "sitecustomize"):
+        (tmp_path / f"{module}.py").write_text("open('taken', 'w').close()\n")
+    real = tmp_path / "bin" / "python3"
+    real.parent.mkdir()
+    real.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@" --help\n')
+    real.chmod(0o755)
+    ended = bash(line, cwd=tmp_path, environment={"PATH": f"{real.parent}:{os.environ['PATH']}"})
+    assert (ended.returncode, "usage: venv" in ended.stdout) == (0, True)
+    assert not (tmp_path / "taken").exists()
 
 
 @pytest.mark.parametrize("name", scripts())
