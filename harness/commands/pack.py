@@ -14,7 +14,7 @@ from harness.catalogue.pair import Pair
 from harness.errors import ExerciseError, ExitCode, HarnessError, UsageError
 from harness.images import recipes
 from harness.intake import bundle
-from harness.packs import listing, making, record, source, wheels
+from harness.packs import listing, making, record, secret, source, wheels
 from harness.packs.listing import Invitation
 from harness.packs.making import Made, Wheels
 from harness.reports import again
@@ -45,7 +45,9 @@ def pack(
         raise UsageError(text)
     places.probe(target.parent, "the pack")
     collected = _wheels(found)
-    with record.opened(record.place(pair, found.packs)) as book:
+    folder = record.place(pair, found.packs)
+    with record.opened(folder, lambda: console.notice(_waiting(folder))) as book:
+        _warn(alias, book)
         number = _variant(pair, alias, book) if variant is None else variant
         invitation = Invitation(
             exercise_id=pair.exercise.id,
@@ -72,6 +74,27 @@ def _variant(pair: Pair, alias: str, book: record.Book) -> int:
             f"put it into {book.file.parent} from where those were packed, and pack again"
         )
     return variants.number(book.secret(), alias, exercise.id, exercise.version) % variants.count(exercise)
+
+
+def _waiting(folder: Path) -> str:
+    return (
+        f"waiting for the record of packs in {wording.visible(str(folder))}, which another process has open: another harness pack, "
+        "or one that was stopped (Ctrl-Z); Ctrl-C ends this one, and nothing was packed"
+    )
+
+
+def _warn(alias: str, book: record.Book) -> None:
+    """Say what keeps people, or what they may know, less apart than whoever packs would think."""
+    if other := book.alike(alias):
+        console.notice(
+            f"{alias} reads like {other}, who was given a pack as well: to readers, and to some file systems, they are one. "
+            "Choose another alias unless they are the same person"
+        )
+    if book.secret_is_open():
+        console.notice(
+            f"{book.file.parent} has a secret that others on this machine may read, and from which all variants follow: "
+            f"chmod 600 {again.quoted(str(book.file.with_name(secret.FILE)))}"
+        )
 
 
 def _expect_sentence(deliver: str) -> None:

@@ -17,6 +17,7 @@ from harness.catalogue.pair import Pair, read_folder
 from harness.errors import ExerciseError, HarnessError
 from harness.images import recipes
 from harness.model import Exercise, SubmissionFile
+from harness.packs import listing, record
 from harness.packs.listing import Invitation
 
 FOLDERS = ("checks", "environment", "yardstick")
@@ -31,8 +32,8 @@ def build(pair: Pair, invitation: Invitation, brought: recipes.Folders = ()) -> 
     """Return what a pack holds of an exercise, below ``exercises/ID`` and ``docker``, by path.
 
     ``brought`` are the folders of recipes that catalogues bring; ours travel in our wheel. ``pair`` is whole, so that what
-    is hidden can be looked for. Raises ExerciseError when a starter or a brief is missing, or when a file for candidates
-    says the id of a hidden check.
+    is hidden can be looked for. Raises ExerciseError when a starter or a brief is missing, when a file for candidates says
+    the id of a hidden check, or when the company's own record, or a pack, was put where candidates' files are.
     """
     exercise = pair.exercise
     languages = (invitation.language,) if invitation.language else exercise.languages or ("",)
@@ -46,6 +47,7 @@ def build(pair: Pair, invitation: Invitation, brought: recipes.Folders = ()) -> 
     home = f"exercises/{exercise.id}"
     whole = [*(replace(one, path=f"{home}/{one.path}") for one in found), *_images(pair, invitation, brought)]
     _expect_nothing_hidden(pair, whole)
+    _expect_nothing_of_others(whole)
     return tuple(sorted(whole, key=lambda one: one.path))
 
 
@@ -118,3 +120,23 @@ def _expect_nothing_hidden(pair: Pair, files: Iterable[SubmissionFile]) -> None:
                     f"({name}): remove it from what that is made of in {pair.home}"
                 )
                 raise ExerciseError(text)
+
+
+def _expect_nothing_of_others(files: Iterable[SubmissionFile]) -> None:
+    """Raise ExerciseError for what tells one candidate of the others: a pack, or the record, beside which the secret is."""
+    for file in files:
+        if what := _of_others(file):
+            text = (
+                f"{file.path}: expected nothing of other candidates in what one of them gets, found {what}: move it out of "
+                "the exercise, with all that lies beside it"
+            )
+            raise ExerciseError(text)
+
+
+def _of_others(file: SubmissionFile) -> str:
+    """Return in words what a file is that no candidate may have; empty when it is none."""
+    name = file.path.rpartition("/")[2]
+    # Names stand in a zip as they are, whatever is compressed.
+    if name == listing.FILE or (file.content.startswith(b"PK") and listing.FILE.encode() in file.content):
+        return "a pack"
+    return "the record of packs" if name == record.FILE and record.parsed(file.content).given else ""

@@ -9,7 +9,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +27,10 @@ from harness.wording import visible
 FOLDER = "packs"
 FILE = "record.jsonl"
 _IGNORED = b"# The secret that variants follow from is not for a repository.\n/secret\n"
+_WORDLESS_SECONDS, _READING_SECONDS, _LOOK_SECONDS = 2.0, 10.0, 0.05
+"""A pack takes seconds to make, and its record is held meanwhile."""
+_GIVEN = ("exercises", "docker")
+"""Folders of a catalogue of which candidates get some."""
 _IGNORING = frozenset({b"/secret", b"secret", b"/*", b"*"})
 
 
@@ -83,8 +88,18 @@ class _Line(tables.Table):
 
 
 def place(pair: Pair, named: Path | None) -> Path:
-    """Return the folder of secret and record: the one that settings name, else that beside the grader's catalogue."""
+    """Return the folder of secret and record: the one that settings name, else that beside the grader's catalogue.
+
+    Raises UsageError for one among the files of which candidates get some.
+    """
     if named is not None:
+        catalogue = pair.home.parent.parent.resolve()
+        if any(named.resolve().is_relative_to(catalogue / part) for part in _GIVEN):
+            text = (
+                f"{visible(str(named))}: expected a folder for the record of packs outside of what candidates get, found one "
+                f"in {' or '.join(_GIVEN)} of {visible(str(catalogue))}: name another with HARNESS_PACKS, and move what is in it"
+            )
+            raise UsageError(text)
         return named
     if pair.grader is None:
         text = f"{pair.exercise.id}: expected a grader, found only what candidates see: add its repository with --catalogue DIR"
@@ -93,18 +108,23 @@ def place(pair: Pair, named: Path | None) -> Path:
 
 
 def read(folder: Path) -> Record:
-    """Return what is recorded in ``folder``, nothing where there is no record. Raises HarnessError when it can't be read."""
+    """Return what is recorded in ``folder``, nothing where there is no record. Raises HarnessError when it can't be read.
+
+    A writer is waited for, but not for ever: of one that stands still there is nothing to read that a candidate has.
+    """
     file = folder / FILE
     if not os.path.lexists(file):
         return Record()
     try:
-        with _locked(folder, fcntl.LOCK_SH):
-            return _parsed(places.read(file))
+        with _opened(folder) as handle:
+            _locks(handle, fcntl.LOCK_SH, _READING_SECONDS)
+            return parsed(places.read(file))
     except OSError as error:
         raise places.failure(error, f"read the record of packs in {visible(str(folder))}") from error
 
 
-def _parsed(content: bytes) -> Record:
+def parsed(content: bytes) -> Record:
+    """Return what the content of a record says."""
     found = [_given(line) for line in content.split(b"\n") if line.strip()]
     known = tuple(one for one in found if one is not None)
     return Record(given=known, unreadable=len(found) - len(known))
@@ -121,11 +141,21 @@ class Book:
         """Return the company's secret, made at the first call ever."""
         return secret.obtain(self._folder)
 
+    def secret_is_open(self) -> bool:
+        """Whether others than its owner may read the secret."""
+        return secret.is_open(self._folder)
+
+    def alike(self, alias: str) -> str:
+        """Return another alias that a pack was given to and that reads like ``alias``, the last one; empty: there is none."""
+        known = parsed(places.read(self.file)).given if os.path.lexists(self.file) else ()
+        same = (one.alias for one in reversed(known) if names.alike(one.alias) == names.alike(alias))
+        return next((one for one in same if one != alias), "")
+
     def orphans(self) -> int:
         """Return how many packs are recorded whose variant follows from a secret that is not here (any more)."""
         if secret.is_there(self._folder) or not os.path.lexists(self.file):
             return 0
-        return sum(not one.chosen for one in _parsed(places.read(self.file)).given)
+        return sum(not one.chosen for one in parsed(places.read(self.file)).given)
 
     def add(self, given: Given) -> None:
         """Add a line, whole and on disk when this returns; an error leaves the record as it was, where that can be."""
@@ -135,12 +165,18 @@ class Book:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Book]:
-    """Give the record and the secret of ``folder``, which is made where it is missing, to one process at a time."""
+def opened(folder: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[Book]:
+    """Give the record and the secret of ``folder``, which is made where it is missing, to one process at a time.
+
+    ``waiting`` is called once where another one has had it for seconds.
+    """
     with ExitStack() as stack:
         with places.writing("the record of packs", folder):
             folder.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(_locked(folder, fcntl.LOCK_EX))
+            handle = stack.enter_context(_opened(folder))
+            if not _locks(handle, fcntl.LOCK_EX, _WORDLESS_SECONDS):
+                waiting()
+                fcntl.flock(handle, fcntl.LOCK_EX)
             _keep_out_of_repositories(folder / ".gitignore")
         yield Book(folder)
 
@@ -155,13 +191,26 @@ def _keep_out_of_repositories(file: Path) -> None:
 
 
 @contextmanager
-def _locked(folder: Path, how: int) -> Iterator[None]:
+def _opened(folder: Path) -> Iterator[int]:
     handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        fcntl.flock(handle, how)
-        yield
+        yield handle
     finally:
         os.close(handle)
+
+
+def _locks(handle: int, how: int, seconds: float) -> bool:
+    """Lock what ``handle`` is of; return whether that could be within ``seconds``."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(handle, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                return False
+            time.sleep(_LOOK_SECONDS)
+        else:
+            return True
 
 
 def _given(line: bytes) -> Given | None:

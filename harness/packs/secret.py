@@ -21,6 +21,14 @@ def is_there(folder: Path) -> bool:
     return os.path.lexists(folder / FILE)
 
 
+def is_open(folder: Path) -> bool:
+    """Whether others than its owner may read the one in ``folder``; False where nobody can tell."""
+    try:
+        return bool((folder / FILE).stat().st_mode & 0o077)
+    except OSError:
+        return False
+
+
 def obtain(folder: Path) -> bytes:
     """Return the secret kept in ``folder``, made at the first call. Whoever calls holds the lock of the folder.
 

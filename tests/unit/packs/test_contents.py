@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shutil
 import subprocess
 import zipfile
 from collections.abc import Mapping
@@ -169,6 +170,32 @@ def test_a_longer_word_is_no_hidden_check(tmp_path: Path, word: str) -> None:
     """An id that another begins with can be given out."""
     known = giving.catalogue(tmp_path, {"exercises/harbour/checks/notes.py": f"# {word} is for everybody\n"})
     assert giving.give(tmp_path, known).exists()
+
+
+@pytest.mark.parametrize("folder", ["exercises/harbour/environment/packs", "exercises", "docker/packs"])
+def test_a_record_where_candidates_files_are_is_refused(tmp_path: Path, folder: str) -> None:
+    """Beside it lies the secret, and both would be in the next pack."""
+    known = giving.catalogue(tmp_path)
+    found = giving.surroundings(tmp_path, HARNESS_PACKS=str(tmp_path / folder))
+    with pytest.raises(UsageError, match="outside of what candidates get, found one in exercises or docker"):
+        giving.give(tmp_path, known, found=found)
+    assert not (tmp_path / folder / "secret").exists()
+    assert not (tmp_path / "heron.zip").exists()
+
+
+@pytest.mark.parametrize("what", ["a pack", "the record of packs"])
+def test_nothing_of_another_candidate_is_in_a_pack(tmp_path: Path, what: str) -> None:
+    """Written or copied to among the files that travel, zipped or not: refused, with the file."""
+    known = giving.catalogue(tmp_path)
+    given = giving.give(tmp_path, known, candidate="crane")
+    home = tmp_path / "exercises/harbour/environment"
+    if what == "a pack":
+        shutil.copy(given, home / "zipped")
+    else:
+        shutil.copytree(tmp_path / "packs", home / "packs")
+    with pytest.raises(ExerciseError, match=f"expected nothing of other candidates .* found {what}"):
+        giving.give(tmp_path, giving.catalogue(tmp_path))
+    assert not (tmp_path / "heron.zip").exists()
 
 
 @pytest.mark.parametrize("variant", [0, 1])

@@ -263,3 +263,53 @@ def test_record_is_json_lines(tmp_path: Path) -> None:
     giving.give(tmp_path, giving.catalogue(tmp_path))
     (text,) = (tmp_path / "packs/record.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(text)["schema"] == 1
+
+
+def test_whoever_waits_for_the_record_hears_of_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that was stopped has it: without a word one would wait for ever."""
+    monkeypatch.setattr(record, "_WORDLESS_SECONDS", 0.0)
+    other = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    heard = []
+
+    def let_go() -> None:
+        heard.append(1)
+        os.close(other)
+
+    with record.opened(tmp_path, let_go) as book:
+        book.add(line("heron"))
+    with record.opened(tmp_path, let_go):
+        pass
+    assert heard == [1]
+
+
+def test_a_record_that_another_holds_is_read_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a candidate has stands in it already."""
+    monkeypatch.setattr(record, "_READING_SECONDS", 0.0)
+    with record.opened(tmp_path) as book:
+        book.add(line("heron"))
+        assert [one.alias for one in record.read(tmp_path).given] == ["heron"]
+
+
+@pytest.mark.parametrize(
+    ("alias", "other"), [("Heron", "heron"), ("h\u0435ron", "heron"), ("heron", ""), ("crane", "")]
+)
+def test_an_alias_that_reads_like_another_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], alias: str, other: str
+) -> None:
+    """To readers, and to some disks, they are one; the same person again is no news."""
+    known = giving.catalogue(tmp_path)
+    giving.give(tmp_path, known)
+    capsys.readouterr()
+    giving.give(tmp_path, known, candidate=alias, out=tmp_path / "second.zip")
+    assert (f"{alias} reads like {other}, who" in capsys.readouterr().err) == bool(other)
+
+
+def test_a_secret_that_others_may_read_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From it follows what everybody gets."""
+    known = giving.catalogue(tmp_path)
+    giving.give(tmp_path, known)
+    assert "others on this machine may read" not in capsys.readouterr().err
+    (tmp_path / "packs/secret").chmod(0o644)
+    giving.give(tmp_path, known, candidate="crane")
+    assert f"chmod 600 {tmp_path}/packs/secret" in capsys.readouterr().err
