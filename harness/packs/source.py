@@ -10,12 +10,13 @@ import lzma
 import os
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
-from harness import names, places
+from harness import droppings, names, places
 from harness.errors import UsageError
 from harness.model import SubmissionFile
 from harness.packs import listing
@@ -27,6 +28,10 @@ SUFFIX = ".zip"
 _MAX_BYTES = 64 * 1024 * 1024
 """Of an exercise; wheels apart."""
 _MAX_ENTRIES = 20_000
+_AROUND = 2
+"""So many folders may be around a pack, one in the other."""
+_MOST_FOLDERS = 100
+_ZIP = b"PK\x03\x04"
 _DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, ValueError)
 """What reading a zip raises that is none, or not whole any more."""
 _Reader = Callable[[str, int], bytes]
@@ -49,11 +54,19 @@ class Pack:
 
 
 def is_pack(path: Path) -> bool:
-    """Whether somebody who names ``path`` means a pack: a folder with a list in it, or whatever is called a zip."""
+    """Whether somebody who names ``path`` means a pack: a folder with a list in it, what is called a zip, or is one."""
     try:
-        return path.name.lower().endswith(SUFFIX) or _root(path) is not None
-    except OSError:
+        return path.name.lower().endswith(SUFFIX) or _root(path) is not None or _is_zip(path)
+    except (OSError, ValueError):
         return False
+
+
+def _is_zip(path: Path) -> bool:
+    """Whether a file begins as a zip does: browsers add words to names. A pipe or a device is not waited for."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return stream.read(len(_ZIP)) == _ZIP
 
 
 def read(path: Path) -> Pack:
@@ -90,9 +103,12 @@ def _file(name: str, one: Listed, reader: _Reader, room: int) -> SubmissionFile:
         raise UsageError(text)
     content = reader(name, one.size)
     if (len(content), listing.digest(content)) != (one.size, one.sha256):
-        text = f"{names.shown(name)} is not as it was packed: {AGAIN}, or unpack the file again"
-        raise UsageError(text)
+        raise _changed(name)
     return SubmissionFile(path=name, content=content, executable=one.executable)
+
+
+def _changed(name: str) -> UsageError:
+    return UsageError(f"{names.shown(name)} is not as it was packed: {AGAIN}, or unpack the file again")
 
 
 @contextmanager
@@ -110,26 +126,51 @@ def _opened(path: Path) -> Iterator[tuple[str, _Reader]]:
         if len(members) > _MAX_ENTRIES:
             text = f"expected at most {_MAX_ENTRIES} entries, found {len(members)}"
             raise ValueError(text)
-        by_path = {info.filename: info for info in members}
-        tops = [name.removesuffix(listing.FILE) for name in by_path if name.split("/")[-1] == listing.FILE]
-        top = min(tops, key=len, default="")
+        # Some tools of Windows write the separator of their own system.
+        by_path = {info.filename.replace("\\", "/"): info for info in members}
+        dropped = droppings.among(by_path)
+        lists = [name for name in by_path if name.split("/")[-1] == listing.FILE and name not in dropped]
+        if not lists:
+            _expect_no_inner(by_path)
+        top = min((name.removesuffix(listing.FILE) for name in lists), key=len, default="")
         yield f"{path}: {listing.FILE}", lambda name, most: _from_zip(archive, by_path[f"{top}{name}"], most)
 
 
+def _expect_no_inner(paths: Iterable[str]) -> None:
+    """Raise UsageError where there is a zip in the zip, as gateways of mail make it: the pack may be that one."""
+    inner = [path for path in paths if path.lower().endswith(SUFFIX)]
+    if len(inner) == 1:
+        text = (
+            f"expected a pack, found a zip around one ({names.shown(inner[0])}): unpack it once, and name what is in it"
+        )
+        raise UsageError(text)
+
+
 def _root(path: Path) -> Path | None:
-    """Return the folder that a pack was unpacked to: ``path``, or the one folder in it."""
+    """Return the folder that a pack was unpacked to: ``path``, the one folder in it, or the one in those."""
     if not path.is_dir():
         return None
-    if os.path.lexists(path / listing.FILE):
-        return path
-    below = [entry for entry in path.iterdir() if entry.is_dir() and os.path.lexists(entry / listing.FILE)]
-    return below[0] if len(below) == 1 else None
+    folders = [path]
+    for _ in range(_AROUND + 1):
+        found = [folder for folder in folders if os.path.lexists(folder / listing.FILE)]
+        if found:
+            return found[0] if len(found) == 1 else None
+        folders = list(islice((below for folder in folders for below in _folders(folder)), _MOST_FOLDERS))
+    return None
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    """Yield the folders in one, but for what tools left, and what can't be read."""
+    with suppress(OSError):
+        yield from (entry for entry in folder.iterdir() if entry.is_dir() and not droppings.is_folder(entry.name))
 
 
 def _from_folder(root: Path, name: str, most: int) -> bytes:
     file = root / name
     if not os.path.lexists(file):
         raise KeyError(name)
+    if name != listing.FILE and file.is_file() and file.stat().st_size > most:
+        raise _changed(name)  # by another's line ends, say
     return places.read(file, most, refuse=UsageError)
 
 

@@ -66,12 +66,38 @@ def zipped_again(sent: Path) -> Path:
     return sent.parent / "again.zip"
 
 
+def deep_down(sent: Path) -> Path:
+    """Return the folder that a file manager made of the archive, put into another one."""
+    as_folder(sent)
+    (sent.parent / "mine").mkdir()
+    (sent.parent / "out").rename(sent.parent / "mine/out")
+    (sent.parent / "mine/notes").mkdir()
+    return sent.parent / "mine"
+
+
+def with_backslashes(sent: Path) -> Path:
+    """Return the pack as an old tool of Windows zips it, with what a Mac left in it."""
+    with zipfile.ZipFile(sent) as archive, zipfile.ZipFile(sent.parent / "again.zip", "w") as target:
+        target.writestr("__MACOSX/harness-pack.json", b"x")
+        for info in archive.infolist():
+            target.writestr(info.filename.replace("/", "\\"), archive.read(info))
+    return sent.parent / "again.zip"
+
+
+def called_otherwise(sent: Path) -> Path:
+    """Return the file with a name that a browser made."""
+    return sent.rename(sent.parent / "heron.zip (1)")
+
+
 def as_sent(sent: Path) -> Path:
     """Return the file itself."""
     return sent
 
 
-@pytest.mark.parametrize("form", [as_sent, as_folder, as_nested_folder, zipped_again])
+FORMS = (as_sent, as_folder, as_nested_folder, zipped_again, deep_down, with_backslashes, called_otherwise)
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_a_pack_is_started_in_any_form(
     sent: Path, tmp_path: Path, form: Callable[[Path], Path], capsys: Capture
 ) -> None:
@@ -95,6 +121,22 @@ def test_a_pack_is_started_in_any_form(
     assert [line for line in out.splitlines() if line.startswith(verbs)] == [
         f"{verb} '{tmp_path}/my work'" for verb in verbs
     ]
+
+
+def test_a_zip_around_a_pack_is_a_sentence(sent: Path, tmp_path: Path) -> None:
+    """As a gateway of mail makes it: what to do is said, and nobody is asked for another."""
+    with zipfile.ZipFile(tmp_path / "outer.zip", "w") as archive:
+        archive.write(sent, "mail/heron.zip")
+    with pytest.raises(UsageError, match=r'a zip around one \("mail/heron.zip"\): unpack it once'):
+        begin(tmp_path / "outer.zip", tmp_path / "w")
+
+
+def test_texts_with_other_line_ends_are_a_changed_pack(sent: Path, tmp_path: Path) -> None:
+    """Longer by a byte a line: unpacked in another way they are as they were sent."""
+    file = as_folder(sent) / "START-HERE.txt"
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    with pytest.raises(UsageError, match=r'"START-HERE.txt" is not as it was packed: .* or unpack the file again'):
+        begin(file.parent, tmp_path / "w")
 
 
 def test_a_workspace_of_a_pack_is_called_as_who_was_invited(sent: Path, monkeypatch: pytest.MonkeyPatch) -> None:
