@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -223,9 +224,10 @@ def doctor(
       harness doctor heron.zip --language go
       harness doctor idempotent-payments --paste
     """  # noqa: D301
-    from harness.commands.doctor import doctor
+    from harness.commands.doctor import doctor, refusing_without_names
 
-    found = options.settings_of(context, engine=engine)
+    with refusing_without_names(target or "") if for_paste else nullcontext():
+        found = options.settings_of(context, engine=engine)
     return doctor(
         target,
         language=language,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from harness import console, progress, settings
 from harness.commands import fixes, paste, standing, target
 from harness.commands.diagnosis import Asked, Diagnosis, diagnose
-from harness.errors import ExitCode, UsageError
+from harness.errors import ExitCode, HarnessError, UsageError
 from harness.reports import again
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def doctor(
         text = f"expected an exercise with --language {language}, found none: harness doctor ID --language {language}"
         raise UsageError(text)
     with ExitStack() as stack:
+        if for_paste:
+            stack.enter_context(refusing_without_names(argument or ""))
         wanted = stack.enter_context(target.opened(argument, language, catalogue)) if argument else None
         brought = wanted.brought if wanted else recipes.folders(catalogue.folders)
         with progress.step("looking at the engine"):
@@ -55,13 +58,24 @@ def doctor(
     return ExitCode.HARNESS if found.missing else ExitCode.PASSED
 
 
+@contextmanager
+def refusing_without_names(argument: str) -> Iterator[None]:
+    """Take names out of what is said instead of an answer: it goes where the answer would have gone."""
+    try:
+        yield
+    except HarnessError as error:
+        raise type(error)(_cleaner(argument)(str(error))) from error
+
+
+def _cleaner(argument: str) -> Callable[[str], str]:
+    """Return what takes names, paths and addresses out of a text that is about ``argument``."""
+    is_place = bool(argument) and (os.path.lexists(argument) or os.sep in argument)
+    words = paste.known(*([os.path.realpath(argument), argument] if is_place else []), *_folder())
+    return lambda text: paste.anonymous(text, words)
+
+
 def _without_names(found: Diagnosis, argument: str) -> Diagnosis:
-    here = [os.path.realpath(argument)] if argument and Path(argument).exists() else []
-    words = paste.known(*here, *_folder())
-
-    def clean(text: str) -> str:
-        return paste.anonymous(text, words)
-
+    clean = _cleaner(argument)
     facts = {key: clean(value) for key, value in found.facts.items()}
     return replace(
         found,

@@ -60,7 +60,11 @@ _COMMON = frozenset(
 _SHORTEST = 2
 _AFTER_A_SPACE = r"(?:(?: [^\s/\\'\"<>,;:()]+)? [^\s/\\'\"<>,;:()]*[/\\][^\s'\"<>,;)]+)*"
 """How a path goes on whose folders have spaces in their names: a word or two, and a slash again."""
+_SHOWN = re.compile(r"(<(?:name|path|address)>)")
 _PATTERNS = (
+    # Hosts without a dot look like any word: these are how libraries and TLS name them.
+    (re.compile(r"((?:\bhost=|\bhostname |\bresolve |\bvalid for )')[^']+"), r"\1<name>"),
+    (re.compile(r"(\bcertificate is (?:not )?valid for )[^\s,;:']+(?:, not [^\s,;:]+)?"), r"\1<name>"),
     (re.compile(r"(?<=docker context )(?!use\b)[^\s():,;]+"), "<name>"),
     (re.compile(r"(?<=\blookup )[^\s():,;]+"), "<name>"),
     (re.compile(rf"\b(?:file|npipe|unix)://[^\s'\"<>)]+{_AFTER_A_SPACE}", re.IGNORECASE), "<address>"),
@@ -98,11 +102,18 @@ def known(*places: str, environment: Mapping[str, str] | None = None) -> frozens
 
 def anonymous(text: str, words: Iterable[str]) -> str:
     """Return ``text`` without ``words`` and without anything that looks like a path, an address or a host's name."""
-    for word in sorted(words, key=len, reverse=True):
-        text = re.sub(rf"(?<![^\W_]){re.escape(word)}(?![^\W_])", "<name>", text, flags=re.IGNORECASE)
+    # What looks like a path goes first, whole: without a name in the middle, the rest of it would look like nothing.
     for pattern, shown in _PATTERNS:
         text = pattern.sub(shown, text)
-    return text
+    parts = _SHOWN.split(text)
+    for word in sorted(words, key=len, reverse=True):
+        one = re.compile(rf"(?<![^\W_]){re.escape(word)}(?![^\W_])", re.IGNORECASE)
+        parts = [
+            piece
+            for n, part in enumerate(parts)
+            for piece in ([part] if n % 2 else _SHOWN.split(one.sub("<name>", part)))
+        ]
+    return "".join(parts)
 
 
 def _user() -> Iterator[str]:

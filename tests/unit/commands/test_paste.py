@@ -13,7 +13,8 @@ from harness import engines
 from harness.catalogue.finder import Catalogue
 from harness.commands import paste
 from harness.commands.doctor import doctor
-from harness.errors import EngineError, ExitCode
+from harness.errors import EngineError, ExitCode, UsageError
+from tests.unit import commandline
 
 PLANTED = {
     "USER": "mwallace",
@@ -105,11 +106,21 @@ def test_whatever_looks_like_a_place_is_taken(one: str) -> None:
         ("/data/Kunde ACME AG/box 7/x, then", "<path>, then"),
         ("D:\\Kunde ACME\\x is gone", "<path> is gone"),
         ("/var/lib/docker has 10 MB/s", "<path> has 10 MB/s"),
+        ("HTTPConnectionPool(host='buildbox', port=2375)", "HTTPConnectionPool(host='<name>', port=2375)"),
+        ("Failed to resolve 'buildbox' ([Errno -2])", "Failed to resolve '<name>' ([Errno -2])"),
+        ("certificate is valid for ci, not buildbox", "certificate is valid for <name>"),
+        ("certificate is not valid for 'buildbox'.", "certificate is not valid for '<name>'."),
     ],
 )
 def test_what_is_taken_is_taken_to_its_end(text: str, shown: str) -> None:
     """The stop of a sentence, folders with spaces, hosts of one word, a context that no variable names."""
     assert paste.anonymous(text, ()) == shown
+
+
+@pytest.mark.parametrize("path", ["/Users/Mia Quay/Library/x.sock", "D:\\Mia Quay\\x y\\z", "/data/mia quay/box 7/x"])
+def test_a_name_in_a_path_does_not_save_the_rest_of_it(path: str) -> None:
+    """The path is taken whole, before whose it is."""
+    assert paste.anonymous(f"{path} is gone", {"mia", "path"}) == "<path> is gone"
 
 
 def test_proxies_and_mirrors_are_somebodys_too() -> None:
@@ -173,3 +184,30 @@ def test_paste_of_a_workspace_does_not_say_where_it_is(
     assert "Wallace" not in out
     assert str(tmp_path) not in out
     assert "skeleton" in out
+
+
+@pytest.mark.parametrize("name", ["Mia Wallace/heron.zip", "Mia Wallace/nowhere.zip", "Mia Wallace"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_is_refused_does_not_say_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, *, whole: bool
+) -> None:
+    """A damaged pack, one that is not there, a folder that is no workspace: the sentence may be shown as well."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "Mia Wallace").mkdir()
+    (tmp_path / "Mia Wallace/heron.zip").write_bytes(b"PK\3\4no zip")
+    named = str(tmp_path / name) if whole else name
+    with pytest.raises(UsageError, match="expected") as caught:
+        doctor(named, as_json=False, for_paste=True, engine="fake", catalogue=Catalogue(()))
+    for word in ("Wallace", "heron", "nowhere", str(tmp_path)):
+        assert word not in str(caught.value)
+
+
+@pytest.mark.parametrize("variable", ["HARNESS_CATALOGUE", "HARNESS_SETTINGS"])
+def test_settings_that_are_wrong_do_not_say_where_they_are(tmp_path: Path, variable: str) -> None:
+    """They are read before anything else is, and what is wrong with them may be shown as well."""
+    place = tmp_path / "Mia Wallace"
+    ended = commandline.command("doctor", "--paste", cwd=tmp_path, environment={variable: str(place)})
+    assert ended.code == ExitCode.USAGE
+    assert "expected" in ended.err
+    assert "Wallace" not in ended.err
+    assert str(place) in commandline.command("doctor", cwd=tmp_path, environment={variable: str(place)}).err
