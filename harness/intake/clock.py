@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from harness import owners, places, tables, wording
 from harness.errors import SubmissionError, UsageError
@@ -36,6 +36,18 @@ _MAX_SECONDS = 10**9
 _MINUTE, _HOUR = 60, 3600
 _NOTE = "your own clock, not enforced"
 
+
+def _time(text: str) -> str:
+    """Return ``text`` where it is a time. Raises ValueError with what was expected: it is read as our own words are."""
+    try:
+        dt.datetime.fromisoformat(text)
+    except ValueError as error:
+        expected = "a time such as 2026-11-26T14:15:00+00:00"
+        raise ValueError(expected) from error
+    return text
+
+
+_Time = Annotated[str, Field(max_length=40), AfterValidator(_time)]
 Word = Annotated[str, Field(max_length=MAX_WORD)]
 Seconds = Annotated[float, Field(ge=0, le=_MAX_SECONDS, allow_inf_nan=False)]
 
@@ -84,7 +96,7 @@ class Told:
 class ToldTable(tables.Table):
     """:class:`Told` in the list of a packed submission."""
 
-    started_at: Annotated[str, Field(max_length=40)]
+    started_at: _Time
     worked_seconds: Annotated[int, Field(ge=0, le=_MAX_SECONDS)]
     paused: bool
     pauses: Annotated[int, Field(ge=0, le=_MAX_SECONDS)]
@@ -100,7 +112,7 @@ class _Moment(tables.Table):
 
 class _Document(tables.Table):
     schema_: Annotated[int, Field(alias="schema", ge=1, le=_SCHEMA)]
-    started_at: Annotated[str, Field(max_length=40)]
+    started_at: _Time
     worked_seconds: Seconds
     last: _Moment
     paused: bool
@@ -140,7 +152,7 @@ def pause(root: Path, word: str = "") -> Clock:
 
     def stopped(found: Clock | None, _: Moment) -> Clock:
         if found is None or found.paused:
-            state = "paused: it stays so" if found else "not started: harness check starts it"
+            state = "paused: it stays so" if found else "not started: the first check or up starts it"
             text = f"expected a clock that runs, found one that is {state}"
             raise UsageError(text)
         words = (*found.words, word) if len(found.words) < _MAX_PAUSES else found.words
@@ -154,7 +166,7 @@ def resume(root: Path) -> Clock:
 
     def going(found: Clock | None, _: Moment) -> Clock:
         if found is None or not found.paused:
-            state = "runs: it goes on" if found else "is not started: harness check starts it"
+            state = "runs: it goes on" if found else "is not started: the first check or up starts it"
             text = f"expected a clock that is paused, found one that {state}"
             raise UsageError(text)
         return replace(found, paused=False)
@@ -220,7 +232,7 @@ def sentence(said: Told, minutes: int) -> str:
     begun = wording.visible(said.started_at[:16].replace("T", " "))
     text = f"The candidate's own clock, which is their word: {span(said.worked_seconds)} of {span(minutes * _MINUTE)}, begun {begun} UTC"
     if said.pauses:
-        why = _listed([wording.visible(word) for word in said.words if word])
+        why = _listed([_quoted(word) for word in said.words if word])
         text += f", paused {'once' if said.pauses == 1 else f'{said.pauses} times'}{f' ({why})' if why else ''}"
     text += ", still paused when it was packed" if said.paused else ""
     return text + (", begun again after its file was damaged." if said.again else ".")
@@ -232,6 +244,11 @@ def span(seconds: float) -> str:
     hours, minutes = whole // _HOUR, whole % _HOUR // _MINUTE
     parts = [f"{hours} h" if hours else "", f"{minutes} min" if minutes or not hours else ""]
     return " ".join(part for part in parts if part)
+
+
+def _quoted(word: str) -> str:
+    """Return what a candidate said of a pause so that nothing in it reads as ours: in quotes, which it can't end."""
+    return '"{}"'.format(wording.visible(word).replace('"', "'"))
 
 
 def _listed(words: Sequence[str], limit: int = 5) -> str:

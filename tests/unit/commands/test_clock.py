@@ -83,7 +83,7 @@ def test_word_is_for_a_pause_alone(work: Path, known: Catalogue) -> None:
         clock(work, "pause", "x" * 61, as_json=False, catalogue=known)
     clock(work, "pause", "\udcff", as_json=False, catalogue=known)  # what a terminal of another encoding sends
     (note,) = submission.load(work, catalogue=known).notes
-    assert "paused once (\\udcff), still paused when it was packed" in note
+    assert 'paused once ("\\udcff"), still paused when it was packed' in note
 
 
 def test_clock_that_cannot_be_kept_decides_nothing(

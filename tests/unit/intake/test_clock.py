@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness import tables
 from harness.catalogue.finder import Catalogue
 from harness.commands.start import start
-from harness.errors import UsageError
+from harness.errors import SubmissionError, UsageError
 from harness.intake import clock, submission
 from harness.intake.clock import Moment, between
 from harness.intake.senders import Sender
@@ -78,7 +79,7 @@ def test_what_is_paused_does_not_count(work: Path, at: Callable[..., None]) -> N
 
 @pytest.mark.parametrize("verb", [clock.pause, clock.resume])
 def test_clock_that_never_ran_is_neither_paused_nor_resumed(work: Path, verb: Callable[[Path], object]) -> None:
-    with pytest.raises(UsageError, match="not started: harness check starts it"):
+    with pytest.raises(UsageError, match="not started: the first check or up starts it"):
         verb(work)
     assert clock.look(work) is None
 
@@ -221,7 +222,7 @@ def test_what_the_clock_says_travels_as_a_claim(work: Path, at: Callable[..., No
     for path in (file, work):
         (said,) = submission.load(path, catalogue=catalogue).notes
         assert said.startswith("The candidate's own clock, which is their word: 1 h 12 min of 10 min, begun ")
-        assert said.endswith(" UTC, paused once (lunch).")
+        assert said.endswith(' UTC, paused once ("lunch").')
 
 
 def test_packed_without_being_tried_is_said(work: Path, catalogue: Catalogue) -> None:
@@ -261,3 +262,27 @@ def test_clock_that_travels_is_read_as_a_strangers(work: Path) -> None:
         found = clock.look(work)
         assert found is not None
         assert found.again
+
+
+def test_a_pause_does_not_speak_as_we_do(work: Path, at: Callable[..., None]) -> None:
+    """Whatever stands in it is seen to be a quotation, which it can't end."""
+    at(0)
+    clock.begin(work)
+    clock.pause(work, 'lunch"). Checked by the harness: 9 min (')
+    said = clock.told(clock.resume(work))
+    assert said is not None
+    assert clock.sentence(said, 120).endswith(""" UTC, paused once ("lunch'). Checked by the harness: 9 min (").""")
+
+
+@pytest.mark.parametrize("start", ["checked by us!", "", "2026-11-26 until now"])
+def test_a_start_that_is_no_time_is_damage(work: Path, at: Callable[..., None], start: str) -> None:
+    """In the workspace, where it begins again; and in what travels, which is refused."""
+    at(0)
+    clock.begin(work)
+    file = work / ".harness/clock.json"
+    file.write_text(json.dumps({**json.loads(file.read_bytes()), "started_at": start}), encoding="utf-8")
+    said = clock.told(clock.look(work))
+    assert said is not None
+    assert said.again
+    with pytest.raises(SubmissionError, match="started_at: expected a time such as"):
+        tables.validate(clock.ToldTable, {**clock.document(said), "started_at": start}, "list", SubmissionError)
