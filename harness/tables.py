@@ -54,7 +54,7 @@ T = TypeVar("T", bound=Table)
 
 def parse(table: type[T], data: bytes, where: str, refuse: type[HarnessError]) -> T:
     """Return ``data`` as a ``table``. Raises ``refuse`` naming ``where`` and every problem found."""
-    return validate(table, _document(data, where, refuse), where, refuse)
+    return validate(table, document(data, where, refuse), where, refuse)
 
 
 def validate(table: type[T], document: object, where: str, refuse: type[HarnessError]) -> T:
@@ -62,11 +62,20 @@ def validate(table: type[T], document: object, where: str, refuse: type[HarnessE
     try:
         return table.model_validate(document)
     except ValidationError as error:
-        found = [_sentence(table, problem) for problem in _causes(error.errors(include_url=False))]
-        raise refusal(refuse, where, found) from error
+        raise refusal(refuse, where, _sentences(table, error)) from error
 
 
-def _document(data: bytes, where: str, refuse: type[HarnessError]) -> dict[str, object]:
+def problems(table: type[Table], document: object) -> list[str]:
+    """Return what keeps a parsed document from being a ``table``, a sentence each: for whoever has more to say of it."""
+    try:
+        table.model_validate(document)
+    except ValidationError as error:
+        return _sentences(table, error)
+    return []
+
+
+def document(data: bytes, where: str, refuse: type[HarnessError]) -> dict[str, object]:
+    """Return ``data`` as the TOML document that it is. Raises ``refuse`` naming ``where`` for what is none."""
     if len(data) > MAX_BYTES:
         text = f"expected at most {MAX_BYTES} bytes, found {len(data)}: shorten the file"
         raise refusal(refuse, where, [text])
@@ -94,6 +103,10 @@ def _causes(problems: Sequence[ErrorDetails]) -> list[ErrorDetails]:
             len(place) > len(problem["loc"]) and place[: len(problem["loc"])] == problem["loc"] for place in places
         )
     ]
+
+
+def _sentences(table: type[Table], error: ValidationError) -> list[str]:
+    return [_sentence(table, problem) for problem in _causes(error.errors(include_url=False))]
 
 
 def _sentence(table: type[Table], problem: ErrorDetails) -> str:

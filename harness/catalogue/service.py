@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from pydantic import Field
@@ -31,19 +31,15 @@ def parse_service(exercise: Exercise, data: bytes, where: str = FILE) -> Service
 
     Raises SubmissionError with every problem in it.
     """
-    document = tables.parse(_Service, data, where, SubmissionError)
-    problems = [*_language(exercise, document.language), *_timeouts(exercise, document.timeouts)]
-    if document.build and not any(sandbox.build for sandbox in exercise.sandboxes):
+    raw = tables.document(data, where, SubmissionError)
+    problems = [*tables.problems(_Service, raw), *_language(exercise, raw), *_timeouts(exercise, raw), *_commands(raw)]
+    if raw.get("build") and not any(sandbox.build for sandbox in exercise.sandboxes):
         problems.append(
             "build: expected no such key, because this exercise builds nothing: remove it, hand in what runs"
         )
-    problems += [
-        f"{key}[1]: expected a program, found an empty word: name the command to run"
-        for key, argv in (("build", document.build), ("run", document.run), ("test", document.test))
-        if argv and not argv[0].strip()
-    ]
     if problems:
         raise wording.refusal(SubmissionError, where, problems)
+    document = tables.validate(_Service, raw, where, SubmissionError)
     defaults = {timeout.name: timeout.default_seconds for timeout in exercise.timeouts}
     return Service(
         language=document.language or "",
@@ -63,7 +59,14 @@ def of_starter(exercise: Exercise, files: Sequence[SubmissionFile]) -> Service:
     raise ExerciseError(text)
 
 
-def _language(exercise: Exercise, language: str | None) -> list[str]:
+# What follows looks at the document as it was written: what is wrong in one place must not hide what is in another. What is
+# of the wrong type is the table's to say.
+
+
+def _language(exercise: Exercise, raw: Mapping[str, object]) -> list[str]:
+    language = raw.get("language")
+    if language is not None and not isinstance(language, str):
+        return []
     if language in exercise.languages or (language is None and not exercise.languages):
         return []
     if not exercise.languages:
@@ -73,14 +76,28 @@ def _language(exercise: Exercise, language: str | None) -> list[str]:
     return [f"language: unknown language {quoted(language)}, {suggestion(language, exercise.languages)}"]
 
 
-def _timeouts(exercise: Exercise, declared: dict[str, float]) -> list[str]:
+def _timeouts(exercise: Exercise, raw: Mapping[str, object]) -> list[str]:
+    declared = raw.get("timeouts")
+    if not isinstance(declared, dict):
+        return []
     known = {timeout.name: timeout for timeout in exercise.timeouts}
     problems = []
     for name, seconds in declared.items():
         timeout = known.get(name)
         if timeout is None:
             problems.append(f"timeouts.{ascii(name)[1:-1]}: unknown key, {suggestion(name, known)}")
+        elif isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+            continue
         elif not timeout.minimum_seconds <= seconds <= timeout.maximum_seconds:  # false for nan as well
             low, high = timeout.minimum_seconds, timeout.maximum_seconds
-            problems.append(f"timeouts.{name}: expected {low:g} to {high:g} seconds, found {seconds:g}")
+            problems.append(f"timeouts.{name}: expected {low:g} to {high:g} seconds, found {quoted(seconds)}")
     return problems
+
+
+def _commands(raw: Mapping[str, object]) -> list[str]:
+    first = {key: argv[0] for key in ("build", "run", "test") if isinstance(argv := raw.get(key), list) and argv}
+    return [
+        f"{key}[1]: expected a program, found an empty word: name the command to run"
+        for key, word in first.items()
+        if isinstance(word, str) and not word.strip()
+    ]

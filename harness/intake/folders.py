@@ -11,7 +11,7 @@ import contextlib
 import os
 import re
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from harness.model import Exercise, SubmissionFile
 
 MAX_ENTRIES = 100_000
 """Entries of a folder that are looked at before it is refused."""
+_TOLD = 20
+"""Of what is wrong with a folder, so many things are said; the rest is only counted."""
 _LISTED = 500
 """Of what stays behind, so many paths are kept to be named; the rest is only counted."""
 PACKED_FOLDER = "submissions"
@@ -52,22 +54,25 @@ class _Entry:
 def read(exercise: Exercise, root: Path, *, listed: int = _LISTED) -> Contents:
     """Return what ``exercise`` asks for from ``root``, at most ``listed`` paths of what stays behind named.
 
-    Raises SubmissionError naming the file that can't be taken.
+    Raises SubmissionError naming every file that can't be taken.
     """
     wanted = matcher(exercise.submit)
     taken: list[_Entry] = []
     left: list[str] = []
+    problems: list[str] = []
     entries, dropped = _walk(root)
     for entry in entries:
         below = f"{entry.path}/x"
         if wanted(entry.path) or (not entry.regular and wanted(below)):
-            _accept(entry, taken, exercise)
+            if wrong := _wrong(entry):
+                problems.append(wrong)
+            else:
+                taken.append(entry)
         else:
             left.append(entry.path)
-    clash = names.collision(entry.path for entry in taken)
-    if clash:
-        text = f"{names.shown(clash[0])} and {names.shown(clash[1])} are one name on some file systems: rename one"
-        raise SubmissionError(text)
+    problems += _together(taken, exercise)
+    if problems:
+        raise SubmissionError(_told(problems))
     files: list[SubmissionFile] = []
     room = exercise.max_bytes
     for entry in sorted(taken, key=lambda entry: entry.path):
@@ -136,21 +141,33 @@ def _regex(glob: str) -> str:
     return text
 
 
-def _accept(entry: _Entry, taken: list[_Entry], exercise: Exercise) -> None:
+def _wrong(entry: _Entry) -> str:
+    """Return why a file that was asked for can't be taken; empty when it can."""
     if not entry.regular:
-        text = f"{names.shown(entry.path)} is a link or a special file: replace it by the file itself, or remove it"
-        raise SubmissionError(text)
+        return f"{names.shown(entry.path)} is a link or a special file: replace it by the file itself, or remove it"
     wrong = names.fault(entry.path)
-    if wrong:
-        text = f"the name {names.shown(entry.path)} {wrong}: rename that file"
-        raise SubmissionError(text)
-    if len(taken) == exercise.max_files:
-        text = (
-            f"expected at most {exercise.max_files} files, found more ({names.shown(entry.path)} is one too many): "
-            "remove what was not asked for"
+    return f"the name {names.shown(entry.path)} {wrong}: rename that file" if wrong else ""
+
+
+def _together(taken: Sequence[_Entry], exercise: Exercise) -> Iterator[str]:
+    """Yield why files that could be taken one by one can't be taken together."""
+    if clash := names.collision(entry.path for entry in taken):
+        yield f"{names.shown(clash[0])} and {names.shown(clash[1])} are one name on some file systems: rename one"
+    if len(taken) > exercise.max_files:
+        more = names.shown(taken[exercise.max_files].path)
+        yield (
+            f"expected at most {exercise.max_files} files, found {len(taken)} ({more} is one too many): remove what was not "
+            "asked for"
         )
-        raise SubmissionError(text)
-    taken.append(entry)
+
+
+def _told(problems: Sequence[str]) -> str:
+    """Return all that is wrong in a folder as one text, so that nobody mends one thing to hear of the next."""
+    if len(problems) == 1:
+        return problems[0]
+    more = len(problems) - _TOLD
+    lines = [*problems[:_TOLD], *([f"and {more} more"] if more > 0 else [])]
+    return "\n  ".join((f"{len(problems)} things keep these files from travelling", *lines))
 
 
 def _walk(root: Path) -> tuple[list[_Entry], list[str]]:

@@ -238,6 +238,30 @@ def test_service_says_what_is_wrong(tiny: Exercise, text: str, words: str) -> No
     assert str(caught.value).startswith("service.toml: ")
 
 
+def test_service_says_all_that_is_wrong_at_once(tiny: Exercise) -> None:
+    """What is of a wrong type, and what this exercise does not have: nobody mends the one to hear of the other."""
+    text = (
+        'language = "cobol"\nrun = []\nbiuld = ["x"]\ntest = [" "]\n[timeouts]\nwait_seconds = "1"\nother_seconds = 1\n'
+    )
+    with pytest.raises(SubmissionError) as caught:
+        manifest.parse_service(_timed(tiny), text.encode())
+    first, *lines = str(caught.value).splitlines()
+    assert first == "service.toml: 6 problems"
+    places = ("run:", "timeouts.wait_seconds:", "biuld:", "language:", "timeouts.other_seconds:", "test[1]:")
+    assert [line.split()[0] for line in lines] == list(places)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['language = 3\nrun = ["a"]', 'language = "go"\nrun = ["a"]\ntimeouts = 3', 'language = "go"\nrun = [1]\n'],
+)
+def test_service_of_a_wrong_type_is_said_once(tiny: Exercise, text: str) -> None:
+    """By what reads the table, and by nothing else."""
+    with pytest.raises(SubmissionError) as caught:
+        manifest.parse_service(_timed(tiny), text.encode())
+    assert len(str(caught.value).splitlines()) == 1
+
+
 def test_service_with_a_build_is_refused_where_nothing_is_built(source: str) -> None:
     """A build command that nobody would run is said, not ignored."""
     text = b'build = ["make"]\nrun = ["./run"]'

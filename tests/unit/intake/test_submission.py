@@ -150,7 +150,7 @@ def test_caps_hold_exactly(tiny: Exercise, folder: Path) -> None:
         (folder / f"{number}.py").touch()
     assert len(taken(tiny, folder)) == 20
     (folder / "18.py").touch()
-    assert "expected at most 20 files, found more" in refusal(tiny, folder)
+    assert "expected at most 20 files, found 21 (" in refusal(tiny, folder)
 
 
 def test_sparse_giant_is_refused_without_being_read(tiny: Exercise, folder: Path) -> None:
@@ -407,3 +407,19 @@ def test_where_no_workspace_is_what_to_do_is_said(tmp_path: Path) -> None:
         (tmp_path / name / workspace.FOLDER).mkdir(parents=True)
         (tmp_path / name / workspace.FOLDER / workspace.FILE).write_text("{}")
     assert said().endswith('but below it ("finch", "my heron"): name it, or go there')
+
+
+def test_all_that_cannot_travel_is_said_at_once(tiny: Exercise, folder: Path) -> None:
+    """Links, names, and two that are one; after a number of them the rest is counted."""
+    (folder / "loop.py").symlink_to("solve.py")
+    (folder / "a\nb.py").write_bytes(b"")
+    for name in ("one.py", "One.py"):
+        (folder / name).write_bytes(b"")
+    text = refusal(tiny, folder)
+    assert text.startswith("3 things keep these files from travelling\n  ")
+    for words in ('"loop.py" is a link', '"a\\nb.py" has characters', '"one.py" are one name'):
+        assert words in text or words.replace("one.py", "One.py") in text
+    for number in range(25):
+        (folder / f"loop{number}.py").symlink_to("solve.py")
+    assert refusal(tiny, folder).splitlines()[0].startswith("28 things")
+    assert refusal(tiny, folder).splitlines()[-1] == "  and 8 more"
