@@ -55,7 +55,8 @@ def listing(exercise: Exercise, root: Path, *, as_json: bool) -> None:
     size = sum(len(file.content) for file in contents.files)
     _say(
         f"{count(len(contents.files), 'file')} of at most {exercise.max_files}, {size} bytes of at most "
-        f"{exercise.max_bytes}. With them go, as your word, your alias, how your last checks ended and what your clock says. "
+        f"{exercise.max_bytes}. With them go, as your word, your alias, variant and pack, when it was packed and whether it was "
+        "tried, how your last checks ended, what your clock says, and what tells this workspace from others. "
         "This is the list alone: what you packed before is as it was."
     )
     _warn(warned)

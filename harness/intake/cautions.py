@@ -13,7 +13,13 @@ from harness.model import SubmissionFile
 _KEY_FILES = ("id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore")
 _KEYRINGS = (".netrc", ".pgpass", ".npmrc", ".pypirc", ".git-credentials", "credentials.json", "*.kdbx")
 _SECRETS = (
-    (re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----"), "a private key"),
+    (re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"), "a private key"),
+    (
+        re.compile(rb"(?i)\baws_?secret_?(?:access_?)?key\b[\"']?\s*[:=]\s*[\"']?[0-9a-z/+]{40}(?![0-9a-z/+])"),
+        "a key of a cloud account",
+    ),
+    (re.compile(rb"\bsk-(?:ant-|proj-|svcacct-)?[0-9A-Za-z_-]{32,}"), "a key of a service for language models"),
+    (re.compile(rb"\b(?:sk|rk)_live_[0-9A-Za-z]{20,}"), "a key of a payment provider"),
     (re.compile(rb"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"), "a key of a cloud account"),
     (re.compile(rb"\bAIza[0-9A-Za-z_-]{35}\b"), "a key of a cloud account"),
     (re.compile(rb"\b(?:gh[pousr]_[0-9A-Za-z]{36}|github_pat_\w{50,}|glpat-[\w-]{20})\b"), "a token of a code host"),
@@ -51,13 +57,19 @@ def _secret(file: SubmissionFile) -> list[str]:
     name = file.path.rpartition("/")[2].lower()
     if (name == ".env" or name.startswith(".env.")) and name not in _MODELS:
         return ["holds the settings of one machine, secrets as well: leave it out unless it is meant to travel"]
-    found = next((what for pattern, what in _SECRETS if pattern.search(file.content)), "")
+    text = _without_zeros(file.content)
+    found = next((what for pattern, what in _SECRETS if pattern.search(text)), "")
     if not found and any(fnmatch.fnmatchcase(name, pattern) for pattern in _KEY_FILES):
         found = "a key by its name"
     if not found and name in _KEYRINGS:
         found = "a file of passwords by its name"
     advice = "leave it out unless it was made for this exercise and opens nothing of yours"
     return [f"looks like {found}: {advice}"] if found else []
+
+
+def _without_zeros(content: bytes) -> bytes:
+    """Return text of UTF-16, as some systems save it, so that what is plain in it can be found; else what was given."""
+    return content.replace(b"\0", b"") if content.startswith((b"\xff\xfe", b"\xfe\xff")) else content
 
 
 def _binary(file: SubmissionFile) -> list[str]:

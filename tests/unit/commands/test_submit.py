@@ -305,7 +305,13 @@ def test_list_shows_everything_and_packs_nothing(
     assert all(f"left     left{n}.dat  (not asked for)" in said.out for n in range(30))
     assert ".git/ (1 file)  (made by a system, an editor or a tool)" in said.out
     shown = " ".join(said.out.split())
-    assert "With them go, as your word, your alias, how your last checks ended and what your clock says." in shown
+    for words in (
+        "as your word, your alias, variant and pack,",
+        "how your last checks ended",
+        "your clock",
+        "this workspace",
+    ):
+        assert words in shown
     assert "This is the list alone: what you packed before is as it was." in shown
     assert 'warning: "key.txt" looks like a private key' in said.err
     hand_in(only_list=True, as_json=True)

@@ -27,6 +27,12 @@ def said(path: str, content: bytes, here: tuple[Path, ...] = (HOME,)) -> list[st
         ("app.py", b'KEY = "AKIA' + b"A" * 16 + b'"', "a key of a cloud account"),
         ("app.py", b'T = "ghp_' + b"a" * 36 + b'"', "a token of a code host"),
         ("app.py", b'T = "xoxb-' + b"1" * 24 + b'"', "a token of a chat"),
+        ("cfg.py", b"AWS_SECRET_ACCESS_KEY = '" + b"aB3/" * 10 + b"'", "a key of a cloud account"),
+        ("cfg.json", b'{"aws_secret_access_key": "' + b"aB3/" * 10 + b'"}', "a key of a cloud account"),
+        ("app.py", b'K = "sk-ant-api03-' + b"aB3_" * 10 + b'"', "a key of a service for language models"),
+        ("app.py", b"K = 'sk-" + b"aB3c" * 12 + b"'", "a key of a service for language models"),
+        ("app.py", b"K = 'sk_live_" + b"aB3c" * 6 + b"'", "a key of a payment provider"),
+        ("me.asc", b"-----BEGIN PGP PRIVATE KEY BLOCK-----\nx", "looks like a private key"),
         ("sub/.netrc", b"machine x", "a file of passwords by its name"),
         (".env", b"A=1", "holds the settings of one machine"),
         ("conf/.env.local", b"A=1", "holds the settings of one machine"),
@@ -58,11 +64,19 @@ def test_what_may_not_be_meant_to_travel_is_said(path: str, content: bytes, word
         ("env.py", b""),
         ("run.py", b"#!/usr/bin/python3\nprint(1)\r\n"),
         ("note.txt", b"see /home/other/work"),
+        ("app.py", b"K = 'sk_test_" + b"aB3c" * 6 + b"'"),
+        ("web.css", b".mask-and-a-very-long-name-of-a-class-of-css {} .sk-short {}"),
+        ("cfg.py", b"AWS_SECRET_ACCESS_KEY = os.environ['AWS_SECRET_ACCESS_KEY']"),
         ("utf16.txt", b""),
     ],
 )
 def test_what_is_plainly_theirs_is_sent_without_a_word(path: str, content: bytes) -> None:
     assert said(path, content) == []
+
+
+def test_a_key_in_text_of_another_encoding_is_found() -> None:
+    """As some systems save it: every other byte is zero."""
+    assert "looks like a private key" in said("key.txt", KEY.decode().encode("utf-16"))[0]
 
 
 def test_home_that_says_nothing_is_not_looked_for() -> None:
