@@ -10,6 +10,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from harness import console, owners, progress, settings
@@ -18,7 +19,7 @@ from harness.catalogue.finder import Catalogue
 from harness.commands import standing, trial
 from harness.commands.opening import Opener
 from harness.engines.base import SandboxState
-from harness.errors import EngineError, ExitCode, HarnessError
+from harness.errors import EngineError, ExitCode, HarnessError, UsageError
 from harness.grading.job import Job
 from harness.grading.runner import Task
 from harness.intake import workspace
@@ -69,22 +70,22 @@ def _held(here: Workspace, opener: Opener, claim: state.Claim) -> ExitCode:
             task, identity = _task(here), f"up-{secrets.token_hex(4)}"
 
             def retake() -> Job:
-                claim.expect_place()
-                return held.job_of(runner.job(task, identity), pair.script())
+                now = replace(task, path=str(claim.where()))
+                return held.job_of(runner.job(now, identity), pair.script())
 
             job = retake()
             # The images are there now: what was downloaded or built took nobody's time.
-            trial.clock_of(here, begin=True)
+            trial.clock_of(replace(here, root=claim.where()), begin=True)
             holding = stack.enter_context(opened(runner.engine, job, retake, say))
             holding.offered = faults.described(pair)
             forwarder = holding.forwarder()
             stack.callback(forwarder.close)
             office = Office(stack.enter_context(owners.scratch(job.owner)), holding)
             stack.callback(office.close)
-            claim.expect_place()
+            here = replace(here, root=claim.where())
             _tell(here, holding, forwarder, office)
         _say_how(here, holding, forwarder)
-        _follow(here, holding)
+        _follow(here, claim, holding)
         console.notice("ending: the sandboxes and all that they hold are removed")
     return ExitCode.PASSED
 
@@ -132,10 +133,10 @@ def _wrapped(head: str, names: Sequence[str]) -> list[str]:
     )
 
 
-def _follow(here: Workspace, holding: Holding) -> None:
+def _follow(here: Workspace, claim: state.Claim, holding: Holding) -> None:
     """Say what happens until it is over. Raises HarnessError when it is although nobody ended it."""
     name = holding.job.exercise.main.name
-    watch = _Watch(holding)
+    watch, place = _Watch(holding), _Place(claim)
     with _status(here.root.name) as show:
         while not holding.over.is_set():
             with contextlib.suppress(queue.Empty):
@@ -143,6 +144,8 @@ def _follow(here: Workspace, holding: Holding) -> None:
                     console.notice(text)
             if ended := watch.look():
                 console.notice(f"{name} {ended}: see harness logs {name}")
+            if text := place.look():
+                console.notice(text)
             show(f"{name} {watch.word()}")
             if owners.seconds_left(holding.job.owner) < _MARGIN_SECONDS:
                 console.notice(f"it was up for {held.LONGEST_SECONDS // 3600} hours, which is the longest")
@@ -153,6 +156,24 @@ def _follow(here: Workspace, holding: Holding) -> None:
     if holding.reason:
         text = f"expected the scenario to be held until somebody ends it, found: {holding.reason}"
         raise HarnessError(text)
+
+
+class _Place:
+    """Sees the workspace called otherwise, or without what its verbs find it by."""
+
+    def __init__(self, claim: state.Claim) -> None:
+        self._claim = claim
+        self._last = str(claim.root)
+
+    def look(self) -> str:
+        """Return what became of it since the last look, and what to do; empty when it is as it was."""
+        try:
+            now = str(self._claim.where())
+            text = f"the workspace is {now} now: what is up goes on, and its verbs find it there"
+        except UsageError as error:
+            now = text = str(error)
+        last, self._last = self._last, now
+        return "" if now == last else text
 
 
 class _Watch:

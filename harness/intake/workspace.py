@@ -108,7 +108,7 @@ def _nearest(here: Path) -> str:
     if os.path.isfile(here / BRIEF):  # noqa: PTH113 - as above
         return (
             f', but a {BRIEF} whose {FOLDER} is gone: "harness start ID --into DIR", of what you began with, makes a new one in '
-            f"DIR; copy DIR/{FOLDER} to here, and your files go on as they are"
+            f"DIR; copy DIR/{FOLDER} to here, and your files go on as they are. What is up of it ends by Ctrl-C where it runs"
         )
     return ': make one with "harness start ID", or name it'
 

@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import socket
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ FILE = "up.json"
 LOCK = "up.lock"
 _MAX_BYTES = 64 * 1024
 _TRY_SECONDS = 0.5
+_PATH_BYTES = 1024
+"""What macOS writes a path to."""
 _COMING = "wait until it says that it is up, or end it with Ctrl-C where it runs"
 
 
@@ -51,18 +54,26 @@ class Claim:
     place: int
     """Its ``.harness``, open: it is that also when it is called otherwise by now."""
 
-    def expect_place(self) -> None:
-        """Raise UsageError when the workspace is somewhere else by now, or gone."""
-        try:
-            same = os.path.samestat(os.stat(self.root / workspace.FOLDER), os.fstat(self.place))  # noqa: PTH116 - as below
-        except OSError:
-            same = False
-        if not same:
-            text = (
-                f"expected the workspace where it came up, {self.root}, found it renamed, moved or removed: end this up (harness "
-                'down where it is now, or Ctrl-C), and run "harness up" there'
-            )
-            raise UsageError(text)
+    def where(self) -> Path:
+        """Return where the workspace is now, whatever it is called by now. Raises UsageError when nobody can tell, or it is gone."""
+        for root in (self.root, *_places(self.place)):
+            with contextlib.suppress(OSError):
+                if os.path.samestat(os.stat(root / workspace.FOLDER), os.fstat(self.place)):  # noqa: PTH116 - as below
+                    return root
+        text = (
+            f"expected the workspace that came up at {self.root}, found its {workspace.FOLDER} moved out of it, or removed: end "
+            "this up with Ctrl-C where it runs; nothing of your work is touched"
+        )
+        raise UsageError(text)
+
+
+def _places(folder: int) -> Iterator[Path]:
+    """Yield where the workspace is of the open ``folder``, as the kernel knows it: Linux, then macOS."""
+    with contextlib.suppress(OSError):
+        yield Path(f"/proc/self/fd/{folder}").readlink().parent
+    if sys.platform == "darwin":
+        with contextlib.suppress(OSError):
+            yield Path(os.fsdecode(fcntl.fcntl(folder, fcntl.F_GETPATH, bytes(_PATH_BYTES)).rstrip(b"\0"))).parent
 
 
 @contextlib.contextmanager
@@ -82,10 +93,12 @@ def claimed(root: Path) -> Iterator[Claim]:
         in_order = True
         try:
             write(root, Running(pid=os.getpid(), owner="", run="", socket="", urls={}))
-            yield Claim(root=root, place=place)
+            claim = Claim(root=root, place=place)
+            yield claim
         except EngineError:
-            found = read(root)
-            in_order = found is None or not found.owner
+            with contextlib.suppress(UsageError):
+                found = read(claim.where())
+                in_order = found is None or not found.owner
             raise
         finally:
             if in_order:

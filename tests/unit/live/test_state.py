@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -155,17 +156,43 @@ def test_one_that_comes_up_is_neither_up_nor_away(root: Path) -> None:
         state.connected(root)
 
 
-def test_a_workspace_that_was_renamed_is_told_from_its_name(tmp_path: Path) -> None:
+def test_a_workspace_that_was_renamed_is_found(tmp_path: Path) -> None:
     """Its file goes with it, also when something else has its name by now."""
-    before, after = tmp_path / "before", tmp_path / "after"
+    before, after = tmp_path / "before", tmp_path / "af ter"
     (before / ".harness").mkdir(parents=True)
     with state.claimed(before) as claim:
-        claim.expect_place()
+        assert claim.where() == before
         before.rename(after)
-        with pytest.raises(UsageError, match="found it renamed, moved or removed"):
-            claim.expect_place()
+        assert claim.where() == after
         (before / ".harness").mkdir(parents=True)
-        with pytest.raises(UsageError, match="renamed"):
-            claim.expect_place()
+        assert claim.where() == after
         assert state.read(after) is not None
     assert state.read(after) is None
+
+
+def test_a_renamed_workspace_whose_engine_failed_did_not_end_in_order(tmp_path: Path) -> None:
+    """What says whose the rest is stays with it."""
+    before, after = tmp_path / "before", tmp_path / "after"
+    (before / ".harness").mkdir(parents=True)
+
+    def fails() -> None:
+        with state.claimed(before):
+            state.write(before, running(before))
+            before.rename(after)
+            raise EngineError
+
+    with pytest.raises(EngineError):
+        fails()
+    assert state.read(after) == running(before)
+
+
+def test_a_workspace_without_its_facts_says_how_what_is_up_ends(tmp_path: Path) -> None:
+    """Nobody finds it any more, so whoever runs it must end it."""
+    (tmp_path / "w/.harness").mkdir(parents=True)
+    with state.claimed(tmp_path / "w") as claim:
+        shutil.rmtree(tmp_path / "w/.harness")
+        with pytest.raises(UsageError, match="moved out of it, or removed: end this up with Ctrl-C"):
+            claim.where()
+        (tmp_path / "w/.harness").mkdir()
+        with pytest.raises(UsageError, match="moved out of it, or removed"):
+            claim.where()

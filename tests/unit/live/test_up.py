@@ -6,6 +6,7 @@ import contextlib
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -214,15 +215,30 @@ def test_a_shell_has_the_keys_the_size_and_the_terminal_back(up: Up) -> None:
             os.close(end)
 
 
-def test_one_that_is_renamed_says_what_to_do(up: Up) -> None:
-    """It can't build what it does not find, and it ends in order where it is now."""
+def test_one_that_is_renamed_goes_on(up: Up) -> None:
+    """It says so, builds what is there now, and ends in order where it is now."""
     up.folder = up.folder.rename(up.root / "otter")
+    up.wait_for("/otter now: what is up goes on")
+    (up.folder / "mode").write_text("hush\n")
     again = up.client("reload")
-    assert again.code == 4
-    assert "found it renamed, moved or removed: end this up (harness down" in again.err
+    assert (again.code, again.err) == (0, ""), again
+    assert up.client("logs", "berth").out.endswith("hush\n")
     down = up.client("down")
     assert (down.code, down.err) == (0, "down: nothing of it is left\n")
     assert up.process.wait(60) == 0
+    assert up.left() == []
+
+
+def test_one_that_lost_its_facts_says_how_to_end_it(up: Up) -> None:
+    """At once, where it runs, and to whoever asks for it in the workspace."""
+    (up.folder / "BRIEF.md").write_text("what to do\n")
+    shutil.rmtree(up.folder / ".harness")
+    up.wait_for("moved out of it, or removed: end this up with Ctrl-C where it runs")
+    down = up.client("down")
+    assert down.code == 4
+    assert "What is up of it ends by Ctrl-C where it runs" in down.err
+    up.process.send_signal(signal.SIGINT)
+    assert up.process.wait(60) == 130
     assert up.left() == []
 
 
