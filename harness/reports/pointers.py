@@ -117,7 +117,12 @@ class Pointer:
 
 def is_source(path: str) -> bool:
     """Whether a file is program text that is not a test."""
-    return _SOURCE.search(path) is not None and not is_test(path)
+    return is_program(path) and not is_test(path)
+
+
+def is_program(path: str) -> bool:
+    """Whether a file is program text, a test or not."""
+    return _SOURCE.search(path) is not None
 
 
 def is_test(path: str) -> bool:

@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from harness import marking, names, scoring, store
+from harness import marking, names, patches, scoring, store
 from harness.errors import HarnessError, UsageError
 from harness.marking import Standing
 from harness.model import Check, Grading, Outcome, Status, Verdict
 from harness.reports import words
-from harness.reports.cohort import statistics
+from harness.reports.cohort import alike, fingerprints, statistics
 from harness.reports.cohort.model import (
     GRADED,
+    Alike,
     Candidate,
     CheckMark,
     ClosedGate,
@@ -44,6 +45,7 @@ class _Row:
     candidate: Candidate
     grading: Grading
     standing: Standing | None
+    wrote: frozenset[int]
 
 
 def read(results: Path) -> Cohort:
@@ -57,17 +59,23 @@ def read(results: Path) -> Cohort:
         raise UsageError(text)
     people, damaged = store.everybody(results)
     marked: dict[Path, Standing] = {}
+    written: dict[Path, frozenset[int]] = {}
     wrong: list[Damaged] = []
     for person in people:
         for one in (mine[-1] for mine in _by_exercise(person).values()):
+            file = one.kept.file
             try:
-                standing = marking.standing_of(one.kept.file.parent, one.grading)
+                written[file] = fingerprints.of(store.changes(file))
             except HarnessError as error:
-                wrong.append(Damaged(file=one.kept.file.parent.parent, why=f"marks of people: {error}"))
+                wrong.append(Damaged(file=file.with_name(patches.FILE), why=f"not compared with others: {error}"))
+            try:
+                standing = marking.standing_of(file.parent, one.grading)
+            except HarnessError as error:
+                wrong.append(Damaged(file=file.parent.parent, why=f"marks of people: {error}"))
                 continue
             if standing is not None:
-                marked[one.kept.file] = standing
-    return cohort(people, (*damaged, *wrong), results, marked)
+                marked[file] = standing
+    return cohort(people, (*damaged, *wrong), results, marked, written)
 
 
 def cohort(
@@ -75,17 +83,20 @@ def cohort(
     damaged: Iterable[Damaged],
     results: Path,
     marked: Mapping[Path, Standing] = MappingProxyType({}),
+    written: Mapping[Path, frozenset[int]] = MappingProxyType({}),
 ) -> Cohort:
     """Return the cohort of ``people``, each sender's gradings together and the last one last; paths are from ``results``.
 
-    ``marked`` is how those of them stand that people mark, by their ``result.json``.
+    ``marked`` is how those of them stand that people mark, ``written`` the fingerprints of what they wrote, by their
+    ``result.json``.
     """
     graded: dict[_Key, list[_Row]] = defaultdict(list)
     for person in people:
         for key, mine in _by_exercise(person).items():
             last = mine[-1]
             standing = marked.get(last.kept.file)
-            graded[key].append(_Row(_candidate(mine, results, standing), last.grading, standing))
+            wrote = written.get(last.kept.file, frozenset())
+            graded[key].append(_Row(_candidate(mine, results, standing), last.grading, standing, wrote))
     unknown = [row.candidate for row in graded.pop(("", ""), [])]
     return Cohort(
         exercises=tuple(_exercise(graded[key]) for key in sorted(graded)),
@@ -121,10 +132,29 @@ def _exercise(rows: Sequence[_Row]) -> ExerciseCohort:
         median=statistics.median(totals),
         skills=_columns(newest.skills, comparable),
         checks=tuple(_items(declared, ended, complete)),
+        submissions=sum(candidate.submissions for candidate in ranked),
+        gradings=sum(len(candidate.earlier) + 1 for candidate in ranked),
         complete=len(complete),
         agreement=marking.agreements(row.standing for row in rows if row.standing is not None),
         candidates=tuple(sorted(ranked, key=_by_rank)),
         notes=_notes(gradings, ranked),
+        alike=_alike(rows),
+    )
+
+
+def _alike(rows: Iterable[_Row]) -> tuple[Alike, ...]:
+    named = {row.candidate.folder: row for row in rows}
+    return tuple(
+        Alike(
+            one=named[pair.one].candidate.name,
+            other=named[pair.other].candidate.name,
+            one_folder=pair.one,
+            other_folder=pair.other,
+            share=pair.share,
+            of_one=pair.of_one,
+            of_other=pair.of_other,
+        )
+        for pair in alike.pairs({folder: row.wrote for folder, row in named.items()})
     )
 
 
@@ -306,7 +336,8 @@ def _notes(gradings: Sequence[Grading], candidates: Sequence[Candidate]) -> tupl
         (len(bars) > 1, f"{len(bars)} different bars: a verdict is by the bar of its own grading."),
         (
             weaker > 0,
-            f"{weaker} of {count(len(graded), 'grading')} ran on a machine that enforces less than the standard class.",
+            f"{weaker} of {count(len(graded), 'candidate')} {'was' if weaker == 1 else 'were'} graded on a machine that "
+            "enforces less than the standard class.",
         ),
     )
     return tuple(text for holds, text in said if holds)

@@ -9,7 +9,7 @@ from harness.reports import table
 from harness.reports.cohort import reading
 from harness.reports.cohort.model import GRADED, Candidate, Cohort, ExerciseCohort, SkillColumn
 from harness.reports.table import Row, Sort
-from harness.reports.text import columns, number, one_line, padded, visible, wrapped
+from harness.reports.text import WHOLE, columns, number, one_line, padded, visible, wrapped
 
 _LABEL = 10
 _LONGEST_NAME = 24
@@ -37,10 +37,23 @@ def lines(cohort: Cohort, sort: Sort = Sort.SCORE) -> list[str]:
 def _exercise(exercise: ExerciseCohort, sort: Sort) -> list[str]:
     about = f"{one_line(exercise.id, 80)} {one_line(exercise.version, 40)} | {reading.summary(exercise)}"
     notes = (line for note in exercise.notes for line in wrapped(note, first="NOTE".ljust(_LABEL), rest=" " * _LABEL))
-    return [*wrapped(about, rest="  "), *notes, *table.lines(map(_row, exercise.candidates), sort), *_skills(exercise)]
+    rows = [_row(one, reading.nearest(one, exercise.alike)) for one in exercise.candidates]
+    return [*wrapped(about, rest="  "), *notes, *_alike(exercise), *table.lines(rows, sort), *_skills(exercise)]
 
 
-def _row(one: Candidate) -> Row:
+def _alike(exercise: ExerciseCohort) -> list[str]:
+    found = reading.alike_groups(exercise)
+    texts = [*(f"{text}." for text in found), *([reading.ALIKE_MEANS] if found else [])]
+    return [
+        line
+        for n, text in enumerate(texts)
+        for line in wrapped(
+            one_line(text, WHOLE), first=("" if n else "ALIKE").ljust(_LABEL), rest=" " * _LABEL
+        )
+    ]
+
+
+def _row(one: Candidate, near: str = "") -> Row:
     return Row(
         name=one.name,
         verdict=str(one.verdict),
@@ -50,7 +63,7 @@ def _row(one: Candidate) -> Row:
         seconds=one.seconds,
         path=one.path,
         note=f"graded {len(one.earlier) + 1} times" if one.earlier else "",
-        why=_why(one),
+        why=(*_why(one), *([f"nearly the same code as {one_line(near, WHOLE)}"] if near else [])),
     )
 
 
@@ -58,7 +71,12 @@ def _why(one: Candidate) -> tuple[str, ...]:
     if one.verdict in GRADED:
         return tuple(filter(None, [reading.gate(one)]))
     between = reading.points(one)
-    return (*((f"between {between.replace(' to ', ' and ')} points",) if between else ()), *one.why[:1])
+    was = reading.decided_before(one)
+    texts = (
+        f"undecided: between {between.replace(' to ', ' and ')} points" if between else "",
+        f"the same submission, graded before ({was.folder}): {was.verdict}, {number(was.earned)}" if was else "",
+    )
+    return (*filter(None, texts), *one.why[:1])
 
 
 def _skills(exercise: ExerciseCohort) -> list[str]:

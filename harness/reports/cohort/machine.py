@@ -11,6 +11,7 @@ from typing import cast
 from harness import store
 from harness.model import Json
 from harness.reports import cells
+from harness.reports.cohort import reading
 from harness.reports.cohort.model import GRADED, SCHEMA, Candidate, Cohort, ExerciseCohort
 
 _LONGEST = 1000
@@ -98,5 +99,6 @@ COLUMNS: Mapping[str, Callable[[ExerciseCohort | None, Candidate], str | float |
     "human points": lambda _, one: one.human.points if one.human else None,
     "human possible": lambda _, one: one.human.possible if one.human else None,
     "human items open": lambda _, one: one.human.open if one.human else None,
+    "nearly the same as": lambda exercise, one: reading.nearest(one, exercise.alike) if exercise else "",
 }
 """Heading of a column of ``index.csv`` -> what stands there; None is an empty cell. Columns are only ever added, at the end."""

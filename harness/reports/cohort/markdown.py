@@ -27,9 +27,17 @@ def _exercise(exercise: ExerciseCohort) -> list[str]:
         f"{_text(reading.summary(exercise))}.",
         "\n".join(f"- {_text(note)}" for note in exercise.notes),
         _candidates(exercise),
+        *_alike(exercise),
         *(["Without a total, in no rank and no median:", _listed(apart)] if apart else []),
         _checks(exercise),
     ]
+
+
+def _alike(exercise: ExerciseCohort) -> list[str]:
+    found = reading.alike_groups(exercise)
+    if not found:
+        return []
+    return ["Nearly the same code:", "\n".join(f"- {_text(one)}." for one in found), _text(reading.ALIKE_MEANS)]
 
 
 def _candidates(exercise: ExerciseCohort) -> str:

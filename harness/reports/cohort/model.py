@@ -142,6 +142,22 @@ class Item:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Alike:
+    """Two candidates whose program text is nearly the same, as far as it is not the starter's: a share of text, no verdict."""
+
+    one: str
+    """Name of a candidate."""
+    other: str
+    one_folder: str
+    """Of the grading that counts, as in :class:`Candidate`."""
+    other_folder: str
+    share: float
+    """Of the text of whoever wrote less, how much the other has too: from ``harness.reports.cohort.alike.SHARE`` to 1."""
+    of_one: float
+    of_other: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SkillColumn:
     """A skill over all candidates whose total can be compared."""
 
@@ -163,6 +179,10 @@ class ExerciseCohort:
     """Of the totals of those that passed or failed."""
     skills: tuple[SkillColumn, ...]
     checks: tuple[Item, ...]
+    submissions: int
+    """Different ones, of all candidates: one that was graded again is one."""
+    gradings: int
+    """All that are stored; of each candidate one counts."""
     complete: int
     """Gradings without an inconclusive check: those that discrimination is computed from."""
     agreement: tuple[Agreement, ...]
@@ -171,6 +191,8 @@ class ExerciseCohort:
     """Graded ones by total, best first; then inconclusive, held and refused ones by name."""
     notes: tuple[str, ...]
     """What to know before anybody is compared, a sentence each."""
+    alike: tuple[Alike, ...]
+    """Who handed in nearly the same code as whom, the nearest first; who changed too little is not compared."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

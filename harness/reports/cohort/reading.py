@@ -6,10 +6,20 @@ from collections import Counter
 from collections.abc import Sequence
 
 from harness.model import Verdict
-from harness.reports.cohort.model import GRADED, Candidate, Cohort, ExerciseCohort, Item
+from harness.reports.cohort import alike
+from harness.reports.cohort.model import GRADED, Alike, Candidate, Cohort, Earlier, ExerciseCohort, Item
 from harness.reports.cohort.statistics import GOOD_DISCRIMINATION
-from harness.reports.text import count, number
+from harness.reports.text import count, listed, number
 
+ALIKE_MEANS = (
+    "Compared is program text that is new against the starter, without names, numbers, remarks and order: who renames or "
+    "moves things is found, who rewrites more than a fifth is not. It says how much text two have in common, not who wrote "
+    "it, that anybody copied, or that it was forbidden: one source that both used looks the same. Read both diff.patch "
+    "before you ask either of them."
+)
+"""What near-equal code is evidence of, and what not."""
+_NEAREST = 3
+_NAMED = 12
 
 def title(cohort: Cohort) -> str:
     """Return how many results there are, and of what."""
@@ -29,7 +39,12 @@ def counts(candidates: Sequence[Candidate]) -> str:
 def summary(exercise: ExerciseCohort) -> str:
     """Return an exercise and its candidates in a line."""
     median = "" if exercise.median is None else f"; median {number(round(exercise.median, 1))}"
-    return f"{counts(exercise.candidates)}{median}; pass mark {number(exercise.pass_mark)}"
+    again = exercise.gradings > len(exercise.candidates)
+    all_ = (
+        f"; {count(exercise.gradings, 'grading')} of {count(exercise.submissions, 'submission')} in all, one of each "
+        "candidate counts"
+    )
+    return f"{counts(exercise.candidates)}{median}; pass mark {number(exercise.pass_mark)}{all_ if again else ''}"
 
 
 def points(one: Candidate) -> str:
@@ -53,6 +68,51 @@ def gate(one: Candidate) -> str:
     )
     more = f"; {len(one.gates) - 1} more" if len(one.gates) > 1 else ""
     return f"{first.state}: {first.title} ({effect}){more}"
+
+
+def decided_before(one: Candidate) -> Earlier | None:
+    """Return the last earlier grading of the same submission that had a total, where the one that counts has none."""
+    if one.verdict is not Verdict.INCONCLUSIVE:
+        return None
+    return next((was for was in one.earlier if was.sha256 == one.sha256 and was.verdict in GRADED), None)
+
+
+def percent(share: float) -> str:
+    """Return a share as people read it; only what is whole is 100 %."""
+    return f"{int(100 * share)} %"
+
+
+def nearest(one: Candidate, found: Sequence[Alike]) -> str:
+    """Return who handed in nearly the same as ``one``, with the shares, the nearest first; empty where nobody did."""
+    return listed(
+        (
+            f"{pair.other if pair.one_folder == one.folder else pair.one} ({percent(pair.share)})"
+            for pair in found
+            if one.folder in (pair.one_folder, pair.other_folder)
+        ),
+        _NEAREST,
+    )
+
+
+def alike_groups(exercise: ExerciseCohort) -> tuple[str, ...]:
+    """Return who handed in nearly the same code, a sentence for each group of them; nothing where nobody did."""
+    names = {pair.one_folder: pair.one for pair in exercise.alike}
+    names |= {pair.other_folder: pair.other for pair in exercise.alike}
+    pairs = [alike.Pair(one=one.one_folder, other=one.other_folder, of_one=1, of_other=1) for one in exercise.alike]
+    return tuple(_group([names[who] for who in group], set(group), exercise.alike) for group in alike.groups(pairs))
+
+
+def _group(names: Sequence[str], folders: set[str], found: Sequence[Alike]) -> str:
+    mine = [pair for pair in found if pair.one_folder in folders]
+    if len(names) > 2:  # noqa: PLR2004 - a pair is said as one
+        best = {name: max(pair.share for pair in mine if name in (pair.one_folder, pair.other_folder)) for name in folders}
+        people = f"{len(names)} candidates ({listed(names, _NAMED)})"
+        return f"{people}: each has at least {percent(min(best.values()))} of their new code in common with another of them"
+    (pair,) = mine
+    return (
+        f"{pair.one} and {pair.other}: {percent(pair.of_one)} of what {pair.one} wrote anew is in what {pair.other} wrote, "
+        f"{percent(pair.of_other)} the other way round"
+    )
 
 
 def human(one: Candidate) -> str:

@@ -18,6 +18,8 @@ from harness.reports.text import count, listed, number
 _BINS = 20
 _NAMED = 12
 """Names in one tooltip."""
+_PAIRS = 200
+"""Pairs of near-equal code in one table; all of them are in ``cohort.json``."""
 _KINDS = {Verdict.PASSED: "good", Verdict.FAILED: "bad", Verdict.HELD: "hold"}
 _WORDS = {Status.PASSED: "ok", Status.FAILED: "no", Status.UNPROVEN: "none", Status.INCONCLUSIVE: "?"}
 """A check of a candidate in a table of hundreds: as few letters as can be read."""
@@ -33,8 +35,8 @@ class Row:
     link: str
     """To the report; empty where there is none."""
     kind: str
-    about: str
-    """What to know of the name: sent twice, graded again."""
+    about: tuple[str, ...]
+    """What to know of the name: sent twice, graded again, nearly the same as another's."""
     skills: tuple[SkillPoints | None, ...] = ()
     """In the order of the columns."""
 
@@ -81,7 +83,10 @@ def _everybody(cohort: Cohort) -> list[Candidate]:
 
 def _part(n: int, exercise: ExerciseCohort) -> Mapping[str, object]:
     columns = [skill.name for skill in exercise.skills]
-    rows = [_row(one, f"e{n}-c{m}", columns) for m, one in enumerate(exercise.candidates, start=1)]
+    rows = [
+        _row(one, f"e{n}-c{m}", columns, reading.nearest(one, exercise.alike))
+        for m, one in enumerate(exercise.candidates, start=1)
+    ]
     bins = _bins(exercise)
     return {
         "key": f"e{n}",
@@ -90,6 +95,9 @@ def _part(n: int, exercise: ExerciseCohort) -> Mapping[str, object]:
         "apart": [row for row in rows if row.one.verdict not in GRADED],
         "checked": [row for row in rows if row.one.checks],
         "again": [row for row in rows if row.one.earlier],
+        "alike": reading.alike_groups(exercise),
+        "pairs": [(pair, *map(reading.percent, (pair.of_one, pair.of_other))) for pair in exercise.alike[:_PAIRS]],
+        "means": reading.ALIKE_MEANS,
         "bins": bins,
         "tallest": max((one.free + one.capped for one in bins), default=0),
         "said": "; ".join(
@@ -106,7 +114,7 @@ def _part(n: int, exercise: ExerciseCohort) -> Mapping[str, object]:
     }
 
 
-def _row(one: Candidate, key: str, columns: Sequence[str] = ()) -> Row:
+def _row(one: Candidate, key: str, columns: Sequence[str] = (), near: str = "") -> Row:
     skills = {skill.name: skill for skill in one.skills}
     return Row(
         one=one,
@@ -114,15 +122,20 @@ def _row(one: Candidate, key: str, columns: Sequence[str] = ()) -> Row:
         link=quote(os.fsencode(one.report)),
         kind=_KINDS.get(one.verdict, "unsure"),
         skills=tuple(skills.get(name) for name in columns),
-        about=_about(one),
+        about=tuple(filter(None, (_sent(one), _decided_before(one), f"code nearly as {near}" if near else ""))),
     )
 
 
-def _about(one: Candidate) -> str:
+def _sent(one: Candidate) -> str:
     if not one.earlier:
         return ""
     sent = f"last of {one.submissions} submissions; " if one.submissions > 1 else ""
     return f"{sent}graded {len(one.earlier) + 1} times"
+
+
+def _decided_before(one: Candidate) -> str:
+    was = reading.decided_before(one)
+    return f"this submission was decided before: {was.verdict}, {number(was.earned)}" if was else ""
 
 
 def _marks(one: Candidate, exercise: ExerciseCohort) -> list[tuple[str, str]]:
