@@ -26,7 +26,20 @@ from harness.reports.view import View
 MOST_GAPS, MOST_CHOICES, MOST_STRENGTHS, MOST_OWN = 4, 3, 2, 4
 OF_EXERCISE = "asked by the exercise"
 TRAITS = frozenset(
-    {"answer", "database", "down", "held", "lost", "measure", "moment", "news", "printed", "repeats", "silent"}
+    {
+        "answer",
+        "broken",
+        "database",
+        "down",
+        "held",
+        "lost",
+        "measure",
+        "moment",
+        "news",
+        "printed",
+        "repeats",
+        "silent",
+    }
     | {"twice", "unwell"}
 )
 """What a template may ask for: see :func:`traits`."""
@@ -76,8 +89,9 @@ def traits(outcome: Outcome, story: Story | None) -> frozenset[str]:
     """Return what the evidence of a check that did not pass shows."""
     steps = story.steps if story else ()
     seen = {
+        "broken": _broke_alone(steps),
         "down": any(step.kind is sequence.Kind.DOWN and step.source == sequence.SERVICE for step in steps),
-        "database": any(step.source == sequence.DATABASE for step in steps) or "database" in _said(outcome),
+        "database": any(step.source == sequence.DATABASE for step in steps) if steps else _was_away(outcome),
         "held": any(step.target == sequence.DATABASE and step.lost for step in steps),
         "lost": any(_to_upstream(step) and step.lost for step in steps),
         "news": any(step.target == sequence.SERVICE and step.source not in {"", *_OURS} for step in steps),
@@ -85,7 +99,7 @@ def traits(outcome: Outcome, story: Story | None) -> frozenset[str]:
             step.kind in {sequence.Kind.DOWN, sequence.Kind.UP} and step.source not in _OURS for step in steps
         ),
         "twice": _acts(steps) is not None,
-        "repeats": len(_sent(steps)) > 1,
+        "repeats": len(_sent(steps)) > len({step.label for step in _sent(steps)}),
         "moment": _at_once(_sent(steps)),
         "printed": any(line.startswith(OWN_TESTS_PRINTED) for line in outcome.evidence),
         "measure": any(not one.holds for one in outcome.measures) or 0 < outcome.credit < 1,
@@ -98,8 +112,25 @@ def traits(outcome: Outcome, story: Story | None) -> frozenset[str]:
 _OURS = frozenset({sequence.CLIENT, sequence.SERVICE, sequence.DATABASE, ""})
 
 
-def _said(outcome: Outcome) -> str:
-    return f"{outcome.check.title} {outcome.feedback}".lower()
+_QUOTED = re.compile(r"\{.*|\"[^\"]*\"|'[^']*'")
+_AWAY = re.compile(
+    r"\b(?:restart|outage|kill|stop|loss|end) of the database\b"
+    r"|\bdatabase (?:was|is|had been|has been|being) (?:killed|stopped|restarted|away|down|cut|unreachable|back)\b"
+)
+_BROKE = re.compile(r"(?:.*: )?5\d\d\b")
+
+
+def _was_away(outcome: Outcome) -> bool:
+    """Whether a finding without a story says itself that the database was away: not its rule, nor what a service said."""
+    own = (line for line in outcome.feedback.splitlines() if not line.startswith(("expected ", "found ")))
+    return any(_AWAY.search(_QUOTED.sub("", line).lower()) for line in own)
+
+
+def _broke_alone(steps: Sequence[Step]) -> bool:
+    """Whether the service said that it cannot, while nothing that it needs was down, unwell, silent or held."""
+    calm = not any(step.kind in {sequence.Kind.DOWN, sequence.Kind.UP} or step.lost for step in steps)
+    answers = (step for step in steps if step.source == sequence.SERVICE and step.kind is sequence.Kind.ANSWER)
+    return calm and any(_BROKE.match(step.label) for step in answers)
 
 
 def _to_upstream(step: Step) -> bool:
@@ -111,8 +142,13 @@ def _sent(steps: Iterable[Step]) -> list[Step]:
 
 
 def _at_once(sent: Sequence[Step]) -> bool:
-    times = [float(step.seconds) for step in sent]
-    return any(later - sooner <= _TOGETHER_SECONDS for sooner, later in itertools.pairwise(times))
+    """Whether one request was sent twice at the same moment."""
+    times: dict[str, list[float]] = {}
+    for step in sent:
+        times.setdefault(step.label, []).append(float(step.seconds))
+    return any(
+        later - sooner <= _TOGETHER_SECONDS for equal in times.values() for sooner, later in itertools.pairwise(equal)
+    )
 
 
 def _acts(steps: Iterable[Step]) -> tuple[Step, Step] | None:
@@ -172,7 +208,10 @@ def pointing(outcome: Outcome, changes: Sequence[Change]) -> tuple[Pointer, ...]
     if outcome.status is not Status.PASSED:
         look = str(_template(outcome, sequence.read(outcome.evidence, outcome.feedback)).get("look", ""))
     about = f"{outcome.check.id} {outcome.check.title}"
-    return (*by_name, *pointers.speaking_of(about, changes, look=look))[: pointers.MOST]
+    found = "" if outcome.status is Status.PASSED else outcome.feedback
+    speaking = pointers.speaking_of(about, changes, look=look, found=found)
+    named = {(one.path, one.line) for one in by_name}
+    return (*by_name, *(one for one in speaking if (one.path, one.line) not in named))[: pointers.MOST]
 
 
 def _filled(template: str, outcome: Outcome, story: Story | None) -> str:

@@ -336,8 +336,7 @@ def _notes(gradings: Sequence[Grading], candidates: Sequence[Candidate]) -> tupl
         (len(bars) > 1, f"{len(bars)} different bars: a verdict is by the bar of its own grading."),
         (
             weaker > 0,
-            f"{weaker} of {count(len(graded), 'candidate')} {'was' if weaker == 1 else 'were'} graded on a machine that "
-            "enforces less than the standard class.",
+            f"{weaker} of {count(len(graded), 'candidate')} graded on a machine that enforces less than the standard class.",
         ),
     )
     return tuple(text for holds, text in said if holds)

@@ -47,9 +47,7 @@ def _alike(exercise: ExerciseCohort) -> list[str]:
     return [
         line
         for n, text in enumerate(texts)
-        for line in wrapped(
-            one_line(text, WHOLE), first=("" if n else "ALIKE").ljust(_LABEL), rest=" " * _LABEL
-        )
+        for line in wrapped(one_line(text, WHOLE), first=("" if n else "ALIKE").ljust(_LABEL), rest=" " * _LABEL)
     ]
 
 

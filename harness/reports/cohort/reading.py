@@ -21,6 +21,7 @@ ALIKE_MEANS = (
 _NEAREST = 3
 _NAMED = 12
 
+
 def title(cohort: Cohort) -> str:
     """Return how many results there are, and of what."""
     people = count(sum(len(one.candidates) for one in cohort.exercises) + len(cohort.unknown), "candidate")
@@ -105,7 +106,9 @@ def alike_groups(exercise: ExerciseCohort) -> tuple[str, ...]:
 def _group(names: Sequence[str], folders: set[str], found: Sequence[Alike]) -> str:
     mine = [pair for pair in found if pair.one_folder in folders]
     if len(names) > 2:  # noqa: PLR2004 - a pair is said as one
-        best = {name: max(pair.share for pair in mine if name in (pair.one_folder, pair.other_folder)) for name in folders}
+        best = {
+            name: max(pair.share for pair in mine if name in (pair.one_folder, pair.other_folder)) for name in folders
+        }
         people = f"{len(names)} candidates ({listed(names, _NAMED)})"
         return f"{people}: each has at least {percent(min(best.values()))} of their new code in common with another of them"
     (pair,) = mine

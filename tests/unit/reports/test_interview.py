@@ -76,6 +76,7 @@ def added(path: str, text: str) -> tuple[Change, ...]:
             {"repeats", "moment"},
         ),
         (outcome("", "  1.00 s  client sends POST k", "  3.01 s  client sends POST k", FIRST), {"repeats"}),
+        (outcome("", "  1.00 s  client sends POST k", "  1.01 s  client sends POST other", FIRST), set()),
         (
             outcome(
                 "", FIRST, "  2.10 s  the service is held before commit 3: UPDATE x", "  3.00 s  your service is killed"
@@ -85,6 +86,21 @@ def added(path: str, text: str) -> tuple[Change, ...]:
         (outcome("", FIRST, "  2.10 s  the provider is unwell"), {"unwell"}),
         (outcome("", FIRST, "  2.10 s  the database is killed"), {"database"}),
         (outcome("After an outage of the database it stayed away."), {"database"}),
+        (outcome("No ledger while the database answers."), set()),
+        (outcome("Charge k-1 is missing.", FIRST, "  2.00 s  client sends POST k"), set()),
+        (outcome('Wrong.\nexpected  409\nfound     503 {"error":"the database is away"}'), {"answer"}),
+        (outcome("It said 'the database is away'."), set()),
+        (outcome("", "  1.00 s  client sends POST k", "  1.20 s  the service answers POST k: 503"), {"broken"}),
+        (outcome("", "  1.00 s  client sends POST k", "  1.20 s  the service answers POST k-500: 201"), set()),
+        (
+            outcome(
+                "",
+                "  1.00 s  client sends POST k",
+                "  1.10 s  the database is killed",
+                "  1.20 s  the service answers POST k: 503",
+            ),
+            {"database"},
+        ),
         (outcome("", "what your tests printed against your service, its end:"), {"printed"}),
         (outcome("", status=Status.UNPROVEN), {"silent"}),
         (outcome("Wrong.\nexpected  201\nfound     200"), {"answer"}),
@@ -95,6 +111,21 @@ def added(path: str, text: str) -> tuple[Change, ...]:
 def test_traits_are_what_the_evidence_shows(one: Outcome, traits: set[str]) -> None:
     """Each by the least that shows it, and none without."""
     assert seen(one) == traits
+
+
+def test_a_service_that_breaks_alone_is_asked_what_it_ran_out_of() -> None:
+    """Not what it does while the database is away, though it says so itself, and the rule speaks of it: it was there."""
+    made = outcome(
+        'The key k-1, used again, was not refused.\nexpected  409\nfound     503 {"error":"the database is down"}',
+        "  2.94 s  client sends POST k-1",
+        "  2.95 s  the service answers POST k-1: 201 captured",
+        "  3.65 s  client sends POST k-1",
+        "  5.67 s  the service answers POST k-1: 503",
+        check=Check(id="database/conflict", title="With a database, it is refused", skill="s", points=4, public=True),
+    )
+    (asked,) = interview.questions(build(dataclasses.replace(grading(), outcomes=(made,))), ())
+    assert "What did your service run out of" in asked.ask
+    assert "while the database is away" not in asked.ask
 
 
 def test_every_template_can_be_chosen_and_filled() -> None:

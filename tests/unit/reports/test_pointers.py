@@ -64,6 +64,49 @@ def test_a_word_that_is_everywhere_points_nowhere() -> None:
     assert pointers.speaking_of("A charge is made once", changes) == ()
 
 
+def test_what_a_finding_quotes_weighs_most() -> None:
+    """A number, a text and a name of it lead to the line that has it; more than any word of the rule."""
+    sql = 'rows = query("SELECT id FROM ledger LIMIT 1_000")\n'
+    changes = changed(a_py="settle(ledger, merchant)\n", b_py=sql, c_py='error = ("the books are open")\nnew_ref(a)\n')
+    rule = "A ledger of 1 200 entries names every capture of a merchant once"
+    for found, path, line, why in (
+        (
+            "Charge k-327-482b is lost.\nexpected  an entry\nfound     1000 entries",
+            "b.py",
+            1,
+            'speaks of 1000 and "ledger"',
+        ),
+        ('expected 200, found 503 {"error":"the books are open"}', "c.py", 1, 'speaks of "the books are open"'),
+        ("It was sent with new_ref, twice.", "c.py", 2, 'speaks of "new_ref"'),
+    ):
+        first, *_ = pointers.speaking_of(rule, changes, found=found)
+        assert (first.path, first.line, first.why) == (path, line, why)
+
+
+def test_times_ids_small_numbers_and_what_was_expected_point_nowhere() -> None:
+    """They are in a finding by chance, or in the lines that are right."""
+    changes = changed(app_py="a(25)\nb(482)\nc(2)\nd(200)\ne(327)\n")
+    found = "Charge k-327-482b at 25.72 s, 25 s late: 2 of them.\nexpected  200\nfound     none"
+    assert pointers.speaking_of("", changes, found=found) == ()
+
+
+@pytest.mark.parametrize(
+    "rule", ["Nothing was lost", "Each name is kept", "It answers every request", "It is what it was"]
+)
+def test_words_of_any_sentence_point_nowhere(rule: str) -> None:
+    """Nothing is better than a line that has ``was`` in it."""
+    code = 'log("what it was")\ncheck_name(request)\nanswer(each, nothing)\n'
+    assert pointers.speaking_of(rule, changed(app_py=code)) == ()
+
+
+def test_one_word_alone_must_be_rare_in_the_starter_too() -> None:
+    """The starter has it in each line: then a new line with it says nothing."""
+    old = SubmissionFile(path="app.py", content=b"webhook(1)\n" * 6)
+    new = SubmissionFile(path="app.py", content=b"webhook(1)\n" * 3 + b"webhook(2)\n" + b"webhook(1)\n" * 3)
+    assert pointers.speaking_of("webhooks come twice", patches.compare([old], [new])) == ()
+    assert pointers.speaking_of("webhooks come twice", changed(app_py="webhook(2)\n")) != ()
+
+
 def test_nothing_changed_is_nothing_pointed_to() -> None:
     """Also with no words at all."""
     assert pointers.named(("app.py:1",), ()) == ()

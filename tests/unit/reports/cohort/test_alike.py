@@ -153,7 +153,9 @@ def stored(results: Path, *names: str, changes: tuple[Change, ...]) -> None:
 def test_a_folder_says_who_is_alike_everywhere(tmp_path: Path) -> None:
     """Both names and the share in the table, the page, the CSV, the JSON and Markdown, with what it means; no other row."""
     stored(tmp_path, "heron", "otter", changes=solution())
-    stored(tmp_path, "lynx", changes=added("def other(a):\n    return [a, {1: (2, 3)}][0]\n" * 3 + "x = y[1] + (z)\n" * 40))
+    stored(
+        tmp_path, "lynx", changes=added("def other(a):\n    return [a, {1: (2, 3)}][0]\n" * 3 + "x = y[1] + (z)\n" * 40)
+    )
     found = gather.read(tmp_path)
     (exercise,) = found.exercises
     (pair,) = exercise.alike
