@@ -18,7 +18,8 @@ from harness.errors import ExitCode, HarnessError
 from harness.grading.pool import Done
 from harness.grading.runner import Graded, Task
 from harness.model import Grading
-from harness.reports import again, beside, summary, table
+from harness.reports import again, beside, others, summary, table
+from harness.reports.others import Others
 from harness.reports.text import number, visible
 from harness.store import Seal
 
@@ -177,7 +178,10 @@ def prepare() -> None:
 
 def keep(graded: Graded, out: Path, telling: Telling, seal: Seal | None = None) -> Path:
     """Write a grading's result, all that lies beside it, and what ``seal`` makes of that below ``out``; return the folder."""
-    files, failed = beside.files(graded.grading, patch=graded.patch, logs=graded.logs, papers=graded.papers)
+    known = Others(decided=others.decided(out, graded.grading))
+    files, failed = beside.files(
+        graded.grading, patch=graded.patch, logs=graded.logs, papers=graded.papers, others=known
+    )
     for name, error in failed.items():
         path = visible(graded.grading.submission_path)
         why = telling.error(crashes.explained(error))

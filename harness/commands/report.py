@@ -12,7 +12,7 @@ from harness.errors import ExitCode, HarnessError, UsageError
 from harness.marking import Standing
 from harness.model import Grading
 from harness.patches import Change
-from harness.reports import named, terminal
+from harness.reports import named, others, terminal
 from harness.reports.view import Audience, build
 
 
@@ -63,6 +63,7 @@ def _one(path: Path, fmt: str, audience: str) -> ExitCode:
         store.company(file),
         standing=_standing(file, grading),
         pointers=_pointers(file, grading),
+        others=others.of(file, grading),
     )
     if fmt == "terminal" and console.is_terminal():
         console.whole(terminal.render(view, terminal.ansi))

@@ -25,6 +25,7 @@ from harness.marking import RUBRIC, Standing, unmarked
 from harness.model import Grading
 from harness.patches import Change
 from harness.reports import junit, terminal
+from harness.reports.others import NOTHING, Others
 from harness.reports.view import Audience, View, build
 from harness.signing.sealing import ATTESTATION
 from harness.store import LOGS, RESULT, Company
@@ -44,13 +45,19 @@ class Context:
     """Where a candidate may be pointed to for each gap: for their eyes too."""
     company: Company | None = None
     """What else is stored of its sender; None where the files of a folder are made, which outlive what is beside it."""
+    others: Others = NOTHING
+    """What other gradings say of it; in the files of a folder only what stays true."""
 
 
 Renderer = Callable[[Grading, Context], str]
 
 
 def _report(grading: Grading, context: Context) -> str:
-    return terminal.render(build(grading, company=context.company, standing=context.standing))
+    return terminal.render(_for_assessor(grading, context))
+
+
+def _for_assessor(grading: Grading, context: Context) -> View:
+    return build(grading, company=context.company, standing=context.standing, others=context.others)
 
 
 def _candidate(grading: Grading, context: Context) -> str:
@@ -71,7 +78,7 @@ def _for_candidate(grading: Grading, context: Context) -> View:
 def _page(grading: Grading, context: Context) -> str:
     from harness.reports.html import report  # brings a template engine
 
-    return report.render(build(grading, company=context.company, standing=context.standing), context.changes)
+    return report.render(_for_assessor(grading, context), context.changes)
 
 
 def _junit(grading: Grading, context: Context) -> str:
@@ -118,14 +125,15 @@ def files(
     patch: bytes = b"",
     logs: Mapping[str, bytes] | None = None,
     papers: Mapping[str, bytes] | None = None,
+    others: Others = NOTHING,
 ) -> tuple[dict[str, bytes], dict[str, Exception]]:
     """Return all that lies beside ``result.json`` (path -> bytes), and why what is missing could not be made.
 
     ``patch`` is what :mod:`harness.patches` wrote, ``papers`` are of the grader, for people. A renderer that fails, or a paper
-    that says nothing, costs its own file and never the result.
+    that says nothing, costs its own file and never the result. ``others`` is what was known of it before it was graded.
     """
     made, failed = dict[str, bytes](), dict[str, Exception]()
-    context = Context(changes=patches.parse(patch, name=patches.FILE), logs=logs or {})
+    context = Context(changes=patches.parse(patch, name=patches.FILE), logs=logs or {}, others=others)
     try:
         context = with_papers(context, grading, papers or {})
     except HarnessError as error:

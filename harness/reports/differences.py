@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness import scoring
 from harness.errors import UsageError
-from harness.model import GateState, Grading, Outcome, Status, Verdict
+from harness.model import Gate, GateState, Grading, Outcome, Status, Verdict
 from harness.reports import words
 from harness.reports.text import (
     SENTENCE,
@@ -40,6 +41,9 @@ class Side:
     verdict: str
     earned: float
     possible: float
+    lowest: float
+    """The total however inconclusive checks turn out is between this and ``highest``."""
+    highest: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +62,9 @@ class SkillDifference:
     name: str
     one: float
     other: float
+    one_open: float
+    """Points that are not decided: there may be as many more. Two of which one has such are not subtracted."""
+    other_open: float
     possible: float
 
 
@@ -68,6 +75,9 @@ class GateDifference:
     title: str
     one: GateState | None
     other: GateState | None
+    one_decided: bool
+    """False where it is open, and a check of it that is inconclusive could still close it."""
+    other_decided: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -132,6 +142,7 @@ def lines(found: Differences) -> list[str]:
 
 
 def _side(grading: Grading) -> Side:
+    lowest, highest = _bounds(grading)
     return Side(
         name=grading.name,
         grading=grading.id,
@@ -141,7 +152,15 @@ def _side(grading: Grading) -> Side:
         verdict=str(grading.verdict),
         earned=grading.score.earned,
         possible=grading.score.possible,
+        lowest=lowest,
+        highest=highest,
     )
+
+
+def _bounds(grading: Grading) -> tuple[float, float]:
+    if not any(outcome.status is Status.INCONCLUSIVE for outcome in grading.outcomes):
+        return grading.score.earned, grading.score.earned
+    return scoring.bounds(grading.exercise, grading.outcomes)
 
 
 def _conditions(one: Grading, other: Grading) -> tuple[Condition, ...]:
@@ -165,28 +184,56 @@ def _graded_under(grading: Grading) -> Mapping[str, str]:
 
 def _skills(one: Grading, other: Grading) -> tuple[SkillDifference, ...]:
     mine, theirs = one.score.by_skill, other.score.by_skill
+    open_mine, open_theirs = _open(one), _open(other)
     rows = [
         SkillDifference(
             name=name,
             one=mine.get(name, (0.0, 0.0))[0],
             other=theirs.get(name, (0.0, 0.0))[0],
+            one_open=open_mine[name],
+            other_open=open_theirs[name],
             possible=max(mine.get(name, (0.0, 0.0))[1], theirs.get(name, (0.0, 0.0))[1]),
         )
         for name in dict.fromkeys([*mine, *theirs])
     ]
-    possible = max(one.score.possible, other.score.possible)
-    total = SkillDifference(name="total", one=one.score.earned, other=other.score.earned, possible=possible)
-    return tuple(row for row in (*rows, total) if row.one != row.other)
+    (lowest, highest), (their_lowest, their_highest) = _bounds(one), _bounds(other)
+    total = SkillDifference(
+        name="total",
+        one=lowest,
+        other=their_lowest,
+        one_open=highest - lowest,
+        other_open=their_highest - their_lowest,
+        possible=max(one.score.possible, other.score.possible),
+    )
+    return tuple(row for row in (*rows, total) if (row.one, row.one_open) != (row.other, row.other_open))
+
+
+def _open(grading: Grading) -> Mapping[str, float]:
+    """Return skill -> points of its inconclusive checks."""
+    found: dict[str, float] = defaultdict(float)
+    for outcome in grading.outcomes:
+        found[outcome.check.skill] += outcome.check.points if outcome.status is Status.INCONCLUSIVE else 0
+    return found
 
 
 def _gates(one: Grading, other: Grading) -> tuple[GateDifference, ...]:
     mine, theirs = ({hit.gate.id: hit.state for hit in grading.score.gates} for grading in (one, other))
-    titles = {hit.gate.id: hit.gate.title for grading in (one, other) for hit in grading.score.gates}
+    gates = {hit.gate.id: hit.gate for grading in (one, other) for hit in grading.score.gates}
     return tuple(
-        GateDifference(title=title, one=mine.get(name), other=theirs.get(name))
-        for name, title in titles.items()
+        GateDifference(
+            title=gate.title,
+            one=mine.get(name),
+            other=theirs.get(name),
+            one_decided=name in mine or _is_decided(gate, one),
+            other_decided=name in theirs or _is_decided(gate, other),
+        )
+        for name, gate in gates.items()
         if mine.get(name) != theirs.get(name)
     )
+
+
+def _is_decided(gate: Gate, grading: Grading) -> bool:
+    return not any(one.check.id in gate.checks and one.status is Status.INCONCLUSIVE for one in grading.outcomes)
 
 
 def _checks(one: Grading, other: Grading) -> list[CheckDifference]:
@@ -238,6 +285,8 @@ def _head(found: Differences) -> list[str]:
 def _total(side: Side) -> str:
     if side.verdict in {Verdict.PASSED, Verdict.FAILED}:
         return f"{number(side.earned)} of {number(side.possible)}"
+    if side.verdict == Verdict.INCONCLUSIVE and side.possible:
+        return f"undecided, between {number(side.lowest)} and {number(side.highest)} of {number(side.possible)}"
     return "without a total"
 
 
@@ -246,17 +295,27 @@ def _points(found: Differences) -> list[str]:
         return _entry("POINTS", "alike in every skill")
     names = [f"{one_line(row.name, 40)} (of {number(row.possible)})" for row in found.skills]
     width = max(map(columns, ("POINTS", *names)))
-    heading = f"{'POINTS':<{width}} {'A':>7} {'B':>7} {'B - A':>7}"
-    rows = [
-        f"{padded(name, width)} {number(row.one):>7} {number(row.other):>7} {_signed(row.other - row.one):>7}"
-        for name, row in zip(names, found.skills, strict=True)
+    rows = [("A", "B", "B - A"), *map(_cells, found.skills)]
+    widths = [max(7, *(len(row[n]) for row in rows)) for n in range(3)]
+    return [
+        " ".join([padded(name, width), *(f"{cell:>{wide}}" for cell, wide in zip(row, widths, strict=True))])
+        for name, row in zip(("POINTS", *names), rows, strict=True)
     ]
-    return [heading, *rows]
+
+
+def _cells(row: SkillDifference) -> tuple[str, str, str]:
+    """Return both values and their difference, where there is one: what is not decided can't be subtracted."""
+    one, other = (
+        number(value) if not more else f"{number(value)} to {number(value + more)}"
+        for value, more in ((row.one, row.one_open), (row.other, row.other_open))
+    )
+    return one, other, "undecided" if row.one_open or row.other_open else _signed(row.other - row.one)
 
 
 def _gate_lines(found: Differences) -> list[str]:
     texts = (
-        f"{one_line(gate.title, WHOLE).rstrip('.')}: A {gate.one or 'open'}, B {gate.other or 'open'}."
+        f"{one_line(gate.title, WHOLE).rstrip('.')}: A {_gate(gate.one, decided=gate.one_decided)}, "
+        f"B {_gate(gate.other, decided=gate.other_decided)}."
         for gate in found.gates
     )
     return [line for n, text in enumerate(texts) for line in _entry("" if n else "GATES", text)]
@@ -265,20 +324,40 @@ def _gate_lines(found: Differences) -> list[str]:
 def _check_lines(found: Differences) -> list[str]:
     differ = count(len(found.checks), "check")
     made = _entry("CHECKS", f"{differ} ended unlike, {found.alike} alike" if found.checks else f"{found.alike} alike")
-    for check in found.checks:
-        made += wrapped(
-            f"{one_line(check.id, 120)} ({number(check.points)}): {one_line(check.title, WHOLE)}", rest="  "
-        )
-        for letter, ended in (("A", check.one), ("B", check.other)):
-            made += wrapped(_said(ended), first=f"  {letter}  ", rest=" " * 5)
+    for group in _together(found.checks):
+        first, *more = group
+        if more:
+            ids = ", ".join(f"{one_line(check.id, 120)} ({number(check.points)})" for check in group)
+            made += wrapped(f"{len(group)} checks alike: {ids}", rest="  ")
+        else:
+            made += wrapped(
+                f"{one_line(first.id, 120)} ({number(first.points)}): {one_line(first.title, WHOLE)}", rest="  "
+            )
+        for letter, ended in (("A", first.one), ("B", first.other)):
+            made += wrapped(_said(ended, points=not more), first=f"  {letter}  ", rest=" " * 5)
     return made
 
 
-def _said(ended: Ended | None) -> str:
+def _together(checks: Sequence[CheckDifference]) -> list[list[CheckDifference]]:
+    """Return checks, those together of which one side is inconclusive and both sides say the same."""
+    groups: dict[tuple[object, ...], list[CheckDifference]] = {}
+    for check in checks:
+        ended = [one and _said(one, points=False) for one in (check.one, check.other)]
+        undecided = any(one and one.status is Status.INCONCLUSIVE for one in (check.one, check.other))
+        groups.setdefault(tuple(ended) if undecided else (check.id,), []).append(check)
+    return list(groups.values())
+
+
+def _gate(state: GateState | None, *, decided: bool) -> str:
+    return str(state or ("open" if decided else "not decided"))
+
+
+def _said(ended: Ended | None, *, points: bool) -> str:
     if ended is None:
         return "was not graded on it"
     said = one_line(ended.feedback, SENTENCE) if ended.status is not Status.PASSED else ""
-    return f"{ended.status}, {number(ended.earned)}" + (f": {said}" if said else "")
+    earned = f", {number(ended.earned)}" if points and ended.status is not Status.INCONCLUSIVE else ""
+    return f"{ended.status}{earned}" + (f": {said}" if said else "")
 
 
 def _signed(value: float) -> str:

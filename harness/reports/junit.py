@@ -16,6 +16,7 @@ from harness.reports.fold import fold
 from harness.reports.redact import HELD_OUT
 from harness.reports.text import clipped, count, number, one_line, visible
 from harness.reports.view import Audience, View
+from harness.reports.words import cap_note
 
 _MAX_TEXT = 8000
 _COUNTS = {
@@ -129,12 +130,9 @@ def _case(outcome: Outcome, words: str, view: View) -> ET.Element:
 def _lost(outcome: Outcome, earned: float, grading: Grading) -> str:
     """Return what a check cost: its points, and the gates that it closed."""
     points, id_ = outcome.check.points, outcome.check.id
-    caps = [
-        hit.gate.cap if id_ in hit.checks else hit.cap for hit in grading.score.gates if id_ in hit.checks + hit.unshown
-    ]
-    texts = [f"{number(points - earned)} of {number(points)} points lost"] if points or not caps else []
-    texts += [f"caps the total at {number(min(caps))}"] if caps else []
-    return ", ".join(texts)
+    cap = cap_note(id_, grading.score)
+    texts = [f"{number(points - earned)} of {number(points)} points lost"] if points or not cap else []
+    return ", ".join(filter(None, (*texts, cap)))
 
 
 def _result(outcome: Outcome, grading: Grading) -> str:

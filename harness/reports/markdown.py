@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from harness.model import Outcome
 from harness.reports import again
+from harness.reports.fold import together
 from harness.reports.redact import HELD_OUT
 from harness.reports.text import WHOLE, clipped, count, number, one_line
 from harness.reports.view import Loss, View
@@ -74,7 +75,7 @@ def _head(view: View) -> str:
     lines = [
         f"## {text(one_line(view.grading.name, 120))}: {text(one_line(view.header, 300))}",
         f"**{text(view.verdict)}**",
-        *(f"- {text(line)}" for line in why),
+        *(f"- {text(line)}" for line in (*why, *(one_line(line, 2000) for line in view.beside))),
     ]
     return _paragraphs([lines[0], lines[1], "\n".join(lines[2:])])
 
@@ -103,12 +104,17 @@ def _loss(n: int, loss: Loss) -> str:
 
 def _owed(view: View) -> str:
     told = ["### Inconclusive", text(view.inconclusive)]
-    return _paragraphs([*told, "\n".join(f"- {_owed_line(outcome)}" for outcome in view.owed)])
+    reasons = together((one_line(outcome.feedback, 2000), _owed_name(outcome)) for outcome in view.owed)
+    return _paragraphs([*told, "\n".join(f"- {_owed_line(reason, names)}" for reason, names in reasons.items())])
 
 
-def _owed_line(outcome: Outcome) -> str:
-    name = "held-out checks" if outcome.check.id.startswith(f"{HELD_OUT}/") else one_line(outcome.check.id, 200)
-    return f"{text(name)}: {text(one_line(outcome.feedback or outcome.check.title, 2000))}"
+def _owed_name(outcome: Outcome) -> str:
+    return "held-out checks" if outcome.check.id.startswith(f"{HELD_OUT}/") else one_line(outcome.check.id, 200)
+
+
+def _owed_line(reason: str, names: Sequence[str]) -> str:
+    same = f"{len(names)} checks, one reason: " if len(names) > 1 else ""
+    return text(f"{same}{', '.join(names)}: {reason or 'no reason was recorded'}")
 
 
 def _about(view: View) -> str:

@@ -16,7 +16,6 @@ from harness.reports.text import (
     columns,
     count,
     cut,
-    listed,
     number,
     one_line,
     padded,
@@ -36,7 +35,6 @@ _MAX_NAME = 30
 _POINTS = 13
 _ROOM = 24
 """Columns in which words can still be read; with less there is no column for the counts of checks."""
-_MAX_TOGETHER = 8
 _CODES = {"heading": "1", "good": "32", "bad": "31", "unsure": "33", "quiet": "2"}
 _VERDICT_ROLE: Mapping[Verdict, str] = {Verdict.PASSED: "good", Verdict.FAILED: "bad"}
 
@@ -67,7 +65,7 @@ def render(view: View, style: Style = plain) -> str:
         *_timeline(view, style),
         *(_entry("TRUST", view.trust) if view.trust else ()),
         *(_entry("POSTURE", f"weaker here than the standard class: {view.posture}") if view.posture else ()),
-        *(_entry("CATALOGUE", "  ".join(view.grading.catalogue)) if view.grading.catalogue else ()),
+        *(_entry("CATALOGUE", view.catalogue) if view.catalogue else ()),
         *(line for note in view.grading.notes for line in _entry("NOTE", note)),
         *_end(view, style),
     ]
@@ -82,6 +80,8 @@ def _why(view: View) -> list[str]:
     lines = []
     for n, reason in enumerate(view.why):
         lines += _entry("" if n else "WHY", reason)
+    for text in view.beside:
+        lines += _entry("BESIDE", text)
     return lines
 
 
@@ -129,8 +129,13 @@ def _owed(view: View) -> list[str]:
     return [
         line
         for reason, checks in reasons.items()
-        for line in wrapped(f"{listed(checks, _MAX_TOGETHER)}: {reason}".removesuffix(": "), first="  ? ", rest="    ")
+        for line in wrapped(_undecided(checks, reason), first="  ? ", rest="    ")
     ]
+
+
+def _undecided(checks: Sequence[str], reason: str) -> str:
+    same = f"{len(checks)} checks, one reason: " if len(checks) > 1 else ""
+    return f"{same}{', '.join(checks)}: {reason}".removesuffix(": ")
 
 
 def _losses(view: View, style: Style) -> list[str]:

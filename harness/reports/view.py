@@ -12,8 +12,9 @@ from harness.marking import Standing
 from harness.model import Grading, Outcome, Status
 from harness.reports import again, marked, words
 from harness.reports.fold import fold, said
+from harness.reports.others import NOTHING, Others
 from harness.reports.redact import HELD_OUT, for_candidate
-from harness.reports.text import number, one_line
+from harness.reports.text import one_line
 from harness.store import Company
 
 NO_POINTERS = Pointers()
@@ -47,7 +48,9 @@ class Loss:
     outcome: Outcome
     lost: float
     notes: tuple[str, ...]
-    """What to know about it, in a word or two each: ``caps at 45``, ``held out``."""
+    """What to know about it, in a few words each: ``caps the total at 45``, ``held out``."""
+    cap: float | None = None
+    """The lowest cap of the gates that it closed; None where it closed none."""
     said: str = ""
     """What it says that no loss before it said."""
     like: int | None = None
@@ -86,12 +89,16 @@ class View:
     """Items only a person can mark, and what people gave for them, a line each; empty when there are none."""
     trust: str
     """How the exercise was proven; empty for candidates."""
+    catalogue: str
+    """Where the exercise came from; empty for the catalogue that comes with the harness, and for candidates."""
     posture: str
     """What this machine enforced in a weaker form; empty in the standard class, and for candidates."""
     again: tuple[str, ...]
     """The words of the command that repeats the grading; none for candidates."""
     standing: Standing | None = None
     """How it stands with the people who mark it, for the audience; None where nobody is asked, or it is not known."""
+    beside: tuple[str, ...] = ()
+    """What is known of the submission beside this grading, a sentence each; none for candidates."""
 
 
 def build(
@@ -100,11 +107,13 @@ def build(
     company: Company | None = None,
     standing: Standing | None = None,
     pointers: Pointers = NO_POINTERS,
+    *,
+    others: Others = NOTHING,
 ) -> View:
     """Return what a report of ``grading`` says to ``audience``.
 
     ``company`` is what else is stored of its sender, ``standing`` how it stands with the people who mark it, ``pointers``
-    where a candidate may learn from.
+    where a candidate may learn from, ``others`` what other gradings in its folder say of it.
     """
     if audience is Audience.CANDIDATE:
         standing, company = marked.for_candidate(standing), None
@@ -129,9 +138,11 @@ def build(
         losses=losses,
         human=marked.in_full(shown.exercise.human, standing),
         trust=_trust(shown) if audience is Audience.ASSESSOR else "",
+        catalogue=_catalogue(shown) if audience is Audience.ASSESSOR else "",
         posture="; ".join(shown.posture) if audience is Audience.ASSESSOR else "",
         again=again.grade(shown) if audience is Audience.ASSESSOR else (),
         standing=standing,
+        beside=words.beside(others) if audience is Audience.ASSESSOR else (),
     )
 
 
@@ -164,7 +175,8 @@ def _losses(grading: Grading) -> tuple[Loss, ...]:
         settled = outcome.status in {Status.FAILED, Status.UNPROVEN}
         if settled and (lost > 0 or caps):
             order = (min(caps, default=float("inf")), -lost)
-            found.append((order, Loss(outcome=outcome, lost=lost, notes=_notes(outcome, caps, grading))))
+            notes = _notes(outcome, grading)
+            found.append((order, Loss(outcome=outcome, lost=lost, notes=notes, cap=min(caps, default=None))))
     return _said_once([loss for _, loss in sorted(found, key=lambda pair: pair[0])])
 
 
@@ -190,16 +202,20 @@ def _said_once(losses: Sequence[Loss]) -> tuple[Loss, ...]:
     return tuple(made)
 
 
-def _notes(outcome: Outcome, caps: Sequence[float], grading: Grading) -> tuple[str, ...]:
+def _notes(outcome: Outcome, grading: Grading) -> tuple[str, ...]:
     claim = grading.claim.get(outcome.check.id)
     notes = (
-        f"caps the total at {number(min(caps))}" if caps else "",
+        words.cap_note(outcome.check.id, grading.score),
         "held out" if not outcome.check.public else "",
         "in part" if outcome.status is Status.FAILED and outcome.credit > 0 else "",
         "no evidence" if outcome.status is Status.UNPROVEN else "",
         f"own last check said {one_line(claim, 20)}" if claim else "",
     )
     return tuple(note for note in notes if note)
+
+
+def _catalogue(grading: Grading) -> str:
+    return "  ".join(grading.catalogue) if again.named(grading.catalogue) else ""
 
 
 def _trust(grading: Grading) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from harness import scoring
 from harness.marking import Standing
-from harness.model import GateHit, GateState, Grading, Outcome, Status, Verdict
+from harness.model import GateHit, GateState, Grading, Outcome, Score, Status, Verdict
 from harness.reports import marked
+from harness.reports.others import Others
 from harness.reports.text import SENTENCE, WHOLE, clipped, count, listed, number, one_line
 from harness.store import Company
 
@@ -112,6 +113,21 @@ def why(grading: Grading, losses: Sequence[Outcome], names: Mapping[str, str] | 
     return tuple(lines)
 
 
+def beside(others: Others) -> tuple[str, ...]:
+    """Return what is known of a submission beside its own grading: how it was decided before, whose code is nearly the same."""
+    was = others.decided
+    texts = (
+        f"Decided before: the same submission was {was.verdict} with {number(was.earned)} of {number(was.possible)} points, "
+        f"graded {when(was.started_at)} ({one_line(was.grading, 60)})."
+        if was
+        else "",
+        f"Nearly the same code as {one_line(others.alike, WHOLE)}, by the last page over all results, which says what that means."
+        if others.alike
+        else "",
+    )
+    return tuple(filter(None, texts))
+
+
 def skill(outcomes: Sequence[Outcome]) -> str:
     """Return what held and what did not, in a few words."""
     if len(outcomes) == 1 and (outcomes[0].status is Status.PASSED or outcomes[0].credit > 0):
@@ -161,7 +177,7 @@ def total(grading: Grading) -> str:
     if before > grading.score.earned:
         return f"capped; {number(before)} before the cap"
     if grading.verdict is Verdict.INCONCLUSIVE:
-        return f"{number(grading.score.decided)} points are decided"
+        return f"undecided: {number(grading.score.decided)} points are decided"
     return f"bar {number(grading.bar)}"
 
 
@@ -178,6 +194,30 @@ def gate(hit: GateHit, names: Mapping[str, str]) -> str:
     if hit.state is GateState.BROKEN:
         return f"Seen broken: {title}{more}."
     return f"Not shown, so not ruled out: {title}{more}."
+
+
+def cap_from(hit: GateHit) -> str:
+    """Return where the cap of a closed gate comes from: what is seen broken has its own, silence earns no pass."""
+    if hit.cap < hit.gate.cap:
+        return "one point under the pass mark, because not all of this gate was shown to hold"
+    return "which the exercise sets for this gate"
+
+
+def cap_note(check_id: str, score: Score) -> str:
+    """Return what a check did to the total by closing gates, with the cap that applies; empty where it closed none."""
+    mine = [
+        hit.gate.cap if check_id in hit.checks else hit.cap
+        for hit in score.gates
+        if check_id in {*hit.checks, *hit.unshown}
+    ]
+    if not mine:
+        return ""
+    own, applies = min(mine), min(hit.cap for hit in score.gates)
+    if own > applies:
+        return f"closes a gate of cap {number(own)}, but {number(applies)} applies"
+    if score.gates[0].without <= applies:
+        return f"closes a gate of cap {number(own)}, not reached"
+    return f"caps the total at {number(own)}"
 
 
 def when(started_at: str) -> str:
@@ -232,11 +272,12 @@ def _gate_lines(grading: Grading, names: Mapping[str, str]) -> list[str]:
         seen = gate(hit, names)
         # Gates come lowest cap first: only the first one can have changed the total.
         if n > 0 or hit.without <= hit.cap:
-            lines.append(f"{seen} Its cap is {number(hit.cap)}.")
+            source = f", {cap_from(hit)}" if hit.cap < hit.gate.cap else ""
+            lines.append(f"{seen} Its cap is {number(hit.cap)}{source}.")
             continue
         under = ", under the bar as well" if hit.cap < grading.bar and hit.without < grading.bar else ""
         lines.append(
-            f"{seen} This caps the total at {number(hit.cap)}; "
+            f"{seen} This caps the total at {number(hit.cap)}, {cap_from(hit)}; "
             f"without the cap it would be {number(hit.without)}{under}."
         )
     return lines
@@ -251,7 +292,7 @@ def _owed_line(grading: Grading) -> str:
     could = f", which could still show: {one_line(lowest.title, WHOLE)} (cap {cap})" if lowest else ""
     points = number(sum(o.check.points for o in owed))
     return (
-        f"Our evidence is missing for {count(len(owed), 'check')} of {points} points{could}. "
+        f"Undecided: our evidence is missing for {count(len(owed), 'check')} of {points} points{could}. "
         "So neither passed nor failed can be said. That is not the submission's doing: grade it again."
     )
 

@@ -104,6 +104,7 @@ def test_a_usual_window_shows_every_column(opened: Open) -> None:
 
     over = made.page.locator("#e1-candidates").evaluate("one => one.scrollWidth - one.parentElement.clientWidth")
     assert over <= 0
+    assert "percentile" in made.page.locator("#e1-candidates tbody tr").first.inner_text()
 
 
 def test_a_printed_page_is_no_wider_than_its_sheet(opened: Open) -> None:

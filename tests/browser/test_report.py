@@ -139,6 +139,13 @@ def test_a_narrow_screen_scrolls_downwards_only(opened: Open, heron: str) -> Non
     assert made.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+def test_the_skill_table_fits_a_phone(opened: Open, heron: str) -> None:
+    """It is what everybody reads: nothing of it lies to the right of the screen."""
+    table = opened(heron, width=360, height=740).page.locator("#skills table")
+    assert table.evaluate("one => one.scrollWidth - one.parentElement.clientWidth") <= 0
+    assert table.locator("tbody tr").first.is_visible()
+
+
 def test_a_printed_page_has_what_is_folded_once_and_no_way_about(opened: Open, heron: str) -> None:
     """Paper can't be opened: evidence and sequences are printed. What repeats a picture, second by second, fills no sheets."""
     made = opened(heron).page

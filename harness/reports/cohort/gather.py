@@ -336,7 +336,10 @@ def _notes(gradings: Sequence[Grading], candidates: Sequence[Candidate]) -> tupl
         (len(bars) > 1, f"{len(bars)} different bars: a verdict is by the bar of its own grading."),
         (
             weaker > 0,
-            f"{weaker} of {count(len(graded), 'candidate')} graded on a machine that enforces less than the standard class.",
+            (
+                f"{weaker} of {count(len(graded), 'candidate')} were graded on a machine that enforces less than the "
+                "standard class."
+            ),
         ),
     )
     return tuple(text for holds, text in said if holds)

@@ -184,7 +184,10 @@ def _data(rows: Sequence[Row], exercise: ExerciseCohort) -> Mapping[str, object]
 
 
 def _compared(one: Candidate, exercise: ExerciseCohort) -> Mapping[str, object]:
-    skills = {skill.name: number(skill.earned) for skill in one.skills}
+    skills = {
+        skill.name: f"{number(skill.earned)}{f' +{number(skill.owed)} open' if skill.owed else ''}"
+        for skill in one.skills
+    }
     return {
         "name": wording.visible(one.name),
         "facts": [

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from harness import scoring
 from harness.model import Gate, GateHit, GateState, Grading, Measure, Outcome, Status
 from harness.patches import Change, Hunk
-from harness.reports import again, interview, pointers, sequence
+from harness.reports import again, interview, pointers, sequence, words
+from harness.reports.fold import together
 from harness.reports.html import drawn, pages
 from harness.reports.pointers import Pointer
 from harness.reports.sequence import Story
@@ -73,6 +74,8 @@ def render(view: View, changes: Sequence[Change] = ()) -> str:
         "gaps": gaps,
         "strengths": interview.strongest(view)[:_STRENGTHS],
         "questions": interview.questions(view, changes),
+        "undecided": _undecided(view),
+        "nothing_decided": all(one.status is Status.INCONCLUSIVE for one in view.grading.outcomes),
         "checks": sorted(view.grading.outcomes, key=lambda one: _order(view.grading, one)),
         "earned": scoring.earned_points,
         "measured": _measured,
@@ -81,6 +84,13 @@ def render(view: View, changes: Sequence[Change] = ()) -> str:
         "command": again.lines(view.again, rest="    "),
     }
     return pages.render(TEMPLATE, title=title, scope=scope)
+
+
+def _undecided(view: View) -> tuple[tuple[str, tuple[Outcome, ...]], ...]:
+    """Return each reason for which checks are inconclusive, and which: one reason is said once."""
+    found = {one.check.id: one for one in view.owed}
+    reasons = together((one.detail or one.feedback or "no reason was recorded", one.check.id) for one in view.owed)
+    return tuple((reason, tuple(found[name] for name in ids)) for reason, ids in reasons.items())
 
 
 def _gaps(view: View, changes: Sequence[Change]) -> tuple[Gap, ...]:
@@ -102,8 +112,8 @@ def _gaps(view: View, changes: Sequence[Change]) -> tuple[Gap, ...]:
 def _smallest(gaps: Iterable[Gap]) -> Gap | None:
     """Return the gap with the shortest story, of those that decide most."""
     told = [gap for gap in gaps if gap.story]
-    weight = [note for note in told[0].loss.notes if note.startswith("caps")] if told else []
-    first = [gap for gap in told if set(weight) <= set(gap.loss.notes)]
+    cap = told[0].loss.cap if told else None
+    first = [gap for gap in told if cap in {None, gap.loss.cap}]
     return min(first, key=lambda gap: (_left_out(gap), len(gap.story.steps) if gap.story else 0), default=None)
 
 
@@ -135,17 +145,23 @@ def _closed(hit: GateHit, view: View) -> GateRow:
         n for n, loss in enumerate(view.losses, start=1) if loss.outcome.check.id in {*hit.checks, *hit.unshown}
     )
     seen = hit.state is GateState.BROKEN
-    capped = hit.without > hit.cap
-    words = f"caps the total at {number(hit.cap)}" + ("" if capped else ", which it does not reach anyway")
-    return GateRow(gate=hit.gate, kind="bad" if seen else "none", state=str(hit.state), words=words, gaps=numbers)
+    applies = view.grading.score.gates[0].cap
+    cap, source = number(hit.cap), words.cap_from(hit)
+    if hit.cap > applies:
+        effect = f"cap {cap}, {source}; of several the lowest applies, {number(applies)}"
+    elif hit.without > hit.cap:
+        effect = f"caps the total at {cap}, {source}"
+    else:
+        effect = f"cap {cap}, {source}; the total does not reach it"
+    return GateRow(gate=hit.gate, kind="bad" if seen else "none", state=str(hit.state), words=effect, gaps=numbers)
 
 
 def _open(gate: Gate, grading: Grading) -> GateRow:
     mine = [one for one in grading.outcomes if one.check.id in gate.checks]
     if all(one.status is Status.PASSED for one in mine):
         return GateRow(gate=gate, kind="good", state="earned", words="every check of it passed", gaps=())
-    words = f"could still cap the total at {number(grading.exercise.cap_not_shown(gate))}"
-    return GateRow(gate=gate, kind="unsure", state="not decided", words=words, gaps=())
+    effect = f"our evidence is missing: it could still cap the total at {number(grading.exercise.cap_not_shown(gate))}"
+    return GateRow(gate=gate, kind="unsure", state="not decided", words=effect, gaps=())
 
 
 def _order(grading: Grading, outcome: Outcome) -> int:

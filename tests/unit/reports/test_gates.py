@@ -10,6 +10,7 @@ from harness import scoring
 from harness.model import Exercise, Gate, Grading, Verdict
 from harness.reports import Audience, build, junit, local, summary, terminal
 from harness.reports.again import Caller
+from harness.reports.html import report
 from harness.reports.text import WIDTH, columns
 from harness.scoring import Report
 from tests.unit.factories import check, checks, exercise, failed, grading, passed, reports
@@ -40,7 +41,10 @@ def test_gate_that_is_not_shown_is_said_so(audience: Audience) -> None:
     text = flat(made, audience)
     assert made.verdict is Verdict.FAILED
     assert "WHY Not shown, so not ruled out: A customer can be charged twice, or a charge can be lost" in text
-    assert "(no evidence in 1). This caps the total at 45; without the cap it would be 88." in text
+    assert (
+        "(no evidence in 1). This caps the total at 45, which the exercise sets for this gate; "
+        "without the cap it would be 88." in text
+    )
     assert "1 safety/killed-mid-charge (-12, caps the total at 45, no evidence)" in text
     assert "Missing The ledger cannot be read." in text
     assert "Seen broken" not in text
@@ -67,6 +71,31 @@ def test_mild_gate_that_is_not_shown_leaves_less_than_the_pass_mark() -> None:
         hidden
     )
     assert (shown.score.earned, hidden.score.earned) == (80.0, 69.0)
+
+
+def test_each_cap_says_where_it_comes_from() -> None:
+    """Who was seen to break it keeps more points than who showed nothing of it: that must not stand there unexplained."""
+    shown = grading(reports(failed("contract/currency-decimals")), made_of=mild())
+    hidden = grading(silent("contract/currency-decimals"), made_of=mild())
+    earned = "one point under the pass mark, because not all of this gate was shown to hold"
+    assert "This caps the total at 80, which the exercise sets for this gate; without" in flat(shown)
+    assert f"This caps the total at 69, {earned}; without" in flat(hidden)
+    assert "caps the total at 80, which the exercise sets" in report.render(build(shown))
+    page = report.render(build(hidden))
+    assert f"caps the total at 69, {earned}" in page
+    assert "one point under the pass mark of 70" in page
+
+
+def test_a_gap_says_the_cap_that_applies() -> None:
+    """Of two closed gates the lower cap; the higher one changes nothing, and a cap above the points neither."""
+    both = grading(reports(failed("safety/killed-mid-charge"), failed("safety/webhook-before-answer")))
+    text = flat(both)
+    assert "safety/killed-mid-charge (-12, caps the total at 45)" in text
+    assert "(-8, closes a gate of cap 60, but 45 applies, held out)" in text
+    assert "caps the total at 60" not in text + report.render(build(both)) + junit.render(build(both))
+    low = grading(reports(*(failed(one.id) for one in checks())))
+    assert "closes a gate of cap 45, not reached" in flat(low)
+    assert "caps the total" not in flat(low)
 
 
 def test_both_states_of_one_gate_stand_in_one_line() -> None:

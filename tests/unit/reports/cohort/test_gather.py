@@ -202,7 +202,7 @@ def test_what_makes_candidates_unlike_is_said() -> None:
 
     said = " ".join(only(cohorts.of([one, other])).notes)
 
-    for words in ("2 states of exercise and grader", "2 variants", "2 different bars", "1 of 2 candidates graded"):
+    for words in ("2 states of exercise and grader", "2 variants", "2 different bars", "1 of 2 candidates were graded"):
         assert words in said
     assert only(cohorts.of([one, sent(heron(), "otter")])).notes == ()
 
