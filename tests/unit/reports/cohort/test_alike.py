@@ -114,9 +114,11 @@ def test_text_that_is_added_lowers_no_share() -> None:
 
 def test_what_the_starter_has_is_nobodys() -> None:
     """Not even where it was moved to another line."""
-    old = SubmissionFile(path="app.py", content=b"".join(b"a%d = f(b, [c]) + {d: 1}\n" % n for n in range(60)))
-    new = SubmissionFile(path="app.py", content=b"x = (1)\n" + old.content + old.content)
-    assert len(fingerprints.of(patches.compare([old], [new]))) < 10
+    text = "\n".join(line.text for change in solution() for hunk in change.hunks for line in hunk.lines).encode()
+    old = SubmissionFile(path="app.py", content=text)
+    moved = SubmissionFile(path="app.py", content=b"x = (1)\n" + text[len(text) // 2 :] + text[: len(text) // 2])
+    assert len(fingerprints.of(solution())) > 100
+    assert len(fingerprints.of(patches.compare([old], [moved]))) < 10
 
 
 def test_documents_prose_and_short_changes_are_not_compared() -> None:
