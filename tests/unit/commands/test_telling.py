@@ -278,7 +278,11 @@ def test_a_submission_commands_no_job_of_other_build_servers(
     """Azure acts on ``##vso[...]`` wherever it stands in a line, TeamCity on ``##teamcity[...]``; by whichever way it comes."""
     words = "seen ##vso[task.complete result=Succeeded;]\n##TeamCity[buildStatus status='SUCCESS']\n##[error]x"
     monkeypatch.setenv(variable, "True")
-    for write in (console.line, console.entry, console.report, console.notice, console.document, console.whole):
+    writers: tuple[Callable[[str], None], ...] = (
+        *(console.line, console.entry, console.report),
+        *(console.notice, console.document, console.whole),
+    )
+    for write in writers:
         write(words)
     console.whole(words, commands=True)
     said = "".join(capsys.readouterr())
