@@ -168,9 +168,9 @@ def _say(pair: Pair, invitation: Invitation, made: Made, target: Path, kept: Pat
     console.line(
         f"pack      {target}  ({invitation.exercise_id} {invitation.version}, {len(made.files)} files, {size})"
     )
-    console.line(
-        f"candidate {invitation.alias}, variant {invitation.variant} (there are {variants.count(pair.exercise)})"
-    )
+    there = variants.count(pair.exercise)
+    same = f": it reads as {invitation.variant % there} does" if invitation.variant >= there else ""
+    console.line(f"candidate {invitation.alias}, variant {invitation.variant} (there are {there}{same})")
     console.line(f"sha256    {made.sha256}")
     console.line(f"recorded  {kept}")
     console.line(f"next      send that file; what comes back: {again.on('grade', 'FILE', pair.sources)}")

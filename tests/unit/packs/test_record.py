@@ -313,3 +313,12 @@ def test_a_secret_that_others_may_read_is_said(tmp_path: Path, capsys: pytest.Ca
     (tmp_path / "packs/secret").chmod(0o644)
     giving.give(tmp_path, known, candidate="crane")
     assert f"chmod 600 {tmp_path}/packs/secret" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("variant", "said"), [(1, "(there are 2)"), (7, "(there are 2: it reads as 1 does)")])
+def test_a_variant_that_reads_as_another_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], variant: int, said: str
+) -> None:
+    """Numbers go on for ever, and what there is to read does not."""
+    giving.give(tmp_path, giving.catalogue(tmp_path), variant=variant)
+    assert f"candidate heron, variant {variant} {said}\n" in capsys.readouterr().out
