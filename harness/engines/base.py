@@ -273,6 +273,12 @@ class Scenario(Protocol):
         Raises ContentError when that can't be: its files are the candidate's, and as many as they like.
         """
 
+    def take(self, name: str, source: str) -> None:
+        """Put what ``keep`` remembered of sandbox ``source`` into ``/box`` of one that is not running.
+
+        Raises SandboxError when it does not fit, or nothing was kept.
+        """
+
     def lose(self, name: str) -> None:
         """Destroy the sandbox, its volume included, and make a new one at the same address, with what ``keep`` remembered.
 

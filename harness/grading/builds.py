@@ -34,19 +34,40 @@ _LOG_CHARS = 4000
 
 
 def all_of(scenario: Scenario, job: Job) -> dict[str, BuildResult]:
-    """Put contents and build them, two at a time. Raises SubmissionError when the service itself does not build."""
-    for sandbox in job.exercise.sandboxes:
-        if sandbox.content:
-            scenario.put(sandbox.name, content.tar_of(job.contents[sandbox.content]))
+    """Put contents and build them, two at a time. Raises SubmissionError when the service itself does not build.
+
+    What would be built twice of the same is built once, and copied where it can be.
+    """
     wanted = plan.built(job.exercise, job.services)
+    twins = plan.twins(wanted)
+    for sandbox in job.exercise.sandboxes:
+        if sandbox.content and sandbox.name not in twins:
+            scenario.put(sandbox.name, content.tar_of(job.contents[sandbox.content]))
+    first = [one for one in wanted if one.name not in twins]
     with ThreadPoolExecutor(max_workers=plan.BUILDS_AT_ONCE, thread_name_prefix="build") as pool:
-        built = pool.map(lambda one: _on_volume(scenario, job, one.name, one.build), wanted)
-        results = dict(zip((one.name for one in wanted), built, strict=True))
+        built = pool.map(lambda one: _on_volume(scenario, job, one.name, one.build), first)
+        results = dict(zip((one.name for one in first), built, strict=True))
     _refuse(results, job.exercise.main.name)
     for sandbox in job.exercise.sandboxes:
         if sandbox.restore:
             _keep(scenario, sandbox.name)
-    return results
+    copies = {one.name: _copied(scenario, job, one, twins[one.name], results) for one in wanted if one.name in twins}
+    return results | copies
+
+
+def _copied(
+    scenario: Scenario, job: Job, sandbox: SandboxPlan, source: str, results: Mapping[str, BuildResult]
+) -> BuildResult:
+    """Give a sandbox what was built and kept in ``source``; where it has no room for that, build it in its own."""
+    if results[source].ok:
+        try:
+            scenario.take(sandbox.name, source)
+        except SandboxError:
+            scenario.lose(sandbox.name)  # half a copy is none
+        else:
+            return results[source]
+    scenario.put(sandbox.name, content.tar_of(job.contents[sandbox.content]))
+    return _on_volume(scenario, job, sandbox.name, sandbox.build)
 
 
 def again(scenario: Scenario, job: Job, sandbox: SandboxPlan) -> BuildResult:

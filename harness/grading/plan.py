@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.engines.base import Capabilities, Kind, SandboxSpec, ScenarioSpec
@@ -57,6 +57,19 @@ def built(exercise: Exercise, services: Services) -> tuple[SandboxPlan, ...]:
         for plan in exercise.sandboxes
         if plan.build in services and services[plan.build].build and _is_wanted(plan, services)
     )
+
+
+def twins(wanted: Sequence[SandboxPlan]) -> dict[str, str]:
+    """Return, of sandboxes that are built, which one has the same image, content and build as one whose files are kept."""
+    first: dict[tuple[str, str, str], str] = {}
+    found: dict[str, str] = {}
+    for plan in wanted:
+        same = (plan.image, plan.content, plan.build)
+        if same in first and not plan.restore:
+            found[plan.name] = first[same]
+        elif plan.restore:
+            first.setdefault(same, plan.name)
+    return found
 
 
 def build(exercise: Exercise, plan: SandboxPlan, services: Services, tags: Mapping[str, str]) -> SandboxSpec:

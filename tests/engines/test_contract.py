@@ -258,6 +258,22 @@ def test_lose_puts_back_what_was_kept(opened: Opener, image: str) -> None:
             assert [(one.exit_code, one.stdout) for one in found] == [(0, b"made"), (0, b"left"), (1, b"")]
 
 
+def test_what_was_kept_of_one_can_be_put_into_another(opened: Opener, image: str) -> None:
+    """As it was when it was kept; into what does not run, and of what was kept."""
+    boxes = [SandboxSpec(name=name, image=image, command=SLEEP) for name in ("app", "tests")]
+    with opened(*boxes, network=True) as scenario:
+        with pytest.raises(SandboxError, match="keep them first"):
+            scenario.take("tests", "app")
+        assert scenario.run("app", ("tee", "made"), stdin=b"made", timeout_seconds=20).exit_code == 0
+        scenario.keep("app")
+        assert scenario.run("app", ("tee", "made"), stdin=b"later", timeout_seconds=20).exit_code == 0
+        scenario.take("tests", "app")
+        scenario.start("tests")
+        assert scenario.exec("tests", ("cat", "made"), timeout_seconds=20).stdout == b"made"
+        with pytest.raises(SandboxError, match="not to be running"):
+            scenario.take("tests", "app")
+
+
 def test_lose_of_what_does_not_run_starts_nothing(opened: Opener, image: str) -> None:
     """A sandbox that was killed is lost and waits: when it starts is for whoever measures that."""
     with opened(SandboxSpec(name="app", image=image, command=SLEEP), network=True) as scenario:

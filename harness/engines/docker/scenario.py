@@ -198,6 +198,18 @@ class DockerScenario:
                 raise ContentError(text)
             sandbox.kept = done.stdout
 
+    def take(self, name: str, source: str) -> None:
+        """Put what was kept of sandbox ``source`` into ``/box`` of one that is not running."""
+        sandbox, kept = self._sandbox(name), self._sandbox(source).kept
+        if not kept:
+            text = f"expected files of sandbox {source} that were kept, found none: keep them first"
+            raise SandboxError(text)
+        with sandbox.lock:
+            if sandbox.state().running:
+                text = f"expected sandbox {name} not to be running, found it running: give it files before it starts"
+                raise SandboxError(text)
+            self._unpack_inside(sandbox, kept)
+
     def lose(self, name: str) -> None:
         """Destroy the sandbox, volume and faults included, and make a new one with the files that were kept."""
         sandbox = self._sandbox(name)

@@ -154,6 +154,17 @@ class FakeScenario:
             raise SandboxError(text)
         sandbox.kept = dict(sandbox.files)
 
+    def take(self, name: str, source: str) -> None:
+        """Put what was kept of ``source`` into ``/box`` of a sandbox that is not running."""
+        sandbox, kept = self._sandbox(name), self._sandbox(source).kept
+        if not kept:
+            text = f"expected files of sandbox {source} that were kept, found none: keep them first"
+            raise SandboxError(text)
+        if sandbox.running():
+            text = f"expected sandbox {name} not to be running, found it running: give it files before it starts"
+            raise SandboxError(text)
+        sandbox.files |= kept
+
     def lose(self, name: str) -> None:
         """Destroy the sandbox, its faults included, and make a new one with the files that were kept."""
         sandbox = self._sandbox(name)

@@ -12,7 +12,7 @@ import pytest
 from harness.engines.base import ExecResult, SandboxSpec, Scenario
 from harness.engines.fake.engine import FakeEngine
 from harness.engines.fake.process import Process
-from harness.errors import ContentError, SubmissionError
+from harness.errors import ContentError, SandboxError, SubmissionError
 from harness.grading import builds, content, plan
 from harness.grading.job import Job
 from harness.model import Limits, SandboxPlan, Service, SubmissionFile
@@ -93,6 +93,52 @@ def test_failed_build_of_the_main_service_is_a_refusal_and_of_own_tests_a_result
     assert sorted(fine.ran) == ["box-of-theirs-build", "trial-build"]
     with pytest.raises(SubmissionError, match="no rule"):
         builds.all_of(cast("Scenario", Volumes("box")), one)
+
+
+class _Copying(Volumes):
+    """A scenario in which what was kept fits elsewhere, or does not."""
+
+    def __init__(self, *, room: bool) -> None:
+        super().__init__("nothing")
+        self.room = room
+        self.done: list[tuple[str, ...]] = []
+
+    def put(self, name: str, tar: bytes) -> None:
+        self.done.append(("put", name))
+
+    def keep(self, name: str) -> None:
+        self.done.append(("keep", name))
+
+    def lose(self, name: str) -> None:
+        self.done.append(("lose", name))
+
+    def take(self, name: str, source: str) -> None:
+        self.done.append(("take", name, source))
+        if not self.room:
+            text = "no space"
+            raise SandboxError(text)
+
+
+def test_what_would_be_built_twice_of_the_same_is_built_once() -> None:
+    """It is copied, or built as before where it has no room; nothing of half a copy stays."""
+    restored = dataclasses.replace(BOX, restore=True)
+    one = job(restored, TESTS, declared=service(test=("./test",)))
+    results = builds.all_of(cast("Scenario", copying := _Copying(room=True)), one)
+    assert {name: result.ok for name, result in results.items()} == {"box-of-theirs": True, "trial": True}
+    assert copying.ran == ["box-of-theirs-build"]
+    assert copying.done == [("put", BOX.name), ("keep", BOX.name), ("take", "trial", BOX.name)]
+    results = builds.all_of(cast("Scenario", copying := _Copying(room=False)), one)
+    assert copying.ran == ["box-of-theirs-build", "trial-build"]
+    assert copying.done[2:] == [("take", "trial", BOX.name), ("lose", "trial"), ("put", "trial")]
+
+
+def test_twins_are_of_one_image_content_and_build() -> None:
+    """Only what is kept can be copied, and of another image, content or build nothing is the same."""
+    restored = dataclasses.replace(BOX, restore=True)
+    assert plan.twins((restored, TESTS, PLAIN)) == {"trial": BOX.name}
+    assert plan.twins((BOX, TESTS)) == {}
+    for other in ({"image": "go"}, {"content": "starter"}, {"build": "starter"}, {"restore": True}):
+        assert plan.twins((restored, dataclasses.replace(TESTS, **other))) == {}
 
 
 def made(name: str, data: bytes) -> bytes:
