@@ -119,7 +119,10 @@ def test_one_reason_of_ours_is_said_once() -> None:
     ]
     text = " ".join(terminal.render(build(grading(reports(*said)))).split())
     assert text.count("found it busy three times") == 1
-    assert "? recovery/database-restart (10), recovery/nothing-stays-pending (6), recovery/retry-storm (4): exp" in text
+    assert (
+        "? 3 checks, one reason: recovery/database-restart (10), recovery/nothing-stays-pending (6), recovery/retry-storm (4): exp"
+        in text
+    )
 
 
 def test_none_is_inconclusive_is_not_said_above_what_is_without_evidence() -> None:
