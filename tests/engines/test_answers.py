@@ -12,7 +12,7 @@ import pytest
 from harness.engines.base import ExecResult, Kind, SandboxSpec
 from harness.engines.docker import holders, netfault, policy, usage
 from harness.engines.docker.engine import describe, kernel
-from harness.engines.docker.scenario import owned
+from harness.engines.docker.tars import owned
 from harness.engines.docker.users import User
 from harness.errors import EngineError, SandboxError
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import math
 import secrets
-import tarfile
 import threading
 import time
 from concurrent.futures import wait
@@ -18,6 +16,7 @@ from harness.engines.docker.connect import patiently
 from harness.engines.docker.ledger import LABEL_SCENARIO
 from harness.engines.docker.oneshot import UNPACK, unpacked
 from harness.engines.docker.sandboxes import NOT_STARTED, Box, Ground, Sandbox
+from harness.engines.docker.tars import owned
 from harness.errors import ContentError, SandboxError
 
 if TYPE_CHECKING:
@@ -101,9 +100,7 @@ class DockerScenario:
         """Unpack an uncompressed tar into ``/box`` of a sandbox that is not running, owned by its user."""
         sandbox = self._sandbox(name)
         with sandbox.lock:
-            if sandbox.state().running:
-                text = f"expected sandbox {name} not to be running, found it running: put files before it starts"
-                raise SandboxError(text)
+            _require_resting(sandbox, "put files")
             holder = sandbox.holder()
             if sandbox.box.dirty or not holder.container or sandbox.spec.volume_of:
                 # Somebody else has written there: no process with more rights than theirs follows its paths.
@@ -187,9 +184,7 @@ class DockerScenario:
         """Remember what is in ``/box`` of a sandbox that is not running: ``lose`` puts it back."""
         sandbox = self._sandbox(name)
         with sandbox.lock:
-            if sandbox.state().running:
-                text = f"expected sandbox {name} not to be running, found it running: keep its files before it starts"
-                raise SandboxError(text)
+            _require_resting(sandbox, "keep its files")
             most = (sandbox.spec.limits.tmpfs_mb + _TAR_OVERHEAD_MB) * 1024 * 1024
             done = self._aside(sandbox, _PACK, stdin=b"", seconds=_UNPACK_SECONDS, limit_bytes=most)
             if done.exit_code != 0 or done.truncated or done.timed_out:
@@ -205,9 +200,7 @@ class DockerScenario:
             text = f"expected files of sandbox {source} that were kept, found none: keep them first"
             raise SandboxError(text)
         with sandbox.lock:
-            if sandbox.state().running:
-                text = f"expected sandbox {name} not to be running, found it running: give it files before it starts"
-                raise SandboxError(text)
+            _require_resting(sandbox, "give it files")
             self._unpack_inside(sandbox, kept)
 
     def lose(self, name: str) -> None:
@@ -392,15 +385,7 @@ class DockerScenario:
             containers.remove(link, containers.Thing(kind="container", id=container, name=container, labels={}))
 
 
-def owned(tar: bytes, user: User) -> bytes:
-    """Return ``tar`` with every member owned by ``user``. Raises SandboxError for other than files."""
-    out = io.BytesIO()
-    with tarfile.open(fileobj=io.BytesIO(tar), mode="r:") as source, tarfile.open(fileobj=out, mode="w") as target:
-        for member in source:
-            if not (member.isreg() or member.isdir()):
-                text = f"expected regular files and directories to put, found {member.name!r}: leave it out"
-                raise SandboxError(text)
-            member.uid = member.gid = user.id
-            member.uname = member.gname = ""
-            target.addfile(member, source.extractfile(member) if member.isreg() else None)
-    return out.getvalue()
+def _require_resting(sandbox: Sandbox, what: str) -> None:
+    if sandbox.state().running:
+        text = f"expected sandbox {sandbox.spec.name} not to be running, found it running: {what} before it starts"
+        raise SandboxError(text)
