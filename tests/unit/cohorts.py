@@ -110,11 +110,12 @@ def fill(results: Path, made: Iterable[Grading]) -> None:
 
 def of(made: Iterable[Grading], results: Path = Path("results")) -> Cohort:
     """Return the cohort of ``made`` as it is read from a results folder, without one: 200 take a second, not a minute."""
-    people = [
-        (store.Stored(kept=store.kept_of(one, results / one.name / one.id / store.RESULT), grading=one),)
-        for one in made
-    ]
+    people = [(store.Stored(kept=store.kept_of(one, _place(one, results)), grading=one),) for one in made]
     return gather.cohort(people, (), results)
+
+
+def _place(one: Grading, results: Path) -> Path:
+    return results / one.name.replace("/", "_") / one.id / store.RESULT
 
 
 def _said(draw: random.Random, *, ability: float, owed: bool) -> list[Report]:

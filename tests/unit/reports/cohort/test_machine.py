@@ -82,6 +82,7 @@ def test_inconclusive_has_bounds_instead_of_points() -> None:
 
 
 @example("=cmd|' /C calc'!A0", ",")
+@example("/", ",")
 @example('=HYPERLINK("https://example.org")', ",")
 @example("+1", "\t")
 @example("a;=1+1", ";")
