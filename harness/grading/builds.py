@@ -7,6 +7,7 @@ comes out as one, which nobody here opens. It is unpacked inside the sandboxes t
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,6 +19,7 @@ from harness.grading.broker import BuildResult
 from harness.grading.job import Job
 from harness.model import SandboxPlan, SubmissionFile
 
+_log = logging.getLogger(__name__)
 MAX_BUILT_MB = 64
 """Of what a build leaves, in an exercise without a network: it is held in memory, and sent to every one-shot sandbox."""
 PACK = ("sh", "-c", '"$@" >&2 || exit; exec tar -cf - -C /box .', "sh")
@@ -62,7 +64,8 @@ def _copied(
     if results[source].ok:
         try:
             scenario.take(sandbox.name, source)
-        except SandboxError:
+        except SandboxError as error:
+            _log.info("%s is built in its own sandbox: %s", sandbox.name, error)
             scenario.lose(sandbox.name)  # half a copy is none
         else:
             return results[source]
